@@ -1,0 +1,92 @@
+package adapters
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// Registration is one protocol of the binary: an explicit value listed in
+// internal/standard.
+type Registration struct {
+	Name    string   // of the protocol and of its configuration section
+	Schemes []string // URL schemes of its stream and datagram listeners
+	// Config returns a pointer to a new configuration of the room, at its
+	// defaults; its struct tags are `yaml`.
+	Config func() Config
+	// New makes the room. c is what Config made, filled and validated.
+	New func(h *Host, c Config) (Room, error)
+}
+
+// Config is the configuration section of a room.
+type Config interface {
+	// Validate names the first key that is out of range; nil when all is well.
+	Validate() error
+}
+
+// Host is what a room gets from the house.
+type Host struct {
+	Router  *core.Router
+	Log     *slog.Logger
+	Auth    Authenticator // nil: everybody is anonymous
+	Limits  Limits
+	Version string
+	Metrics *Metrics
+}
+
+// Credentials are what a peer showed of itself.
+type Credentials struct {
+	Protocol string
+	Listener string
+	Addr     string
+	ClientID string
+	User     string
+	Password []byte
+	HasUser  bool
+	Loopback bool
+	TLS      bool
+}
+
+// Authenticator turns credentials into a principal. It may take its time: it
+// is called on a goroutine of its own.
+type Authenticator interface {
+	Authenticate(ctx context.Context, c Credentials) (*core.Principal, core.Reason)
+}
+
+// Login is a login under way. Done is closed-over by the room's Wake.
+type Login struct {
+	result chan loginResult
+}
+
+type loginResult struct {
+	principal *core.Principal
+	reason    core.Reason
+}
+
+// Login starts a login. When its result is there, sink.Ready is called; with
+// no Authenticator the result is there at once and Ready is not called.
+func (h *Host) Login(ctx context.Context, c Credentials, sink core.Sink) *Login {
+	l := &Login{result: make(chan loginResult, 1)}
+	if h.Auth == nil {
+		l.result <- loginResult{principal: core.Anonymous}
+		return l
+	}
+	go func() {
+		p, r := h.Auth.Authenticate(ctx, c)
+		l.result <- loginResult{principal: p, reason: r}
+		sink.Ready(nil)
+	}()
+	return l
+}
+
+// Result is the login's end, once: done is false while it is under way and
+// after it has been fetched.
+func (l *Login) Result() (p *core.Principal, r core.Reason, done bool) {
+	select {
+	case res := <-l.result:
+		return res.principal, res.reason, true
+	default:
+		return nil, core.OK, false
+	}
+}

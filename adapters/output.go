@@ -1,0 +1,76 @@
+package adapters
+
+import (
+	"net/netip"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// OutputSoft is the size at which a room should stop filling an output and
+// ask to be called again, in bytes.
+const OutputSoft = 192 << 10
+
+// Output gathers what a room sends in one call. Stream rooms append to B.
+// Datagram rooms append one datagram to B and end it with Datagram.
+type Output struct {
+	// B holds the bytes to send. Append to it; never keep a reference.
+	B []byte
+	// More asks for another Wake after the write, because B was full.
+	More bool
+
+	grams   []Gram
+	reason  core.Reason
+	closing bool
+	paused  bool
+	resumed bool
+}
+
+// Gram is one datagram of an output: B[Start:End] for To.
+type Gram struct {
+	Start, End int
+	To         netip.AddrPort
+}
+
+// Full tells that the room should stop here, set More and wait for Wake.
+func (o *Output) Full() bool { return len(o.B) >= OutputSoft }
+
+// Datagram ends the datagram that was appended to B since the last one.
+func (o *Output) Datagram(to netip.AddrPort) {
+	start := 0
+	if n := len(o.grams); n > 0 {
+		start = o.grams[n-1].End
+	}
+	o.grams = append(o.grams, Gram{Start: start, End: len(o.B), To: to})
+}
+
+// Datagrams lists the datagrams that were ended.
+func (o *Output) Datagrams() []Gram { return o.grams }
+
+// CloseAfterFlush ends the connection once B has been written: the sending
+// half is closed, the peer's end is awaited for a bounded time while input is
+// discarded, then the socket is closed. r is the reason that logs and metrics
+// show. The first call counts.
+func (o *Output) CloseAfterFlush(r core.Reason) {
+	if !o.closing {
+		o.closing, o.reason = true, r
+	}
+}
+
+// Closing reports CloseAfterFlush and its reason.
+func (o *Output) Closing() (core.Reason, bool) { return o.reason, o.closing }
+
+// PauseReading stops the loop from reading this connection (back-pressure);
+// what was read and not consumed is kept. ResumeReading undoes it, and Input
+// is called again with what was kept.
+func (o *Output) PauseReading() { o.paused, o.resumed = true, false }
+
+// ResumeReading undoes PauseReading.
+func (o *Output) ResumeReading() { o.paused, o.resumed = false, true }
+
+// Reading reports what the room asked for: paused, resumed, or neither.
+func (o *Output) Reading() (paused, resumed bool) { return o.paused, o.resumed }
+
+// Reset empties the output and keeps its memory.
+func (o *Output) Reset() {
+	*o = Output{B: o.B[:0], grams: o.grams[:0]}
+}

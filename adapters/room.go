@@ -1,0 +1,121 @@
+package adapters
+
+import (
+	"net/netip"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// Driven is what a loop drives: a stream connection, or a peer of a datagram
+// endpoint.
+type Driven interface {
+	// Wake follows core.Sink.Ready: take deliveries, answer what became safe,
+	// append. When out.Full reports true, stop and set out.More: Wake is
+	// called again after the write.
+	Wake(t *core.Turn, out *Output)
+	// Tick is called at or after the time that Handle.TickAt asked for.
+	Tick(t *core.Turn, out *Output)
+	// Evict follows core.Sink.Evict: say goodbye in the protocol's own words,
+	// detach the session, and call out.CloseAfterFlush.
+	Evict(t *core.Turn, r core.Reason, out *Output)
+}
+
+// Conn is a room's state machine for one stream connection.
+type Conn interface {
+	Driven
+	// Input is given the bytes that have arrived and are not yet consumed. It
+	// parses all complete packets in them, keeps no reference into `in` after
+	// it returns, and returns how many bytes it consumed; the rest comes again,
+	// with more behind it. After out.CloseAfterFlush nothing more is given. An
+	// error closes the connection after what was appended has been flushed;
+	// its core.Reason (errors.As) is what the log and the metrics say.
+	Input(t *core.Turn, in []byte, out *Output) (consumed int, err error)
+	// Close is called once, last, when the transport is gone or the flush after
+	// CloseAfterFlush is over. r is what the room gave CloseAfterFlush, or
+	// core.ConnectionLost and its like. The room detaches its session if it
+	// has not yet. Nothing may be written any more.
+	Close(t *core.Turn, r core.Reason)
+}
+
+// Endpoint is a room's state machine for one datagram listener. It finds the
+// peer from the datagram and keeps its peers' state itself.
+type Endpoint interface {
+	// Datagram is given one datagram. `in` is valid during the call only.
+	Datagram(t *core.Turn, from netip.AddrPort, in []byte, out *Output)
+	// Close ends all peers: the listener stops. Farewells may be appended.
+	Close(t *core.Turn, r core.Reason, out *Output)
+}
+
+// Handle is the loop's side of one Driven. It is the core.Sink that the room
+// attaches its session with.
+type Handle interface {
+	core.Sink
+	// TickAt asks for one Tick at the given time or as little as possible (at
+	// most 100 ms) after it; never before. The last call counts; 0 cancels.
+	// Only from within a call of the loop.
+	TickAt(at core.Time)
+}
+
+// Loop is what a datagram endpoint gets to make handles for its peers.
+type Loop interface {
+	// Handle registers a peer. The loop keeps no reference to it beyond the
+	// handle's own life.
+	Handle(d Driven) Handle
+}
+
+// Info describes the transport of one connection.
+type Info struct {
+	Listener  string         // the listener's name for metrics: its URL without credentials
+	Scheme    string         // scheme of the listener's URL: mqtt, mqtts, ws, stomp, ...
+	Remote    netip.AddrPort // the peer, after PROXY protocol; zero for Unix sockets
+	Local     netip.AddrPort
+	WebSocket bool
+	TLS       bool
+	Subproto  string // WebSocket sub-protocol that was agreed on
+	Loopback  bool   // the peer is this machine (Unix sockets too)
+}
+
+// ListenerInfo describes a datagram listener.
+type ListenerInfo struct {
+	Listener string
+	Scheme   string
+	Local    netip.AddrPort
+}
+
+// Room is a protocol. It is also a StreamRoom, a DatagramRoom or both.
+type Room interface {
+	// Name is the protocol's name in logs, metrics and message origins: mqtt,
+	// mqttsn, coap, stomp, amqp.
+	Name() string
+}
+
+// StreamRoom serves stream transports.
+type StreamRoom interface {
+	Room
+	// Open makes the state machine of a connection that was just accepted.
+	// It may ask for a tick at once (login deadline).
+	Open(h Handle, info Info, t *core.Turn) Conn
+}
+
+// WebSocketRoom says how the protocol rides on WebSocket.
+type WebSocketRoom interface {
+	StreamRoom
+	WebSocket() WebSocketOptions
+}
+
+// WebSocketOptions are the rules of one protocol on WebSocket.
+type WebSocketOptions struct {
+	Paths       []string // request paths, such as /mqtt
+	Subprotos   []string // accepted sub-protocols, preferred first
+	RequireSub  bool     // refuse (400) when none of them is offered
+	Text        bool     // text frames are accepted; answers mirror the client's mode unless they are not UTF-8
+	MaxMessage  int      // largest WebSocket message in bytes
+	CloseOnText uint16   // close code for a text frame when Text is false (1003)
+}
+
+// DatagramRoom serves datagram transports.
+type DatagramRoom interface {
+	Room
+	// Listen makes the state machine of a listener.
+	Listen(l Loop, info ListenerInfo) Endpoint
+}

@@ -1,0 +1,54 @@
+package core
+
+import "time"
+
+// Overflow is what a full queue does with one message more.
+type Overflow uint8
+
+// The overflow policies.
+const (
+	OverflowDefault Overflow = iota // DropOldest for sessions and private queues, Reject for named ones
+	DropOldest                      // drop the oldest that waits, counted
+	DropNewest                      // drop the new one, counted
+	RejectNew                       // refuse the publish
+)
+
+// QueueLimits bounds a queue.
+type QueueLimits struct {
+	Messages int   // messages that wait or are in flight; 0: the router's default
+	Bytes    int64 // sum of Message.Size; 0: the router's default
+	Overflow Overflow
+}
+
+// QueueSpec describes a named or private queue.
+type QueueSpec struct {
+	Name        string // "": a private queue that dies with its consumer
+	Durable     bool   // survives a restart, with its messages of QoS 1 and 2
+	Exclusive   bool   // for the declaring connection only, deleted with it
+	AutoDelete  bool   // deleted when its last consumer leaves
+	Latest      bool   // of QoS 0 messages only the newest waits
+	Limits      QueueLimits
+	TTL         time.Duration // messages live at most that long in the queue; 0: as they say
+	IdleExpiry  time.Duration // deleted when empty and unused for that long; 0: never
+	MaxAttempts int           // more deliveries reject the message; 0: unlimited
+	DeadLetter  bool          // rejected messages go to the queue "$dead/NAME"
+	Args        string        // what the protocol that declared it wants compared on redeclaration; opaque
+}
+
+// QueueInfo is a snapshot of a queue.
+type QueueInfo struct {
+	Spec      QueueSpec
+	Waiting   int // messages that wait for a consumer
+	InFlight  int // delivered, not settled
+	Consumers int
+	Bytes     int64
+}
+
+// ConsumeOptions say how a consumer takes from a queue.
+type ConsumeOptions struct {
+	QoS       uint8  // maximum QoS of deliveries
+	ID        uint32 // subscription identifier that its deliveries carry; 0: none
+	NoAck     bool   // every delivery counts as settled when taken
+	NoLocal   bool   // not what the same session published
+	Exclusive bool   // refuse when others consume, and keep others away
+}

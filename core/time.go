@@ -1,0 +1,31 @@
+package core
+
+import "time"
+
+// Time is an instant in milliseconds since the Unix epoch, advanced by the
+// monotonic clock of the process. Zero means none.
+type Time int64
+
+// After is the instant d later, d rounded up to a whole millisecond so that
+// no timer fires early.
+func (t Time) After(d time.Duration) Time {
+	return t + Time((d+time.Millisecond-1)/time.Millisecond)
+}
+
+// Until is the duration from now to t; negative when t has passed.
+func (t Time) Until(now Time) time.Duration { return time.Duration(t-now) * time.Millisecond }
+
+// Wall is t as a time.Time.
+func (t Time) Wall() time.Time { return time.UnixMilli(int64(t)) }
+
+// Clock reads the time of one process: wall time at its start plus what the
+// monotonic clock has counted since.
+type Clock struct{ start time.Time }
+
+// NewClock starts a clock at the wall time of now.
+func NewClock() *Clock { return &Clock{start: time.Now()} }
+
+// Now is the current instant. It never goes back.
+func (c *Clock) Now() Time {
+	return Time(c.start.UnixMilli()) + Time(time.Since(c.start)/time.Millisecond)
+}

@@ -1,0 +1,59 @@
+package core
+
+// Turn is one pass of an event loop, or of a goroutine that stands for one.
+// It carries the time, the loop that runs it, the writes that must become
+// durable and the loops that are to be notified at its end. A turn belongs to
+// one goroutine; loops keep one and reuse it.
+type Turn struct {
+	// Now is the time of the pass. Set by Begin.
+	Now Time
+	// Owner is the loop whose pass this is; a sink compares it with its own
+	// loop to learn whether it may mark its connection directly. nil for turns
+	// outside of any loop.
+	Owner any
+
+	router *Router
+	work   *work     // what the pass submits; nil while there is nothing
+	kicks  []Kicker  // loops to notify, each once
+	match  []matched // scratch of Route
+}
+
+// Kicker is a loop that sleeps until it is told that something waits for it.
+// Kick may be called from any goroutine and does not block.
+type Kicker interface{ Kick() }
+
+// NewTurn makes a turn for a loop. owner may be nil.
+func (r *Router) NewTurn(owner any) *Turn {
+	return &Turn{router: r, Owner: owner, Now: r.clock.Now()}
+}
+
+// Begin starts a pass.
+func (t *Turn) Begin() { t.Now = t.router.clock.Now() }
+
+// KickAtEnd notifies k when the turn ends. With a nil turn it does so at once.
+func (t *Turn) KickAtEnd(k Kicker) {
+	if t == nil {
+		k.Kick()
+		return
+	}
+	for _, have := range t.kicks {
+		if have == k {
+			return
+		}
+	}
+	t.kicks = append(t.kicks, k)
+}
+
+// End submits what the pass must make durable and notifies the loops that it
+// woke. The turn can be used again after Begin.
+func (t *Turn) End() {
+	if t.work != nil {
+		t.router.commit.submit(t.work)
+		t.work = nil
+	}
+	for i, k := range t.kicks {
+		k.Kick()
+		t.kicks[i] = nil
+	}
+	t.kicks = t.kicks[:0]
+}
