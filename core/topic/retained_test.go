@@ -1,0 +1,185 @@
+package topic
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func scanAll[V any](r *Retained[V], filter string, budget int) (names []string) {
+	after, done := "", false
+	var items []Item[V]
+	for !done {
+		items, after, done = r.Scan(items[:0], filter, after, budget)
+		if len(items) > max(budget, 1) {
+			panic("more items than the budget")
+		}
+		for _, it := range items {
+			names = append(names, it.Name)
+		}
+	}
+	return names
+}
+
+func TestRetainedAgreesWithTheNaiveModel(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var r Retained[int]
+		m := map[string]int{}
+		t.Repeat(map[string]func(*rapid.T){
+			"set": func(t *rapid.T) {
+				for _, name := range rapid.SliceOfN(genName(), 1, 30).Draw(t, "names") {
+					v := rapid.Int().Draw(t, "v")
+					was, was2 := m[name]
+					if old, had := r.Set(name, v); old != was || had != was2 {
+						t.Fatalf("Set(%q) = %v, %v", name, old, had)
+					}
+					m[name] = v
+				}
+			},
+			"delete": func(t *rapid.T) {
+				name := genName().Draw(t, "name")
+				was, was2 := m[name]
+				if old, had := r.Delete(name); old != was || had != was2 {
+					t.Fatalf("Delete(%q) = %v, %v", name, old, had)
+				}
+				delete(m, name)
+			},
+			"update": func(t *rapid.T) {
+				name, v, keep := genName().Draw(t, "name"), rapid.Int().Draw(t, "v"), rapid.Bool().Draw(t, "keep")
+				was, was2 := m[name]
+				r.Update(name, func(old int, had bool) (int, bool) {
+					if old != was || had != was2 {
+						t.Fatalf("Update(%q) sees %v, %v", name, old, had)
+					}
+					return v, keep
+				})
+				if keep {
+					m[name] = v
+				} else {
+					delete(m, name)
+				}
+			},
+			"": func(t *rapid.T) {
+				name := genName().Draw(t, "name")
+				was, was2 := m[name]
+				if v, ok := r.Get(name); v != was || ok != was2 || r.Len() != len(m) {
+					t.Fatalf("Get(%q) = %v, %v; %d names", name, v, ok, r.Len())
+				}
+				filter := genAnyFilter().Draw(t, "filter")
+				var want []string
+				for n := range m {
+					if Matches(filter, n) {
+						want = append(want, n)
+					}
+				}
+				slices.Sort(want)
+				if got := scanAll(&r, filter, rapid.IntRange(0, 10).Draw(t, "budget")); !slices.Equal(got, want) {
+					t.Fatalf("Scan(%q) = %q, want %q of %q", filter, got, want, slices.Sorted(maps.Keys(m)))
+				}
+			},
+		})
+	})
+}
+
+// TestTheTreeKeepsOrderThroughGrowthAndDecay runs it through several heights.
+func TestTheTreeKeepsOrderThroughGrowthAndDecay(t *testing.T) {
+	t.Parallel()
+	for _, stride := range []int{1, 7919, 30011 - 1} { // ascending, scattered, descending
+		var r Retained[int]
+		const n = 30011 // a prime, so that every stride visits all
+		for i := range n {
+			k := i * stride % n
+			r.Set(fmt.Sprintf("dev/%05d/state", k), k)
+		}
+		if got := scanAll(&r, "dev/+/state", 1000); len(got) != n || !slices.IsSorted(got) {
+			t.Fatalf("stride %d: %d names", stride, len(got))
+		}
+		for i := range n {
+			if k := i * 104729 % n; k%100 != 0 {
+				if _, had := r.Delete(fmt.Sprintf("dev/%05d/state", k)); !had {
+					t.Fatalf("stride %d: %d was lost", stride, k)
+				}
+			}
+		}
+		if got := scanAll(&r, "#", 64); len(got) != r.Len() || len(got) != n/100+1 || !slices.IsSorted(got) {
+			t.Fatalf("stride %d: %d names are left of %d", stride, len(got), r.Len())
+		}
+	}
+}
+
+func TestAScanVisitsNoMoreThanItsBudget(t *testing.T) {
+	t.Parallel()
+	var r Retained[int]
+	for d := range 1000 {
+		for s := range 20 {
+			r.Set(fmt.Sprintf("d/%04d/s/%02d", d, s), s)
+		}
+	}
+	for filter, most := range map[string]int{ // names to visit
+		"d/+/s/07":     3*1000 + 2, // the found one, the next, the first of the next device
+		"d/0500/s/+":   20 + 2,
+		"d/0500/#":     20 + 2,
+		"d/0500/s/07":  1 + 2,
+		"none/#":       1,
+		"d/+/none/+":   1000 + 2,
+		"d/+/s/07/+":   3*1000 + 2,
+		"+/0500/s/07":  1 + 3,
+		"d/0500/#/07":  20 + 2,
+		"d/+":          1000 + 2,
+		"+":            2,
+		"+/+/+/+/deep": 20000,
+	} {
+		calls, after, done := 0, "", false
+		for !done {
+			_, after, done = r.Scan(nil, filter, after, 1)
+			calls++
+		}
+		if calls > most+1 {
+			t.Errorf("%q: %d visits, want about %d", filter, calls, most)
+		}
+	}
+}
+
+func TestRetainedIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	var r Retained[int]
+	for i := range 500 {
+		r.Set(fmt.Sprintf("fixed/%03d", i), i)
+	}
+	var writers, readers sync.WaitGroup
+	var stop atomic.Bool
+	for w := range 2 {
+		writers.Go(func() {
+			for i := range 5000 {
+				name := fmt.Sprintf("fixed/%03d/%d/%d", i%500, w, i%50)
+				r.Set(name, i)
+				if i%3 == 0 {
+					r.Delete(name)
+				}
+				r.Update("counter", func(old int, _ bool) (int, bool) { return old + 1, true })
+			}
+		})
+	}
+	for range 2 {
+		readers.Go(func() {
+			for !stop.Load() {
+				if got := scanAll(&r, "fixed/+", 37); len(got) != 500 {
+					t.Errorf("%d of the fixed names", len(got))
+					return
+				}
+			}
+		})
+	}
+	writers.Wait()
+	stop.Store(true)
+	readers.Wait()
+	if v, _ := r.Get("counter"); v != 10000 {
+		t.Errorf("the counter is %d", v)
+	}
+}
