@@ -119,7 +119,8 @@ func meet(x, y []string, i, j, started int, wild bool, at func(i, j int) *[2]boo
 	}
 	switch {
 	case started == 0 && wild && hidden(literal): // [MQTT-4.7.2-1]
-	case p == "#" && q == "#": // nothing that the two empty runs do not reach
+	case p == "#" && q == "#":
+		at(i, j)[1] = true
 	case p == "#":
 		at(i, j+1)[1] = true
 	case q == "#":

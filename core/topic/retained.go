@@ -1,16 +1,21 @@
 package topic
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/entrepot/entrepot/core/ordered"
+)
 
 // Retained maps names to one value each, in byte order of the names. The zero
 // value is empty and ready; all methods are safe for concurrent use. Its memory
 // beyond names and values is about 40 bytes an entry.
 type Retained[V any] struct {
 	mu   sync.RWMutex
-	tree tree[V] // guarded by mu
+	tree ordered.Map[V] // guarded by mu
 }
 
-// An Item is a name and its value.
+// An Item is a name and its value. The name shares memory with its neighbours:
+// clone it to keep it for long.
 type Item[V any] struct {
 	Name  string
 	Value V
@@ -20,12 +25,7 @@ type Item[V any] struct {
 func (r *Retained[V]) Set(name string, v V) (old V, had bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if it := r.tree.get(name); it != nil {
-		old, it.Value = it.Value, v
-		return old, true
-	}
-	r.tree.insert(Item[V]{name, v})
-	return old, false
+	return r.tree.Set(name, v)
 }
 
 // Update changes the value of name as fn decides, with nothing in between; keep
@@ -33,19 +33,19 @@ func (r *Retained[V]) Set(name string, v V) (old V, had bool) {
 func (r *Retained[V]) Update(name string, fn func(old V, had bool) (v V, keep bool)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	at := r.tree.At(name)
 	var old V
-	it := r.tree.get(name)
-	if it != nil {
-		old = it.Value
+	if at != nil {
+		old = *at
 	}
-	v, keep := fn(old, it != nil)
+	v, keep := fn(old, at != nil)
 	switch {
-	case keep && it != nil:
-		it.Value = v
+	case keep && at != nil:
+		*at = v
 	case keep:
-		r.tree.insert(Item[V]{name, v})
-	case it != nil:
-		r.tree.remove(name)
+		r.tree.Set(name, v)
+	case at != nil:
+		r.tree.Delete(name)
 	}
 }
 
@@ -53,8 +53,8 @@ func (r *Retained[V]) Update(name string, fn func(old V, had bool) (v V, keep bo
 func (r *Retained[V]) Get(name string) (v V, ok bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if it := r.tree.get(name); it != nil {
-		return it.Value, true
+	if at := r.tree.At(name); at != nil {
+		return *at, true
 	}
 	return v, false
 }
@@ -63,16 +63,12 @@ func (r *Retained[V]) Get(name string) (v V, ok bool) {
 func (r *Retained[V]) Delete(name string) (old V, had bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if it := r.tree.get(name); it != nil {
-		old = it.Value
-		return old, r.tree.remove(name)
-	}
-	return old, false
+	return r.tree.Delete(name)
 }
 
 // Len is the number of names.
 func (r *Retained[V]) Len() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.tree.size
+	return r.tree.Len()
 }

@@ -87,32 +87,6 @@ func TestRetainedAgreesWithTheNaiveModel(t *testing.T) {
 	})
 }
 
-// TestTheTreeKeepsOrderThroughGrowthAndDecay runs it through several heights.
-func TestTheTreeKeepsOrderThroughGrowthAndDecay(t *testing.T) {
-	t.Parallel()
-	for _, stride := range []int{1, 7919, 30011 - 1} { // ascending, scattered, descending
-		var r Retained[int]
-		const n = 30011 // a prime, so that every stride visits all
-		for i := range n {
-			k := i * stride % n
-			r.Set(fmt.Sprintf("dev/%05d/state", k), k)
-		}
-		if got := scanAll(&r, "dev/+/state", 1000); len(got) != n || !slices.IsSorted(got) {
-			t.Fatalf("stride %d: %d names", stride, len(got))
-		}
-		for i := range n {
-			if k := i * 104729 % n; k%100 != 0 {
-				if _, had := r.Delete(fmt.Sprintf("dev/%05d/state", k)); !had {
-					t.Fatalf("stride %d: %d was lost", stride, k)
-				}
-			}
-		}
-		if got := scanAll(&r, "#", 64); len(got) != r.Len() || len(got) != n/100+1 || !slices.IsSorted(got) {
-			t.Fatalf("stride %d: %d names are left of %d", stride, len(got), r.Len())
-		}
-	}
-}
-
 func TestAScanVisitsNoMoreThanItsBudget(t *testing.T) {
 	t.Parallel()
 	var r Retained[int]

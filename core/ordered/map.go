@@ -1,0 +1,138 @@
+package ordered
+
+// A Map is an ordered map. The zero value is empty and ready. It is not safe
+// for concurrent use; reading beside reading is. Beyond keys and values an
+// entry takes about 40 bytes.
+type Map[V any] struct {
+	root *page[V]
+	size int
+}
+
+// Len is the number of keys.
+func (m *Map[V]) Len() int { return m.size }
+
+// At returns where the value of key is, nil if there is none. It is good until
+// the next change of the map.
+func (m *Map[V]) At(key string) *V {
+	if m.root == nil {
+		return nil
+	}
+	p := m.root.down(key)
+	if i, ok := p.find(key); ok {
+		return &p.vals[i]
+	}
+	return nil
+}
+
+// Set gives key a value and returns what it takes the place of.
+func (m *Map[V]) Set(key string, v V) (old V, had bool) {
+	if at := m.At(key); at != nil {
+		old, *at = *at, v
+		return old, true
+	}
+	if m.root == nil {
+		m.root = &page[V]{}
+	}
+	if between, right := m.root.insert(key, v); right != nil {
+		root := &page[V]{kids: []*page[V]{m.root, right}}
+		root.keys.insert(0, between)
+		m.root = root
+	}
+	m.size++
+	return old, false
+}
+
+// Delete removes key and returns the value that it had.
+func (m *Map[V]) Delete(key string) (old V, had bool) {
+	at := m.At(key)
+	if at == nil {
+		return old, false
+	}
+	old = *at
+	m.cut(key, key+"\x00")
+	return old, true
+}
+
+// DeleteRange removes the keys from (inclusive) to (exclusive) and returns how
+// many they were.
+func (m *Map[V]) DeleteRange(from, to string) int {
+	before := m.size
+	for {
+		c := m.Seek(from)
+		if !c.Valid() || c.Key() >= to {
+			return before - m.size
+		}
+		m.cut(c.Key(), to)
+	}
+}
+
+func (m *Map[V]) cut(from, to string) {
+	m.size -= m.root.cut(from, to)
+	switch {
+	case m.size == 0:
+		m.root = nil
+	case len(m.root.kids) == 1:
+		m.root = m.root.kids[0]
+	}
+}
+
+// A Cursor is a place in a map that does not change meanwhile.
+type Cursor[V any] struct {
+	m    *Map[V]
+	leaf *page[V]
+	i    int
+}
+
+// Seek returns a cursor at the first key not below key.
+func (m *Map[V]) Seek(key string) Cursor[V] {
+	c := Cursor[V]{m: m}
+	c.seek(key)
+	return c
+}
+
+// Valid says whether the cursor is at a key: Key, Value and the moves may be
+// called.
+func (c *Cursor[V]) Valid() bool { return c.leaf != nil }
+
+// Key is the key at the cursor. It shares memory with its neighbours, so clone
+// what is kept for long.
+func (c *Cursor[V]) Key() string { return c.leaf.names[c.i] }
+
+// Value is the value at the cursor.
+func (c *Cursor[V]) Value() V { return c.leaf.vals[c.i] }
+
+// Next moves to the next key.
+func (c *Cursor[V]) Next() {
+	c.i++
+	c.settle()
+}
+
+// Forward moves to the first key not below key, which is not behind the cursor.
+func (c *Cursor[V]) Forward(key string) {
+	for range 2 { // often it is close
+		if last := c.leaf.names[len(c.leaf.names)-1]; last >= key {
+			c.i = c.leaf.lower(key)
+			return
+		}
+		if c.leaf, c.i = c.leaf.next, 0; c.leaf == nil {
+			return
+		}
+	}
+	c.seek(key)
+}
+
+func (c *Cursor[V]) seek(key string) {
+	if c.m.root == nil {
+		return
+	}
+	c.leaf = c.m.root.down(key)
+	c.i = c.leaf.lower(key)
+	c.settle()
+}
+
+// settle moves from past the end of a leaf to the next.
+func (c *Cursor[V]) settle() {
+	if c.i == len(c.leaf.vals) {
+		c.leaf, c.i = c.leaf.next, 0
+	}
+}
