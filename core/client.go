@@ -34,6 +34,7 @@ type Client struct {
 type Will struct {
 	Message *Message
 	Delay   time.Duration // capped by the session's expiry
+	Expiry  time.Duration // of the message, counted from its publication; 0: never expires
 }
 
 // Sink is the connection side of a session. Neither method may block, and

@@ -22,6 +22,7 @@ type Message struct {
 	frames atomic.Pointer[frame]
 	stored uint64       // id of the shared record in the store; 0: none
 	refs   atomic.Int32 // durable queue entries that refer to stored
+	rev    uint64       // revision of the retained write; 0: none
 	shared bool         // reaches more than one queue
 }
 

@@ -49,6 +49,7 @@ type ConsumeOptions struct {
 	QoS       uint8  // maximum QoS of deliveries
 	ID        uint32 // subscription identifier that its deliveries carry; 0: none
 	NoAck     bool   // every delivery counts as settled when taken
+	AckAll    bool   // QoS 0 too stays in flight until it is settled, and counts for the window
 	NoLocal   bool   // not what the same session published
 	Exclusive bool   // refuse when others consume, and keep others away
 }

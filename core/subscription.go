@@ -26,7 +26,7 @@ type Delivery struct {
 	Seq      uint64    // identity within the consumer's queue, for Settle
 	Tag      uint32    // what Consumer.Tag stored for this delivery; 0: nothing yet
 	Attempt  uint16    // 1 at the first delivery
-	QoS      uint8     // min(message, subscription); 0 is settled already
+	QoS      uint8     // min(message, subscription); 0 is settled already, unless the consumer is AckAll
 	Retain   bool      // the retain flag to send
 	Stored   bool      // comes from the retained messages, because of a new subscription
 	Received bool      // QoS 2: the first half is done (PUBREC seen), only the release is to be repeated

@@ -1,0 +1,192 @@
+package core
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// The records of the store are written with the few primitives below:
+// unsigned varints, length-prefixed strings, flag bytes.
+
+var errRecord = errors.New("damaged record")
+
+func floatBits(b uint64) float64 { return math.Float64frombits(b) }
+
+func putUint(b []byte, v uint64) []byte { return binary.AppendUvarint(b, v) }
+
+func putText(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func putBytes(b, s []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func putBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+// reader takes a record apart; the first fault sticks.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) uint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) bytes() []byte {
+	n := r.uint()
+	if r.bad || n > uint64(len(r.b)) {
+		r.bad = true
+		return nil
+	}
+	v := r.b[:n:n]
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) text() string { return string(r.bytes()) }
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.bad = true
+		return 0
+	}
+	v := r.b[0]
+	r.b = r.b[1:]
+	return v
+}
+
+func (r *reader) bool() bool { return r.byte() != 0 }
+
+// count reads the length of a list whose elements take at least one byte.
+func (r *reader) count() int {
+	n := r.uint()
+	if n > uint64(len(r.b)) {
+		r.bad = true
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) err() error {
+	if r.bad {
+		return errRecord
+	}
+	return nil
+}
+
+const (
+	flagRetain = 1 << iota
+	flagMeta
+)
+
+// appendMessage is the stored form of a message.
+func appendMessage(b []byte, m *Message) []byte {
+	var flags byte
+	if m.Retain {
+		flags |= flagRetain
+	}
+	if m.Meta != nil {
+		flags |= flagMeta
+	}
+	b = append(b, flags, m.QoS)
+	b = putText(b, m.Topic)
+	b = putText(b, m.Origin)
+	b = putUint(b, uint64(m.Expires))
+	b = putUint(b, m.From)
+	b = putUint(b, m.rev)
+	b = putBytes(b, m.Payload)
+	if m.Meta != nil {
+		b = appendMeta(b, m.Meta)
+	}
+	return b
+}
+
+func appendMeta(b []byte, x *Meta) []byte {
+	for _, s := range []string{x.ContentType, x.ContentEncoding, x.ReplyTo, string(x.Correlation), x.MessageID, x.Type, x.AppID, x.UserID, x.GroupID} {
+		b = putText(b, s)
+	}
+	b = putBool(b, x.Text)
+	b = putBool(b, x.Correlation != nil)
+	b = putUint(b, uint64(x.GroupSeq))
+	b = append(b, x.Priority)
+	b = putBool(b, x.HasPriority)
+	b = putUint(b, uint64(x.Created))
+	b = putUint(b, uint64(len(x.Headers)))
+	for i := range x.Headers {
+		h := &x.Headers[i]
+		b = append(b, byte(h.Kind))
+		b = putText(b, h.Name)
+		b = putText(b, h.Text)
+		b = putUint(b, h.Bits)
+	}
+	b = putUint(b, uint64(len(x.Via)))
+	for _, v := range x.Via {
+		b = putText(b, v)
+	}
+	b = putBool(b, x.Native != nil)
+	if x.Native != nil {
+		b = putText(b, x.Native.Protocol)
+		b = putBytes(b, x.Native.Data)
+	}
+	return b
+}
+
+func (r *reader) message() *Message {
+	flags := r.byte()
+	m := &Message{Retain: flags&flagRetain != 0, QoS: r.byte()}
+	m.Topic = r.text()
+	m.Origin = r.text()
+	m.Expires = Time(r.uint())
+	m.From = r.uint()
+	m.rev = r.uint()
+	m.Payload = append([]byte(nil), r.bytes()...)
+	if flags&flagMeta != 0 {
+		m.Meta = r.meta()
+	}
+	if m.QoS > 2 {
+		r.bad = true
+	}
+	return m
+}
+
+func (r *reader) meta() *Meta {
+	x := &Meta{}
+	var correlation string
+	for _, s := range []*string{&x.ContentType, &x.ContentEncoding, &x.ReplyTo, &correlation, &x.MessageID, &x.Type, &x.AppID, &x.UserID, &x.GroupID} {
+		*s = r.text()
+	}
+	x.Text = r.bool()
+	if r.bool() {
+		x.Correlation = []byte(correlation)
+	}
+	x.GroupSeq = uint32(r.uint())
+	x.Priority = r.byte()
+	x.HasPriority = r.bool()
+	x.Created = Time(r.uint())
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		x.Headers = append(x.Headers, Header{Kind: Kind(r.byte()), Name: r.text(), Text: r.text(), Bits: r.uint()})
+	}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		x.Via = append(x.Via, r.text())
+	}
+	if r.bool() {
+		x.Native = &Native{Protocol: r.text(), Data: append([]byte(nil), r.bytes()...)}
+	}
+	return x
+}

@@ -1,0 +1,174 @@
+package core
+
+import "sync"
+
+// work is what one turn submits.
+type work struct {
+	batch   Batch
+	sync    bool // somebody waits for it to be durable
+	marks   []mark
+	entries []entryRef
+}
+
+// mark is a span of one session's sequence that becomes safe with the work.
+type mark struct {
+	s        *Session
+	from, to uint64
+}
+
+// entryRef is a queue entry whose record is in the work.
+type entryRef struct {
+	q   *Queue
+	m   *Message
+	seq uint64
+}
+
+var workPool = sync.Pool{New: func() any { return new(work) }}
+
+func (t *Turn) pendingWork() *work {
+	if t.work == nil {
+		t.work = workPool.Get().(*work)
+	}
+	return t.work
+}
+
+// mark makes the turn's work move the watermark of s to seq.
+func (t *Turn) mark(s *Session, seq uint64, durable bool) {
+	w := t.pendingWork()
+	w.sync = w.sync || durable
+	if n := len(w.marks); n > 0 && w.marks[n-1].s == s {
+		w.marks[n-1].to = seq
+		return
+	}
+	w.marks = append(w.marks, mark{s, seq, seq})
+}
+
+// sync makes the turn's work durable although nobody waits for it.
+func (t *Turn) sync() { t.pendingWork().sync = true }
+
+// committer is the one goroutine that writes to the store: it gathers what
+// all turns have submitted, writes it as one change, syncs once, then raises
+// the watermarks.
+type committer struct {
+	r    *Router
+	wake chan struct{}
+	end  chan struct{}
+	done chan struct{}
+
+	mu      sync.Mutex
+	waiting []*work
+}
+
+func newCommitter(r *Router) *committer {
+	return &committer{r: r, wake: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (c *committer) submit(w *work) {
+	c.mu.Lock()
+	c.waiting = append(c.waiting, w)
+	first := len(c.waiting) == 1
+	c.mu.Unlock()
+	if first {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (c *committer) start() { go c.run() }
+
+func (c *committer) stop() {
+	close(c.end)
+	<-c.done
+}
+
+func (c *committer) run() {
+	defer close(c.done)
+	t := c.r.NewTurn(nil)
+	var batch, spare []*work
+	for {
+		c.mu.Lock()
+		batch, c.waiting = c.waiting, spare[:0]
+		c.mu.Unlock()
+		if len(batch) > 0 {
+			t.Begin()
+			c.write(t, batch)
+			t.End()
+			clear(batch)
+			spare = batch
+			continue
+		}
+		spare = batch
+		select {
+		case <-c.wake:
+		case <-c.end:
+			c.mu.Lock()
+			rest := len(c.waiting)
+			c.mu.Unlock()
+			if rest == 0 {
+				return
+			}
+		}
+	}
+}
+
+// write makes one group of work durable and tells everybody.
+func (c *committer) write(t *Turn, group []*work) {
+	sync := false
+	batches := make([]*Batch, 0, len(group))
+	for _, w := range group {
+		sync = sync || w.sync
+		if w.batch.Len() > 0 {
+			batches = append(batches, &w.batch)
+		}
+	}
+	var err error
+	if c.r.failed.Load() {
+		err = ErrStoreClosed
+	} else if len(batches) > 0 {
+		if err = c.r.store.Write(batches, sync); err != nil {
+			c.r.failed.Store(true)
+			c.r.log.Error("store.failed", "error", err)
+		}
+	}
+	for _, w := range group {
+		if err == nil {
+			c.stored(t, w.entries)
+		}
+		for _, m := range w.marks {
+			m.s.settleMark(t, m.from, m.to, err)
+		}
+		clear(w.marks)
+		clear(w.entries)
+		w.batch.Reset()
+		*w = work{batch: w.batch, marks: w.marks[:0], entries: w.entries[:0]}
+		if cap(w.batch.buf) <= 1<<20 {
+			workPool.Put(w)
+		}
+	}
+}
+
+// stored notes which entries are in the store. One that was settled before
+// its record was written is deleted now.
+func (c *committer) stored(t *Turn, refs []entryRef) {
+	for i := 0; i < len(refs); {
+		q := refs[i].q
+		q.mu.Lock()
+		for ; i < len(refs) && refs[i].q == q; i++ {
+			seq := refs[i].seq
+			e := q.entry(seq)
+			switch {
+			case q.gone || e == nil || e.state == settled:
+				t.deleteEntry(q, seq, refs[i].m)
+			default:
+				e.stored = true
+			}
+		}
+		woken := q.wakeNext()
+		q.mu.Unlock()
+		if woken != nil {
+			woken.notify(t)
+		}
+	}
+}

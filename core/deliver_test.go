@@ -1,0 +1,181 @@
+package core_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+func TestMessageReachesEveryMatchingSession(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, b, p := w.attach(core.Client{ID: "a"}), w.attach(core.Client{ID: "b"}), w.attach(core.Client{})
+		a.sub("x/+", 1)
+		b.sub("x/#", 0)
+		expect(t, "publish", p.pub("x/1", "m", 1), core.OK)
+		a.expect(9, "x/1=m/1")
+		b.expect(9, "x/1=m")
+		expect(t, "nobody", p.pub("y", "m", 1), core.NoReceiver)
+	})
+}
+
+func TestOverlappingSubscriptionsMakeOneCopyWithAllIdentifiers(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, p := w.attach(core.Client{ID: "a"}), w.attach(core.Client{})
+		a.subscribe(core.Subscription{Filter: "x/+", QoS: 0, ID: 1})
+		a.subscribe(core.Subscription{Filter: "x/1", QoS: 2, ID: 2})
+		a.subscribe(core.Subscription{Filter: "#", QoS: 1})
+		p.pub("x/1", "m", 2)
+		a.expect(9, "x/1=m/2[2 1]")
+	})
+}
+
+func TestOverlappingSubscriptionsMakeACopyEachWhereAsked(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, p := w.attach(core.Client{ID: "a", Each: true}), w.attach(core.Client{})
+		a.subscribe(core.Subscription{Filter: "x", QoS: 0, ID: 1})
+		a.subscribe(core.Subscription{Filter: "#", QoS: 1, ID: 2})
+		p.pub("x", "m", 1)
+		a.expect(9, "x=m[1] x=m/1[2]")
+	})
+}
+
+func TestNoLocalLeavesOutTheOwnMessages(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, b := w.attach(core.Client{ID: "a"}), w.attach(core.Client{ID: "b"})
+		a.subscribe(core.Subscription{Filter: "x", QoS: 1, NoLocal: true})
+		b.sub("x", 1)
+		a.pub("x", "1", 0)
+		b.pub("x", "2", 0)
+		a.expect(9, "x=2")
+		b.expect(9, "x=1 x=2")
+	})
+}
+
+func TestWindowBoundsWhatIsInFlight(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, p := w.attach(core.Client{ID: "a"}), w.attach(core.Client{})
+		a.sub("x", 1)
+		for _, s := range []string{"1", "2", "3"} {
+			p.pub("x", s, 1)
+		}
+		first := a.expect(2, "x=1/1 x=2/1")
+		a.settle(core.Accepted, first[0])
+		got := a.Inbox().Take(w.turn, make([]core.Delivery, 0, 9), 1)
+		expect(t, "freed", text(got), "x=3/1")
+	})
+}
+
+func TestUnsettledComesAgainInOrderOnResume(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, p := w.attach(durable("a")), w.attach(core.Client{})
+		a.sub("x", 2)
+		p.pub("x", "1", 1)
+		p.pub("x", "2", 2)
+		p.pub("x", "3", 1)
+		got := a.expect(9, "x=1/1 x=2/2 x=3/1")
+		got[1].Consumer.Tag(w.turn, got[1].Seq, 7)
+		a.settle(core.Received, got[1])
+		a.settle(core.Accepted, got[2])
+		p.pub("x", "4", 1)
+		w.end()
+		a.Detach(w.turn, core.ConnectionLost)
+		b := w.attach(durable("a"))
+		expect(t, "present", b.Present(), true)
+		again := b.expect(9, "x=1/1+ x=2/2+R x=4/1")
+		expect(t, "tag", again[1].Tag, 7)
+		a.settle(core.Accepted, got[0]) // the old attachment is fenced
+		b.Detach(w.turn, core.ConnectionLost)
+		w.attach(durable("a")).expect(9, "x=1/1+ x=2/2+R x=4/1+")
+	})
+}
+
+func TestQoS0ForAnAbsentSessionIsDroppedUnlessKept(t *testing.T) {
+	simulate(t, func(w *world) {
+		keep := durable("k")
+		keep.KeepQoS0 = true
+		a, k, p := w.attach(durable("a")), w.attach(keep), w.attach(core.Client{})
+		a.sub("x", 1)
+		k.sub("x", 1)
+		a.Detach(w.turn, core.ConnectionLost)
+		k.Detach(w.turn, core.ConnectionLost)
+		p.pub("x", "0", 0)
+		p.pub("x", "1", 1)
+		w.attach(durable("a")).expect(9, "x=1/1")
+		w.attach(keep).expect(9, "x=0 x=1/1")
+	})
+}
+
+func TestExpiredMessagesAreNotDelivered(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, p := w.attach(durable("a")), w.attach(core.Client{})
+		a.sub("x", 1)
+		a.Detach(w.turn, core.ConnectionLost)
+		p.send("x", "short", func(m *core.Message) { m.QoS, m.Expires = 1, w.turn.Now.After(time.Second) })
+		p.send("x", "long", func(m *core.Message) { m.QoS, m.Expires = 1, w.turn.Now.After(time.Minute) })
+		w.sleep(2 * time.Second)
+		b := w.attach(durable("a"))
+		got := b.expect(9, "x=long/1")
+		left, _ := got[0].Message.Remaining(w.turn.Now, time.Second)
+		expect(t, "remaining", left, 58)
+		expect(t, "dropped", w.router.Stats().Dropped[core.DropExpired], 1)
+	})
+}
+
+func TestFullSessionQueueDropsTheOldestAndCounts(t *testing.T) {
+	simulate(t, func(w *world) {
+		client := durable("a")
+		client.Queue.Messages = 2
+		a, p := w.attach(client), w.attach(core.Client{})
+		a.sub("x", 1)
+		for _, s := range []string{"1", "2", "3"} {
+			expect(t, "publish", p.pub("x", s, 1), core.OK)
+		}
+		a.expect(9, "x=2/1 x=3/1")
+		expect(t, "dropped", w.router.Stats().Dropped[core.DropQueueFull], 1)
+		a.settle(core.Accepted)
+	})
+}
+
+func TestFullNamedQueueRefuses(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.attach(core.Client{})
+		p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true, Limits: core.QueueLimits{Messages: 1}})
+		expect(t, "first", p.pub("$queue/q", "1", 1), core.OK)
+		expect(t, "second", p.pub("$queue/q", "2", 1), core.QueueFull)
+	})
+}
+
+func TestLatestQueueKeepsTheNewestOfQoS0(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, p := w.attach(core.Client{}), w.attach(core.Client{})
+		_, reason := a.Open(w.turn, core.QueueSpec{Latest: true}, core.ConsumeOptions{QoS: 1}, core.Subscription{Filter: "x", QoS: 1})
+		expect(t, "open", reason, core.OK)
+		a.take(9)
+		p.pub("x", "1", 0)
+		p.pub("x", "2", 1)
+		p.pub("x", "3", 0)
+		p.pub("x", "4", 0)
+		a.expect(9, "x=2/1 x=4")
+	})
+}
+
+func TestSlowConsumerHoldsBackOnlyItself(t *testing.T) {
+	simulate(t, func(w *world) {
+		slow := core.Client{ID: "slow"}
+		slow.Queue.Messages = 100
+		a, b, p := w.attach(slow), w.attach(core.Client{ID: "fast"}), w.attach(core.Client{})
+		a.sub("x", 1)
+		b.sub("x", 1)
+		got := 0
+		for range 1000 {
+			p.pub("x", "m", 1)
+			for _, d := range b.take(10) {
+				d.Consumer.Settle(w.turn, d.Seq, core.Accepted)
+				got++
+			}
+		}
+		expect(t, "fast", got, 1000)
+		expect(t, "slow waits", a.Inbox().Waiting(), 100)
+	})
+}

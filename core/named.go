@@ -1,0 +1,488 @@
+package core
+
+import (
+	"strings"
+
+	"github.com/entrepot/entrepot/core/topic"
+)
+
+// deadPrefix begins the names of dead-letter queues.
+const deadPrefix = "$dead/"
+
+// maxQueueName bounds the name of a queue, in bytes.
+const maxQueueName = 255
+
+func (ns *Namespace) newQueue(kind queueKind, spec QueueSpec) *Queue {
+	return &Queue{
+		ns: ns, id: ns.r.newID(), kind: kind, spec: spec, durable: spec.Durable,
+		head: 1, next: 1, tail: 1, bindings: map[string]*binding{},
+	}
+}
+
+// queue finds a named queue; nil when there is none.
+func (ns *Namespace) queue(name string) *Queue {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.queues[name]
+}
+
+// declare finds a named queue or makes it.
+func (ns *Namespace) declare(t *Turn, spec QueueSpec) (q *Queue, created bool, reason Reason) {
+	if len(spec.Name) == 0 || len(spec.Name) > maxQueueName || topic.CheckName(spec.Name, topic.Limits{}) != nil {
+		return nil, false, BadTopic
+	}
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if q = ns.queues[spec.Name]; q != nil {
+		return q, false, OK
+	}
+	if len(ns.queues) >= ns.r.limits.Queues {
+		return nil, false, Quota
+	}
+	if spec.Durable && ns.r.failed.Load() {
+		return nil, false, Unavailable
+	}
+	q = ns.newQueue(namedQueue, spec)
+	ns.queues[spec.Name] = q
+	if q.durable {
+		t.putQueue(q)
+	}
+	return q, true, OK
+}
+
+// queueFor finds the queue that a publisher addresses, and makes it durable
+// and unbound when it is absent and the publisher may.
+func (ns *Namespace) queueFor(t *Turn, s *Session, name string) (*Queue, Reason) {
+	if q := ns.queue(name); q != nil {
+		return q, OK
+	}
+	if !s.r.allows(s.client.Principal, ActionQueue, name) {
+		return nil, NotAuthorized
+	}
+	q, _, reason := ns.declare(t, QueueSpec{Name: name, Durable: true})
+	return q, reason
+}
+
+// boundQueue finds the queue that a "$queue/NAME" subscription consumes, and
+// makes it bound to the filter NAME when it is absent.
+func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reason) {
+	if q := ns.queue(name); q != nil {
+		return q, OK
+	}
+	if topic.CheckFilter(name, s.r.topicLimits()) != nil || len(name) > maxQueueName {
+		return nil, BadFilter
+	}
+	if !s.r.allows(s.client.Principal, ActionQueue, name) || !s.r.allows(s.client.Principal, ActionSubscribe, name) {
+		return nil, NotAuthorized
+	}
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if q := ns.queues[name]; q != nil {
+		return q, OK
+	}
+	if len(ns.queues) >= ns.r.limits.Queues {
+		return nil, Quota
+	}
+	q := ns.newQueue(namedQueue, QueueSpec{Name: name, Durable: true, IdleExpiry: autoQueueExpiry})
+	ns.queues[name] = q
+	t.putQueue(q)
+	q.bind(t, Subscription{Filter: name, QoS: 2})
+	return q, OK
+}
+
+// group finds or makes the queue of a group.
+func (ns *Namespace) group(t *Turn, group, filter string, durable, wide bool) *Queue {
+	key := groupKey{group, filter}
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	q := ns.groups[key]
+	if q == nil {
+		q = ns.newQueue(groupQueue, QueueSpec{Name: "$share/" + group + "/" + filter, Durable: durable})
+		ns.groups[key] = q
+		if durable {
+			t.putQueue(q)
+		}
+		q.bind(t, Subscription{Filter: filter, QoS: 2, Wide: wide})
+		return q
+	}
+	q.mu.Lock()
+	if durable && !q.durable {
+		q.durable = true
+		t.putQueue(q)
+	}
+	q.mu.Unlock()
+	return q
+}
+
+// bind adds a filter to a queue; the same again changes nothing.
+func (q *Queue) bind(t *Turn, sub Subscription) bool {
+	q.mu.Lock()
+	if q.gone || q.bindings[sub.Filter] != nil {
+		q.mu.Unlock()
+		return false
+	}
+	b := newBinding(q, sub)
+	q.bindings[sub.Filter] = b
+	logged := q.durable && q.kind == namedQueue
+	if logged {
+		t.putBinding(q, sub)
+	}
+	q.mu.Unlock()
+	q.ns.index.Add(sub.Filter, b)
+	return logged
+}
+
+// addConsumer joins a session to a queue.
+func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions) (*Consumer, Reason) {
+	c := &Consumer{queue: q, opts: o, session: s, member: s.st}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.gone:
+		return nil, NotFound
+	case q.spec.Exclusive && q.own != s.st:
+		return nil, Locked
+	case q.exclusive, o.Exclusive && len(q.consumers) > 0:
+		return nil, InUse
+	}
+	q.exclusive = o.Exclusive
+	q.consumers = append(q.consumers, c)
+	return c, OK
+}
+
+// consume joins a session to a queue for as long as its connection lasts.
+func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions) (*Consumer, Reason) {
+	c, reason := q.addConsumer(t, s, o)
+	if reason != OK {
+		return nil, reason
+	}
+	s.consumers = append(s.consumers, c)
+	s.listReady(c)
+	s.sink.Ready(t)
+	return c, OK
+}
+
+// leave ends a membership that a subscription made. A group ends with its
+// last member, with all that it holds.
+func (ns *Namespace) leave(t *Turn, c *Consumer) {
+	q := c.queue
+	q.mu.Lock()
+	woken := q.detach(t, c, false)
+	for _, seq := range c.kept { // sent to a session that is gone: to nobody else [MQTT-4.8.2-5]
+		q.remove(t, seq)
+	}
+	c.kept = nil
+	q.drop(c)
+	last := len(q.consumers) == 0
+	q.touch(t)
+	q.mu.Unlock()
+	notifyAll(t, woken)
+	if last && q.kind == groupQueue {
+		ns.deleteQueue(t, q)
+	}
+}
+
+// deleteQueue removes a queue from every map, the index and the store. A
+// group that has a member again, or an idle queue that is used again, stays.
+func (ns *Namespace) deleteQueue(t *Turn, q *Queue) {
+	ns.mu.Lock()
+	if q.kind == groupQueue {
+		group, filter, _, _ := topic.SplitShare(q.spec.Name)
+		q.mu.Lock()
+		used := len(q.consumers) > 0
+		q.mu.Unlock()
+		if used || ns.groups[groupKey{group, filter}] != q {
+			ns.mu.Unlock()
+			return
+		}
+		delete(ns.groups, groupKey{group, filter})
+	} else if q.kind == namedQueue && ns.queues[q.spec.Name] == q {
+		delete(ns.queues, q.spec.Name)
+	}
+	ns.mu.Unlock()
+	q.mu.Lock()
+	bindings := q.bindings
+	q.bindings = nil
+	durable := q.durable
+	q.mu.Unlock()
+	for f, b := range bindings {
+		ns.index.Remove(f, b)
+	}
+	q.close(t)
+	if durable {
+		t.deleteQueueRecord(q)
+	}
+}
+
+// deadLetterQueue is where rejected messages of a queue go.
+func (ns *Namespace) deadLetterQueue(t *Turn, name string) *Queue {
+	q, _, reason := ns.declare(t, QueueSpec{Name: deadPrefix + name, Durable: true, Limits: QueueLimits{Overflow: DropOldest}})
+	if reason != OK {
+		return ns.newQueue(namedQueue, QueueSpec{Limits: QueueLimits{Messages: 1, Overflow: DropNewest}})
+	}
+	return q
+}
+
+// Declare makes a named queue, or finds it equal. With pending, answer when
+// Safe reaches seq. Exists: it has other properties. Locked: it is exclusive
+// to another connection.
+func (s *Session) Declare(t *Turn, spec QueueSpec) (info QueueInfo, created bool, seq uint64, pending bool, reason Reason) {
+	ns := s.st.ns
+	if q := ns.queue(spec.Name); q != nil {
+		info, reason = s.inspect(q)
+		if reason == OK && !sameSpec(q.spec, spec) {
+			reason = Exists
+		}
+		return info, false, 0, false, reason
+	}
+	if !s.r.allows(s.client.Principal, ActionQueue, spec.Name) {
+		return info, false, 0, false, NotAuthorized
+	}
+	durable := spec.Durable && !spec.Exclusive
+	spec.Durable, durable = durable, spec.Durable // an exclusive queue ends with its connection: nothing to keep
+	q, created, reason := ns.declare(t, spec)
+	if reason != OK {
+		return info, false, 0, false, reason
+	}
+	if created {
+		q.mu.Lock()
+		q.spec.Durable = durable
+		if spec.Exclusive {
+			q.own = s.st
+		}
+		q.mu.Unlock()
+		if spec.Exclusive {
+			s.exclusive = append(s.exclusive, q)
+		}
+	}
+	seq, pending = s.advance(t, created && q.durable)
+	return q.info(), created, seq, pending, OK
+}
+
+// sameSpec compares what a redeclaration must repeat.
+func sameSpec(a, b QueueSpec) bool {
+	return a.Durable == b.Durable && a.Exclusive == b.Exclusive && a.AutoDelete == b.AutoDelete && a.Args == b.Args
+}
+
+// Inspect describes a named queue. NotFound, Locked.
+func (s *Session) Inspect(name string) (QueueInfo, Reason) {
+	q := s.st.ns.queue(name)
+	if q == nil {
+		return QueueInfo{}, NotFound
+	}
+	return s.inspect(q)
+}
+
+func (s *Session) inspect(q *Queue) (QueueInfo, Reason) {
+	if !s.mayUse(q) {
+		return QueueInfo{}, Locked
+	}
+	return q.info(), OK
+}
+
+// mayUse tells whether the queue is not exclusive to another connection.
+func (s *Session) mayUse(q *Queue) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.spec.Exclusive || q.own == s.st
+}
+
+// lookup finds a queue that this session may use and asks for a right on it.
+func (s *Session) lookup(name string, a Action) (*Queue, Reason) {
+	q := s.st.ns.queue(name)
+	switch {
+	case q == nil:
+		return nil, NotFound
+	case !s.mayUse(q):
+		return nil, Locked
+	case a == ActionQueue && !s.r.allows(s.client.Principal, a, name),
+		a == ActionSubscribe && !s.r.allows(s.client.Principal, a, queuePrefix+name):
+		return nil, NotAuthorized
+	}
+	return q, OK
+}
+
+// Bind joins a filter to a named queue. With pending, answer when Safe
+// reaches seq.
+func (s *Session) Bind(t *Turn, queue string, sub Subscription) (seq uint64, pending bool, reason Reason) {
+	q, reason := s.lookup(queue, ActionQueue)
+	if reason != OK {
+		return 0, false, reason
+	}
+	if reason = s.checkSubscribe(&sub); reason != OK {
+		return 0, false, reason
+	}
+	q.mu.Lock()
+	over := len(q.bindings) >= s.r.limits.Bindings && q.bindings[sub.Filter] == nil
+	q.mu.Unlock()
+	if over {
+		return 0, false, Quota
+	}
+	seq, pending = s.advance(t, q.bind(t, sub))
+	return seq, pending, OK
+}
+
+// Unbind removes a filter from a named queue; one that is not there is OK.
+func (s *Session) Unbind(t *Turn, queue, filter string) (seq uint64, pending bool, reason Reason) {
+	q, reason := s.lookup(queue, ActionQueue)
+	if reason != OK {
+		return 0, false, reason
+	}
+	q.mu.Lock()
+	b := q.bindings[filter]
+	delete(q.bindings, filter)
+	durable := q.durable && b != nil
+	if durable {
+		t.deleteBinding(q, filter)
+	}
+	q.mu.Unlock()
+	if b != nil {
+		s.st.ns.index.Remove(filter, b)
+	}
+	seq, pending = s.advance(t, durable)
+	return seq, pending, OK
+}
+
+// Bindings lists the filters of a named queue.
+func (s *Session) Bindings(queue string) ([]Subscription, Reason) {
+	q, reason := s.lookup(queue, ActionQueue)
+	if reason != OK {
+		return nil, reason
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var all []Subscription
+	for _, b := range q.bindings {
+		all = append(all, b.sub)
+	}
+	return all, OK
+}
+
+// Purge drops what waits in a named queue and leaves what is in flight.
+func (s *Session) Purge(t *Turn, name string) (n int, reason Reason) {
+	q, reason := s.lookup(name, ActionQueue)
+	if reason != OK {
+		return 0, reason
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, seq := range q.returned {
+		q.remove(t, seq)
+		n++
+	}
+	q.returned = nil
+	for seq := q.next; seq < q.tail; seq++ {
+		if q.at(seq).state == waiting {
+			q.next = seq + 1
+			q.remove(t, seq)
+			n++
+		}
+	}
+	return n, OK
+}
+
+// Delete removes a named queue with what it holds and tells how many messages
+// waited. InUse: it has consumers or messages and the caller minds.
+func (s *Session) Delete(t *Turn, name string, ifUnused, ifEmpty bool) (n int, reason Reason) {
+	q, reason := s.lookup(name, ActionQueue)
+	if reason != OK {
+		return 0, reason
+	}
+	info := q.info()
+	if (ifUnused && info.Consumers > 0) || (ifEmpty && info.Waiting+info.InFlight > 0) {
+		return 0, InUse
+	}
+	s.st.ns.deleteQueue(t, q)
+	s.advance(t, false)
+	return info.Waiting, OK
+}
+
+// Consume makes a consumer of a named queue. NotFound, Locked, InUse,
+// NotAuthorized.
+func (s *Session) Consume(t *Turn, queue string, o ConsumeOptions) (*Consumer, Reason) {
+	q, reason := s.lookup(queue, ActionSubscribe)
+	if reason != OK {
+		return nil, reason
+	}
+	return s.consume(t, q, o)
+}
+
+// TakeOne takes one message of a named queue without staying its consumer
+// (AMQP's basic.get). The delivery is settled like any other; what is not
+// settled goes back when the connection ends. waiting is what remains.
+func (s *Session) TakeOne(t *Turn, queue string, noAck bool) (d Delivery, waiting int, ok bool, reason Reason) {
+	q, reason := s.lookup(queue, ActionSubscribe)
+	if reason != OK {
+		return d, 0, false, reason
+	}
+	c := s.getter(q, noAck)
+	out := c.Take(t, make([]Delivery, 0, 1), 1)
+	waiting = c.Waiting()
+	if len(out) == 0 {
+		return d, waiting, false, OK
+	}
+	return out[0], waiting, true, OK
+}
+
+// getter is the session's quiet consumer of a queue.
+func (s *Session) getter(q *Queue, noAck bool) *Consumer {
+	for _, c := range s.consumers {
+		if c.quiet && c.queue == q && c.opts.NoAck == noAck {
+			return c
+		}
+	}
+	c := &Consumer{queue: q, opts: ConsumeOptions{QoS: 2, NoAck: noAck}, session: s, member: s.st, quiet: true}
+	s.consumers = append(s.consumers, c)
+	return c
+}
+
+// Open makes a private queue with subscriptions and its one consumer; all of
+// it ends with the consumer. Retained messages of the filters come first, as
+// RetainHandling says.
+func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscription) (*Consumer, Reason) {
+	for i := range subs {
+		if reason := s.checkSubscribe(&subs[i]); reason != OK {
+			return nil, reason
+		}
+	}
+	spec.Durable = false
+	q := s.st.ns.newQueue(privateQueue, spec)
+	q.own = s.st
+	q.keep = true
+	c, reason := q.addConsumer(t, s, o)
+	if reason != OK {
+		return nil, reason
+	}
+	for _, sub := range subs {
+		q.bind(t, sub)
+		if sub.RetainHandling < 2 {
+			if l := s.st.ns.newLane(q.bindings[sub.Filter]); l != nil {
+				l.owner = s
+				q.lanes = append(q.lanes, l)
+			}
+		}
+	}
+	s.consumers = append(s.consumers, c)
+	s.listReady(c)
+	s.sink.Ready(t)
+	return c, OK
+}
+
+// Queues lists the named queues that the session may see, without "$dead/"
+// ones.
+func (s *Session) Queues() []QueueInfo {
+	ns := s.st.ns
+	ns.mu.Lock()
+	all := make([]*Queue, 0, len(ns.queues))
+	for name, q := range ns.queues {
+		if !strings.HasPrefix(name, deadPrefix) {
+			all = append(all, q)
+		}
+	}
+	ns.mu.Unlock()
+	infos := make([]QueueInfo, 0, len(all))
+	for _, q := range all {
+		infos = append(infos, q.info())
+	}
+	return infos
+}

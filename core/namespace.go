@@ -1,0 +1,82 @@
+package core
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/entrepot/entrepot/core/topic"
+)
+
+// Namespace is one tenant: its topics, retained messages, sessions and queues.
+// Nothing of another namespace can be addressed from it.
+type Namespace struct {
+	// Immutable.
+	r        *Router
+	name     string
+	index    *topic.Index[*binding]
+	retained *topic.Retained[*Message]
+
+	revision      atomic.Uint64 // of retained writes
+	retainedBytes atomic.Int64
+
+	// Guarded by mu.
+	mu       sync.Mutex
+	sessions map[sessionKey]*session
+	queues   map[string]*Queue
+	groups   map[groupKey]*Queue
+}
+
+// binding joins a filter to a queue: what the index holds.
+type binding struct {
+	queue *Queue
+	sub   Subscription
+	ids   *[]uint32 // {sub.ID}, nil without one; shared by every message
+}
+
+func newBinding(q *Queue, sub Subscription) *binding {
+	b := &binding{queue: q, sub: sub}
+	if sub.ID != 0 {
+		b.ids = &[]uint32{sub.ID}
+	}
+	return b
+}
+
+type sessionKey struct{ user, client string }
+
+type groupKey struct{ group, filter string }
+
+func (r *Router) namespace(name string) *Namespace {
+	if name == "" {
+		name = DefaultNamespace
+	}
+	r.mu.RLock()
+	ns := r.namespaces[name]
+	r.mu.RUnlock()
+	if ns != nil {
+		return ns
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ns = r.namespaces[name]; ns == nil {
+		ns = &Namespace{
+			r: r, name: name,
+			index:    topic.NewIndex[*binding](topic.IndexOptions{}),
+			retained: new(topic.Retained[*Message]),
+			sessions: map[sessionKey]*session{},
+			queues:   map[string]*Queue{},
+			groups:   map[groupKey]*Queue{},
+		}
+		r.namespaces[name] = ns
+	}
+	return ns
+}
+
+func (r *Router) allNamespaces() []*Namespace {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := make([]*Namespace, 0, len(r.namespaces))
+	for _, ns := range r.namespaces {
+		all = append(all, ns)
+	}
+	return all
+}

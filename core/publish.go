@@ -1,0 +1,267 @@
+package core
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/entrepot/entrepot/core/topic"
+)
+
+// Match is where one topic leads for one publisher. It stays valid until the
+// publisher's next Route.
+type Match struct {
+	topic   string
+	stamp   topic.Stamp
+	targets []target
+	direct  bool // targets are named queues, not found by the index
+	valid   bool
+}
+
+// target is one queue that a message reaches, with the merged options of the
+// subscriptions that led there.
+type target struct {
+	q   *Queue
+	ids *[]uint32
+	qos uint8
+	rap bool
+}
+
+// matched is scratch of a turn.
+type matched = *binding
+
+// Topic is the topic as a string that may be kept.
+func (m *Match) Topic() string { return m.topic }
+
+// Any tells whether any queue matches. When none does, and the message is not
+// to be retained, it need not be built.
+func (m *Match) Any() bool { return len(m.targets) > 0 }
+
+// Admits tells whether every queue would take the message now: QueueFull when
+// one would refuse it. For transactions, which check all before they publish
+// any.
+func (m *Match) Admits(msg *Message) Reason {
+	for i := range m.targets {
+		if m.targets[i].q.refuses(msg) {
+			return QueueFull
+		}
+	}
+	return OK
+}
+
+func (r *Router) topicLimits() topic.Limits {
+	return topic.Limits{Bytes: r.limits.TopicBytes, Levels: r.limits.TopicLevels}
+}
+
+// reserved tells that clients may not publish to the name: "$" topics are
+// ours, but for "$queue/".
+func reserved(name string) bool {
+	return strings.HasPrefix(name, "$") && !strings.HasPrefix(name, queuePrefix)
+}
+
+// Route finds the queues that a topic leads to and checks the right to
+// publish there. A run of one topic costs a comparison. "$queue/NAME" leads to
+// that queue, made when it is absent. BadTopic, NotAuthorized and Quota refuse.
+func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
+	m := &s.match
+	ns := s.st.ns
+	if m.valid && !m.direct && m.topic == string(name) && ns.index.Current(m.stamp) {
+		return m, OK
+	}
+	m.valid = false
+	if topic.CheckName(name, s.r.topicLimits()) != nil {
+		return nil, BadTopic
+	}
+	if m.topic != string(name) {
+		m.topic = string(name)
+	}
+	if reserved(m.topic) || !s.r.allows(s.client.Principal, ActionPublish, m.topic) {
+		return nil, NotAuthorized
+	}
+	if queue, ok := strings.CutPrefix(m.topic, queuePrefix); ok {
+		q, reason := ns.queueFor(t, s, queue)
+		if reason != OK {
+			return nil, reason
+		}
+		m.setQueues(q)
+		return m, OK
+	}
+	ns.match(t, m, s.st)
+	return m, OK
+}
+
+// RouteQueues leads straight into named queues, as exchanges do. name is the
+// topic that the message will carry. An absent queue is NotFound.
+func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, Reason) {
+	m := &s.match
+	m.topic = name
+	m.setQueues()
+	for _, x := range queues {
+		q := s.st.ns.queue(x)
+		if q == nil {
+			return nil, NotFound
+		}
+		m.targets = append(m.targets, target{q: q, qos: 2})
+	}
+	return m, OK
+}
+
+func (m *Match) setQueues(qs ...*Queue) {
+	m.targets = m.targets[:0]
+	for _, q := range qs {
+		m.targets = append(m.targets, target{q: q, qos: 2})
+	}
+	m.direct, m.valid = true, true
+}
+
+// match fills m with the queues that m.topic leads to.
+func (ns *Namespace) match(t *Turn, m *Match, from *session) {
+	t.match, m.stamp = ns.index.Match(t.match[:0], []byte(m.topic))
+	m.targets = m.targets[:0]
+	for _, b := range t.match {
+		if b.sub.NoLocal && b.queue.own == from && from != nil {
+			continue
+		}
+		m.add(b)
+	}
+	clear(t.match)
+	m.direct, m.valid = false, true
+}
+
+// add joins a binding to the targets: overlapping subscriptions of one queue
+// make one copy with the highest QoS and all identifiers [MQTT-3.3.4-2],
+// unless the queue wants a copy each.
+func (m *Match) add(b *binding) {
+	if !b.queue.each {
+		for i := range m.targets {
+			if tg := &m.targets[i]; tg.q == b.queue {
+				tg.qos = max(tg.qos, b.sub.QoS)
+				tg.rap = tg.rap || b.sub.RetainAsPublished
+				tg.ids = joinIDs(tg.ids, b.ids)
+				return
+			}
+		}
+	}
+	m.targets = append(m.targets, target{q: b.queue, qos: b.sub.QoS, rap: b.sub.RetainAsPublished, ids: b.ids})
+}
+
+func joinIDs(a, b *[]uint32) *[]uint32 {
+	switch {
+	case b == nil:
+		return a
+	case a == nil:
+		return b
+	}
+	both := append(slices.Clone(*a), *b...)
+	return &both
+}
+
+// Publish gives a message to every queue that mt leads to, and replaces the
+// retained message of its topic if it says so. With pending, the publisher is
+// answered when Safe reaches seq. NoReceiver is a success that nobody waits
+// for; on any other Reason nothing was routed.
+func (s *Session) Publish(t *Turn, mt *Match, m *Message) (seq uint64, pending bool, reason Reason) {
+	return s.PublishIf(t, mt, m, nil)
+}
+
+// PublishIf is Publish for a retained message under a condition on the value
+// that it replaces (nil when there is none), decided as one with the write.
+// When it does not hold, the reason is Precondition.
+func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Message) bool) (seq uint64, pending bool, reason Reason) {
+	m.From = s.st.id
+	if s.r.hook != nil {
+		if reason = s.r.hook.OnPublish(t, s.client.Principal, m); reason != OK {
+			return 0, false, reason
+		}
+	}
+	if m.Retain && !mt.direct && !s.r.allows(s.client.Principal, ActionRetain, m.Topic) {
+		return 0, false, NotAuthorized
+	}
+	durable, reason := s.st.ns.route(t, mt, m, s.st, cond)
+	if reason != OK && reason != NoReceiver {
+		return 0, false, reason
+	}
+	seq, pending = s.advance(t, durable)
+	return seq, pending, reason
+}
+
+// publish is for messages that no connection waits for: wills, and what the
+// gateway itself says.
+func (ns *Namespace) publish(t *Turn, from *session, m *Message) Reason {
+	if from != nil {
+		m.From = from.id
+	}
+	var mt Match
+	mt.topic = m.Topic
+	if queue, ok := strings.CutPrefix(m.Topic, queuePrefix); ok {
+		q := ns.queue(queue)
+		if q == nil {
+			ns.r.drop(DropNoReceiver)
+			return NoReceiver
+		}
+		mt.setQueues(q)
+	} else {
+		ns.match(t, &mt, from)
+	}
+	durable, reason := ns.route(t, &mt, m, from, nil)
+	if durable {
+		t.sync()
+	}
+	return reason
+}
+
+// PublishSystem publishes in a namespace on behalf of the gateway.
+func (r *Router) PublishSystem(t *Turn, namespace string, m *Message) Reason {
+	return r.namespace(namespace).publish(t, nil, m)
+}
+
+// route is the one way of a message to its queues. durable tells that
+// something of it must be synced before it is acknowledged.
+func (ns *Namespace) route(t *Turn, mt *Match, m *Message, from *session, cond func(*Message) bool) (durable bool, reason Reason) {
+	r := ns.r
+	if m.QoS > 0 && r.failed.Load() {
+		return false, Unavailable
+	}
+	if reason = mt.Admits(m); reason != OK {
+		r.drop(DropQueueFull)
+		return false, reason
+	}
+	if m.Retain && !mt.direct {
+		if reason = ns.retain(t, m, cond); reason != OK {
+			return false, reason
+		}
+		durable = m.QoS > 0
+		if !ns.index.Current(mt.stamp) { // a subscription made meanwhile must see it, live or in its walk
+			ns.match(t, mt, from)
+		}
+	}
+	m.shared = len(mt.targets) > 1
+	logged := 0
+	if m.QoS > 0 {
+		for i := range mt.targets {
+			if tg := &mt.targets[i]; tg.q.durable && tg.qos > 0 {
+				logged++
+			}
+		}
+	}
+	if logged > 1 {
+		m.stored = r.newID()
+		m.refs.Store(int32(logged))
+		t.putMessage(m)
+	}
+	reached := 0
+	for i := range mt.targets {
+		tg := &mt.targets[i]
+		if tg.q.push(t, m, tg) {
+			reached++
+		}
+	}
+	durable = durable || logged > 0
+	switch {
+	case reached > 0:
+		return durable, OK
+	case len(mt.targets) > 0 && mt.direct:
+		return false, NotFound // the queue went away meanwhile
+	}
+	r.drop(DropNoReceiver)
+	return durable, NoReceiver
+}

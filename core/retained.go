@@ -1,0 +1,85 @@
+package core
+
+import "github.com/entrepot/entrepot/core/topic"
+
+// retain replaces or clears the retained message of m's topic: exactly one a
+// topic, the last write wins.
+func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) Reason {
+	reason := OK
+	ns.retained.Update(m.Topic, func(old *Message, had bool) (*Message, bool) {
+		if had && old.Expired(t.Now) {
+			ns.retainedBytes.Add(-int64(old.Size()))
+			old, had = nil, false
+		}
+		if cond != nil && !cond(old) {
+			reason = Precondition
+			return old, had
+		}
+		grows := int64(0)
+		if had {
+			grows -= int64(old.Size())
+		}
+		if len(m.Payload) == 0 {
+			ns.retainedBytes.Add(grows)
+			if had {
+				t.deleteRetained(ns, m.Topic)
+			}
+			return nil, false
+		}
+		grows += int64(m.Size())
+		if !ns.mayRetain(grows, had) {
+			reason = Quota
+			return old, had
+		}
+		ns.retainedBytes.Add(grows)
+		m.rev = ns.revision.Add(1)
+		t.putRetained(ns, m)
+		return m, true
+	})
+	return reason
+}
+
+func (ns *Namespace) mayRetain(grows int64, replaces bool) bool {
+	l := &ns.r.limits
+	if !replaces && ns.retained.Len() >= l.Retained {
+		return false
+	}
+	return grows <= 0 || ns.retainedBytes.Load()+grows <= l.RetainedBytes
+}
+
+// Revision grows with each retained write of the namespace; 0 for a message
+// that was never retained.
+func (m *Message) Revision() uint64 { return m.rev }
+
+// Retained is the retained message of a topic. NotFound, NotAuthorized and
+// BadTopic refuse.
+func (s *Session) Retained(t *Turn, name string) (*Message, Reason) {
+	if topic.CheckName(name, s.r.topicLimits()) != nil {
+		return nil, BadTopic
+	}
+	if !s.r.allows(s.client.Principal, ActionDeliver, name) {
+		return nil, NotAuthorized
+	}
+	m, ok := s.st.ns.retained.Get(name)
+	if !ok || m.Expired(t.Now) {
+		return nil, NotFound
+	}
+	return m, OK
+}
+
+// ScanRetained walks the retained messages that a filter matches, in byte
+// order of their topics, visiting at most budget names a call. The next call
+// resumes with after = next until done.
+func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs []*Message, next string, done bool, reason Reason) {
+	if topic.CheckFilter(filter, s.r.topicLimits()) != nil {
+		return nil, "", true, BadFilter
+	}
+	items, next, done := s.st.ns.retained.Scan(nil, filter, after, budget)
+	for i := range items {
+		m := items[i].Value
+		if !m.Expired(t.Now) && s.r.allows(s.client.Principal, ActionDeliver, m.Topic) {
+			msgs = append(msgs, m)
+		}
+	}
+	return msgs, next, done, OK
+}

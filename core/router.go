@@ -1,0 +1,138 @@
+package core
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+)
+
+// DefaultNamespace is the namespace of principals that name none.
+const DefaultNamespace = "default"
+
+// queuePrefix begins the topics that name a queue.
+const queuePrefix = "$queue/"
+
+// Anonymous is the principal of everybody while nobody has to log in. Its
+// client identifiers are shared among all anonymous clients.
+var Anonymous = &Principal{Namespace: DefaultNamespace, User: "anonymous", Roles: []string{"anonymous"}, Method: "anonymous"}
+
+// Options of a router. Zero values mean the defaults named.
+type Options struct {
+	Store      Store        // required; internal/store/memory keeps nothing over a restart
+	Clock      *Clock       // default: a new one
+	Log        *slog.Logger // default: discards
+	Limits     Limits
+	Authorizer Authorizer  // default: everything is allowed
+	Hook       PublishHook // default: none
+}
+
+// Limits bound what a namespace may hold. Zero fields mean the default.
+type Limits struct {
+	Sessions        int   // stored and connected sessions a namespace; default 1,000,000
+	Subscriptions   int   // filters a session; default 10,000
+	Retained        int   // retained messages a namespace; default 1,000,000
+	RetainedBytes   int64 // their sum; default 1 GiB
+	Queues          int   // named queues a namespace; default 10,000
+	Bindings        int   // filters a named queue; default 1000
+	QueueMessages   int   // messages a queue; default 1,000,000
+	QueueBytes      int64 // their sum; default 1 GiB
+	TopicBytes      int   // default 65535
+	TopicLevels     int   // default 128
+	SessionExpiryMS int64 // longest session expiry in milliseconds; default 7 days
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set64 := func(v *int64, d int64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&l.Sessions, 1_000_000)
+	set(&l.Subscriptions, 10_000)
+	set(&l.Retained, 1_000_000)
+	set64(&l.RetainedBytes, 1<<30)
+	set(&l.Queues, 10_000)
+	set(&l.Bindings, 1000)
+	set(&l.QueueMessages, 1_000_000)
+	set64(&l.QueueBytes, 1<<30)
+	set(&l.TopicBytes, 65535)
+	set(&l.TopicLevels, 128)
+	set64(&l.SessionExpiryMS, 7*24*3600*1000)
+	return l
+}
+
+// Router joins publishers to queues. It is safe for concurrent use.
+type Router struct {
+	// Immutable.
+	clock  *Clock
+	store  Store
+	log    *slog.Logger
+	limits Limits
+	auth   Authorizer
+	hook   PublishHook
+	commit *committer
+	timers *timers
+
+	lastID   atomic.Uint64 // sessions, queues and shared messages are numbered from it
+	failed   atomic.Bool   // the store cannot write
+	stopping atomic.Bool
+	dropped  [dropCauses]atomic.Uint64
+	takeover atomic.Uint64
+	expired  atomic.Uint64
+
+	mu         sync.RWMutex
+	namespaces map[string]*Namespace
+}
+
+// New loads what the store holds and starts the router's two goroutines: the
+// commit loop and the timers. Close ends them.
+func New(o Options) (*Router, error) {
+	if o.Clock == nil {
+		o.Clock = NewClock()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &Router{
+		clock: o.Clock, store: o.Store, log: o.Log, limits: o.Limits.withDefaults(),
+		auth: o.Authorizer, hook: o.Hook, namespaces: map[string]*Namespace{},
+	}
+	r.commit = newCommitter(r)
+	r.timers = newTimers(r)
+	if err := r.load(); err != nil {
+		return nil, err
+	}
+	r.commit.start()
+	r.timers.start()
+	return r, nil
+}
+
+// Clock is the router's clock.
+func (r *Router) Clock() *Clock { return r.clock }
+
+// Stop says that the gateway is stopping: from now on the end of a connection
+// publishes no will; those of durable sessions are kept.
+func (r *Router) Stop() { r.stopping.Store(true) }
+
+// Close writes what was submitted and ends the router's goroutines. No turn
+// may be under way. The store stays open.
+func (r *Router) Close() {
+	r.Stop()
+	r.timers.stop()
+	r.commit.stop()
+}
+
+// StoreFailed tells that the store cannot write, so that everything that asks
+// for durability is refused.
+func (r *Router) StoreFailed() bool { return r.failed.Load() }
+
+func (r *Router) newID() uint64 { return r.lastID.Add(1) }
+
+func (r *Router) allows(p *Principal, a Action, topic string) bool {
+	return r.auth == nil || r.auth.Authorize(p, a, topic)
+}

@@ -1,0 +1,233 @@
+package core
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// session is a client's lasting identity. Session is one attachment of it.
+type session struct {
+	// Immutable.
+	ns        *Namespace
+	id        uint64
+	key       sessionKey
+	principal *Principal
+	transient bool
+
+	// Guarded by mu.
+	mu      sync.Mutex
+	durable bool
+	ended   bool
+	expiry  time.Duration
+	ends    Time // when it is away: the instant of its end; 0: never
+	will    *Will
+	willAt  Time // the will is due then, while the client is away; 0: not scheduled
+	timer   Time // earliest timer that is set; 0: none
+	inbox   *Queue
+	subs    map[string]*binding  // of the own queue
+	shared  map[string]*Consumer // "$share/..." and "$queue/..." by the text subscribed with
+	seen    map[uint64]struct{}
+	current *Session // the attachment that is served
+	next    *Session // waits until current has detached
+}
+
+// Session is one attachment of a client to its session: what a connection
+// holds. Its methods are called by the goroutine that drives the connection,
+// except where they say otherwise.
+type Session struct {
+	// Immutable.
+	r    *Router
+	sink Sink
+
+	// Set before the attachment is served, then immutable.
+	st      *session
+	client  Client
+	present bool
+	inbox   *Consumer
+
+	served   atomic.Bool   // st, present and inbox are set; the previous attachment is gone
+	attachAt atomic.Uint64 // the attachment's record is safe when the watermark reaches it
+	refused  atomic.Uint32 // Reason for which the attachment failed after all
+
+	// Owned by the connection's goroutine.
+	match     Match
+	seq       uint64
+	pending   uint64 // highest seq that was submitted
+	consumers []*Consumer
+	exclusive []*Queue // named queues that end with the connection
+	detached  bool
+
+	safe   atomic.Uint64
+	failed atomic.Pointer[[]seqRange]
+	held   atomic.Bool // a retained walk waits for the watermark
+
+	readyMu sync.Mutex
+	ready   []*Consumer
+}
+
+type seqRange struct{ from, to uint64 }
+
+// State tells whether the attachment is complete: the previous one is gone
+// and what must be durable is. While it is neither attached nor failed, the
+// sink is told when that changes.
+func (s *Session) State() (attached bool, failed Reason) {
+	if r := Reason(s.refused.Load()); r != OK {
+		return false, r
+	}
+	if !s.served.Load() {
+		return false, OK
+	}
+	at := s.attachAt.Load()
+	if s.safe.Load() < at {
+		return false, OK
+	}
+	if at != 0 && s.Failed(at) {
+		return false, Unavailable
+	}
+	return true, OK
+}
+
+// Present tells that the session existed before, with its state.
+func (s *Session) Present() bool { return s.present }
+
+// ClientID is the client identifier that the session belongs to.
+func (s *Session) ClientID() string { return s.client.ID }
+
+// Principal is who is attached.
+func (s *Session) Principal() *Principal { return s.client.Principal }
+
+// Namespace is the name of the namespace that the session lives in.
+func (s *Session) Namespace() string { return s.st.ns.name }
+
+// Durable tells that the session outlives its connection.
+func (s *Session) Durable() bool {
+	s.st.mu.Lock()
+	defer s.st.mu.Unlock()
+	return s.st.durable
+}
+
+// Safe is the watermark: everything this attachment submitted up to it is
+// either durable or has failed.
+func (s *Session) Safe() uint64 { return s.safe.Load() }
+
+// Failed tells that what was submitted as seq could not be written.
+func (s *Session) Failed(seq uint64) bool {
+	ranges := s.failed.Load()
+	if ranges == nil {
+		return false
+	}
+	for _, x := range *ranges {
+		if seq >= x.from && seq <= x.to {
+			return true
+		}
+	}
+	return false
+}
+
+// advance numbers one more thing that the client waits for. Once something is
+// pending, what follows waits behind it in the same way, so that answers
+// leave in order.
+func (s *Session) advance(t *Turn, durable bool) (seq uint64, pending bool) {
+	s.seq++
+	if durable || s.safe.Load() < s.pending {
+		t.mark(s, s.seq, durable)
+		s.pending = s.seq
+		return s.seq, true
+	}
+	return s.seq, false
+}
+
+// settleMarks raises the watermark; called by the commit loop.
+func (s *Session) settleMark(t *Turn, from, to uint64, err error) {
+	if err != nil {
+		var ranges []seqRange
+		if old := s.failed.Load(); old != nil {
+			ranges = append(ranges, *old...)
+		}
+		ranges = append(ranges, seqRange{from, to})
+		s.failed.Store(&ranges)
+	}
+	s.safe.Store(to)
+	if s.held.Swap(false) && s.inbox != nil {
+		s.listReady(s.inbox)
+	}
+	s.sink.Ready(t)
+}
+
+func (s *Session) listReady(c *Consumer) {
+	s.readyMu.Lock()
+	if !c.listed {
+		c.listed = true
+		s.ready = append(s.ready, c)
+	}
+	s.readyMu.Unlock()
+}
+
+// NextReady is the next consumer that is owed a Take, nil when there is none.
+func (s *Session) NextReady() *Consumer {
+	s.readyMu.Lock()
+	defer s.readyMu.Unlock()
+	if len(s.ready) == 0 {
+		s.ready = nil
+		return nil
+	}
+	c := s.ready[0]
+	s.ready = s.ready[1:]
+	c.listed = false
+	return c
+}
+
+// Inbox is the consumer of the session's own queue.
+func (s *Session) Inbox() *Consumer { return s.inbox }
+
+func (s *Session) forgetConsumer(c *Consumer) {
+	for i, x := range s.consumers {
+		if x == c {
+			s.consumers = append(s.consumers[:i], s.consumers[i+1:]...)
+			return
+		}
+	}
+}
+
+// Remember keeps the identifier of something received that must not be
+// processed twice (QoS 2, [MQTT-4.3.3-10]), as durable as the session. Call
+// it in the turn that publishes.
+func (s *Session) Remember(t *Turn, key uint64) (seq uint64, pending bool) {
+	st := s.st
+	st.mu.Lock()
+	if st.seen == nil {
+		st.seen = map[uint64]struct{}{}
+	}
+	st.seen[key] = struct{}{}
+	durable := st.durable
+	if durable {
+		t.putSeen(st, key)
+	}
+	st.mu.Unlock()
+	return s.advance(t, durable)
+}
+
+// Seen tells whether the identifier is remembered.
+func (s *Session) Seen(key uint64) bool {
+	s.st.mu.Lock()
+	defer s.st.mu.Unlock()
+	_, ok := s.st.seen[key]
+	return ok
+}
+
+// Forget ends what Remember began. The answer to the client waits until it is
+// safe: a crash would otherwise take the next message of that identifier for
+// a duplicate.
+func (s *Session) Forget(t *Turn, key uint64) (seq uint64, pending bool) {
+	st := s.st
+	st.mu.Lock()
+	_, had := st.seen[key]
+	delete(st.seen, key)
+	durable := st.durable && had
+	if durable {
+		t.deleteSeen(st, key)
+	}
+	st.mu.Unlock()
+	return s.advance(t, durable)
+}

@@ -1,0 +1,90 @@
+package core
+
+// DropCause is why a message was dropped.
+type DropCause uint8
+
+// The causes.
+const (
+	DropQueueFull  DropCause = iota // a limit that is named in the configuration
+	DropExpired                     // its time was over
+	DropDenied                      // the receiver may not read it any more
+	DropNoReceiver                  // nobody matched, or nobody was there for QoS 0
+	DropCoalesced                   // a newer value replaced it
+	DropRejected                    // a consumer rejected it and no dead-letter queue is set
+	dropCauses
+)
+
+// String is the label of the metric.
+func (c DropCause) String() string {
+	return [...]string{"queue_full", "expired", "acl", "no_subscriber", "coalesced", "rejected"}[c]
+}
+
+func (r *Router) drop(c DropCause) { r.dropped[c].Add(1) }
+
+// NamespaceStats are the gauges of one namespace.
+type NamespaceStats struct {
+	Name          string
+	Connected     int // sessions with a connection, transient ones not counted
+	Offline       int
+	Subscriptions int
+	Retained      int
+	RetainedBytes int64
+	Queues        int
+	QueueMessages int
+	QueueBytes    int64
+	InFlight      int
+}
+
+// Stats is a snapshot of the router's counters and gauges.
+type Stats struct {
+	Dropped     map[DropCause]uint64
+	Takeovers   uint64
+	Expired     uint64 // sessions that ended by time
+	StoreFailed bool
+	Namespaces  []NamespaceStats
+}
+
+// Stats takes a snapshot. It locks each queue for a moment, one at a time.
+func (r *Router) Stats() Stats {
+	s := Stats{Dropped: map[DropCause]uint64{}, Takeovers: r.takeover.Load(), Expired: r.expired.Load(), StoreFailed: r.failed.Load()}
+	for c := range dropCauses {
+		s.Dropped[c] = r.dropped[c].Load()
+	}
+	for _, ns := range r.allNamespaces() {
+		s.Namespaces = append(s.Namespaces, ns.stats())
+	}
+	return s
+}
+
+func (ns *Namespace) stats() NamespaceStats {
+	s := NamespaceStats{Name: ns.name, Subscriptions: ns.index.Len(), Retained: ns.retained.Len(), RetainedBytes: ns.retainedBytes.Load()}
+	var queues []*Queue
+	ns.mu.Lock()
+	s.Queues = len(ns.queues)
+	for _, st := range ns.sessions {
+		st.mu.Lock()
+		if st.current != nil {
+			s.Connected++
+		} else {
+			s.Offline++
+		}
+		if st.inbox != nil {
+			queues = append(queues, st.inbox)
+		}
+		st.mu.Unlock()
+	}
+	for _, q := range ns.queues {
+		queues = append(queues, q)
+	}
+	for _, q := range ns.groups {
+		queues = append(queues, q)
+	}
+	ns.mu.Unlock()
+	for _, q := range queues {
+		i := q.info()
+		s.QueueMessages += i.Waiting + i.InFlight
+		s.InFlight += i.InFlight
+		s.QueueBytes += i.Bytes
+	}
+	return s
+}

@@ -1,0 +1,91 @@
+package core_test
+
+import (
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// mapStore is a store for core's own tests; write can be made to fail.
+type mapStore struct {
+	mu   sync.Mutex
+	m    map[string]string
+	err  error
+	hold chan struct{} // when set, Write waits for a value
+}
+
+func newMapStore() *mapStore { return &mapStore{m: map[string]string{}} }
+
+func (s *mapStore) Write(batches []*core.Batch, _ bool) error {
+	if s.hold != nil {
+		<-s.hold
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	for _, b := range batches {
+		for kind, r := range b.All() {
+			switch kind {
+			case core.OpSet:
+				s.m[string(r.Key)] = string(r.Value)
+			case core.OpDelete:
+				delete(s.m, string(r.Key))
+			case core.OpDeleteRange:
+				for k := range s.m {
+					if k >= string(r.Key) && k < string(r.Value) {
+						delete(s.m, k)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s *mapStore) Get(key []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v, ok := s.m[string(key)]; ok {
+		return []byte(v), nil
+	}
+	return nil, nil
+}
+
+func (s *mapStore) Scan(from, to []byte) iter.Seq2[core.Record, error] {
+	s.mu.Lock()
+	var keys []string
+	for k := range s.m {
+		if k >= string(from) && k < string(to) {
+			keys = append(keys, k)
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(keys, strings.Compare)
+	return func(yield func(core.Record, error) bool) {
+		for _, k := range keys {
+			v, _ := s.Get([]byte(k))
+			if !yield(core.Record{Key: []byte(k), Value: v}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *mapStore) Close() error { return nil }
+
+func (s *mapStore) count(kind byte) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for k := range s.m {
+		if k[0] == kind {
+			n++
+		}
+	}
+	return n
+}

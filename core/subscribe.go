@@ -1,0 +1,271 @@
+package core
+
+import (
+	"strings"
+	"time"
+
+	"github.com/entrepot/entrepot/core/topic"
+)
+
+// autoQueueExpiry is how long a queue that a subscription made stays when it
+// is empty and nobody consumes it.
+const autoQueueExpiry = 24 * time.Hour
+
+// Subscribe joins filters to the session's own queue; the same filter again
+// replaces its options in place. "$share/GROUP/FILTER" makes the session a
+// member of a group, "$queue/NAME" a consumer of a named queue. One Grant per
+// subscription is appended to grants. With pending, answer when Safe reaches
+// seq; retained messages follow after that by themselves.
+func (s *Session) Subscribe(t *Turn, subs []Subscription, grants []Grant) (_ []Grant, seq uint64, pending bool) {
+	st := s.st
+	durable := false
+	var lanes []*lane
+	for i := range subs {
+		sub := subs[i]
+		g := Grant{QoS: sub.QoS}
+		switch {
+		case strings.HasPrefix(sub.Filter, "$share/"), strings.HasPrefix(sub.Filter, queuePrefix):
+			g.Existed, g.Reason = s.join(t, sub)
+		default:
+			var l *lane
+			g.Existed, l, g.Reason = s.subscribeOwn(t, sub)
+			if l != nil {
+				lanes = append(lanes, l)
+			}
+		}
+		durable = durable || (g.Reason == OK && st.isDurable())
+		grants = append(grants, g)
+	}
+	seq, pending = s.advance(t, durable)
+	if len(lanes) > 0 {
+		hold := uint64(0)
+		if pending {
+			hold = seq
+		}
+		st.inbox.walkFor(t, s, hold, lanes)
+	}
+	return grants, seq, pending
+}
+
+func (st *session) isDurable() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.durable
+}
+
+// walkFor starts retained walks on the queue.
+func (q *Queue) walkFor(t *Turn, s *Session, hold uint64, lanes []*lane) {
+	q.mu.Lock()
+	for _, l := range lanes {
+		l.owner, l.hold = s, hold
+	}
+	q.lanes = append(q.lanes, lanes...)
+	woken := q.wakeOne(nil)
+	q.mu.Unlock()
+	if woken != nil {
+		woken.notify(t)
+	}
+}
+
+func (s *Session) checkSubscribe(sub *Subscription) Reason {
+	check := topic.CheckFilter
+	if sub.Wide {
+		check = topic.CheckWideFilter
+	}
+	if check(sub.Filter, s.r.topicLimits()) != nil {
+		return BadFilter
+	}
+	if !s.r.allows(s.client.Principal, ActionSubscribe, sub.Filter) {
+		return NotAuthorized
+	}
+	return OK
+}
+
+func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane, reason Reason) {
+	if reason = s.checkSubscribe(&sub); reason != OK {
+		return false, nil, reason
+	}
+	st := s.st
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	old := st.subs[sub.Filter]
+	if old == nil && len(st.subs)+len(st.shared) >= s.r.limits.Subscriptions {
+		return false, nil, Quota
+	}
+	if st.subs == nil {
+		st.subs = map[string]*binding{}
+	}
+	b := newBinding(st.inbox, sub)
+	st.subs[sub.Filter] = b
+	if old != nil {
+		st.ns.index.Replace(sub.Filter, old, b)
+	} else {
+		st.ns.index.Add(sub.Filter, b)
+	}
+	if st.durable {
+		t.putSubscription(st, sub)
+	}
+	if sub.RetainHandling == 0 || (sub.RetainHandling == 1 && old == nil) {
+		l = st.ns.newLane(b)
+	}
+	return old != nil, l, OK
+}
+
+// newLane begins a walk for a binding that is already in the index; nil when
+// nothing is retained.
+func (ns *Namespace) newLane(b *binding) *lane {
+	if ns.retained.Len() == 0 {
+		return nil
+	}
+	return &lane{sub: b.sub, ids: b.ids, rev: ns.revision.Load()}
+}
+
+// join makes the session a member of a group or a consumer of a named queue
+// for as long as it lives or until it unsubscribes.
+func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) {
+	st := s.st
+	st.mu.Lock()
+	old := st.shared[sub.Filter]
+	quota := old == nil && len(st.subs)+len(st.shared) >= s.r.limits.Subscriptions
+	durable := st.durable
+	st.mu.Unlock()
+	if quota {
+		return false, Quota
+	}
+	opts := ConsumeOptions{QoS: sub.QoS, ID: sub.ID}
+	if old != nil {
+		old.queue.mu.Lock()
+		old.opts = opts
+		old.queue.mu.Unlock()
+	} else {
+		q, reason := s.sharedQueue(t, sub)
+		if reason != OK {
+			return false, reason
+		}
+		c, reason := q.addConsumer(t, s, opts)
+		if reason != OK {
+			return false, reason
+		}
+		st.mu.Lock()
+		if st.shared == nil {
+			st.shared = map[string]*Consumer{}
+		}
+		st.shared[sub.Filter] = c
+		st.mu.Unlock()
+		s.listReady(c)
+		s.sink.Ready(t)
+	}
+	if durable {
+		t.putSubscription(st, sub)
+	}
+	return old != nil, OK
+}
+
+// sharedQueue finds or makes the queue that a "$share/" or "$queue/" filter
+// names.
+func (s *Session) sharedQueue(t *Turn, sub Subscription) (*Queue, Reason) {
+	ns := s.st.ns
+	if name, ok := strings.CutPrefix(sub.Filter, queuePrefix); ok {
+		if !s.r.allows(s.client.Principal, ActionSubscribe, sub.Filter) {
+			return nil, NotAuthorized
+		}
+		return ns.boundQueue(t, s, name)
+	}
+	group, filter, _, err := topic.SplitShare(sub.Filter)
+	if err != nil || strings.HasPrefix(filter, queuePrefix) || strings.HasPrefix(filter, "$share/") {
+		return nil, BadFilter
+	}
+	sub.Filter = filter
+	if reason := s.checkSubscribe(&sub); reason != OK {
+		return nil, reason
+	}
+	if !s.r.allows(s.client.Principal, ActionShare, filter) {
+		return nil, NotAuthorized
+	}
+	return ns.group(t, group, filter, s.st.isDurable(), sub.Wide), OK
+}
+
+// JoinGroup makes a consumer of the group's queue that is not part of the
+// session's subscriptions and ends with the connection.
+func (s *Session) JoinGroup(t *Turn, group, filter string, o ConsumeOptions) (*Consumer, Reason) {
+	q, reason := s.sharedQueue(t, Subscription{Filter: "$share/" + group + "/" + filter})
+	if reason != OK {
+		return nil, reason
+	}
+	return s.consume(t, q, o)
+}
+
+// Unsubscribe ends subscriptions and memberships, one Reason each: OK,
+// NotFound or BadFilter. What was queued is still delivered.
+func (s *Session) Unsubscribe(t *Turn, filters []string, out []Reason) (_ []Reason, seq uint64, pending bool) {
+	durable := false
+	for _, f := range filters {
+		r := s.unsubscribe(t, f)
+		durable = durable || (r == OK && s.st.isDurable())
+		out = append(out, r)
+	}
+	seq, pending = s.advance(t, durable)
+	return out, seq, pending
+}
+
+func (s *Session) unsubscribe(t *Turn, filter string) Reason {
+	st := s.st
+	st.mu.Lock()
+	b, c := st.subs[filter], st.shared[filter]
+	delete(st.subs, filter)
+	delete(st.shared, filter)
+	if st.durable && (b != nil || c != nil) {
+		t.deleteSubscription(st, filter)
+	}
+	st.mu.Unlock()
+	switch {
+	case b != nil:
+		st.ns.index.Remove(filter, b)
+		st.inbox.stopWalk(filter)
+		return OK
+	case c != nil:
+		st.ns.leave(t, c)
+		return OK
+	}
+	return badOrMissing(filter, s.r.topicLimits())
+}
+
+func badOrMissing(filter string, l topic.Limits) Reason {
+	if strings.HasPrefix(filter, "$share/") {
+		if _, _, _, err := topic.SplitShare(filter); err != nil {
+			return BadFilter
+		}
+		return NotFound
+	}
+	if topic.CheckFilter(filter, l) != nil {
+		return BadFilter
+	}
+	return NotFound
+}
+
+// stopWalk ends the retained walks of a filter.
+func (q *Queue) stopWalk(filter string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := 0; i < len(q.lanes); i++ {
+		if q.lanes[i].sub.Filter == filter {
+			q.lanes = append(q.lanes[:i], q.lanes[i+1:]...)
+			i--
+		}
+	}
+}
+
+// Subscriptions lists the session's filters with their options, in no order.
+func (s *Session) Subscriptions() []Subscription {
+	st := s.st
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	all := make([]Subscription, 0, len(st.subs)+len(st.shared))
+	for _, b := range st.subs {
+		all = append(all, b.sub)
+	}
+	for f, c := range st.shared {
+		all = append(all, Subscription{Filter: f, QoS: c.opts.QoS, ID: c.opts.ID})
+	}
+	return all
+}

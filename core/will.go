@@ -1,0 +1,73 @@
+package core
+
+import "github.com/entrepot/entrepot/core/topic"
+
+func (r *Router) checkWill(p *Principal, w *Will) Reason {
+	if w == nil {
+		return OK
+	}
+	name := w.Message.Topic
+	if topic.CheckName(name, r.topicLimits()) != nil || reserved(name) {
+		return BadTopic
+	}
+	if !r.allows(p, ActionWill, name) || !r.allows(p, ActionPublish, name) {
+		return NotAuthorized
+	}
+	return OK
+}
+
+// takeWill decides about the will at the end of a connection: it returns what
+// is to be published now, or schedules it in st.willAt. st.mu is held.
+func (st *session) takeWill(t *Turn, reason Reason, next *Session) *Will {
+	w := st.will
+	if w == nil {
+		return nil
+	}
+	if reason == Normal {
+		st.will = nil
+		return nil
+	}
+	if st.ns.r.stopping.Load() {
+		if !st.durable {
+			st.will = nil
+		}
+		return nil
+	}
+	if w.Delay == 0 || st.expiry == 0 || (next != nil && next.client.Clean) {
+		st.will = nil
+		return w
+	}
+	if next != nil { // back before the delay is over: not published [MQTT-3.1.3-9]
+		st.will = nil
+		return nil
+	}
+	st.willAt = t.Now.After(min(w.Delay, st.expiry))
+	return nil
+}
+
+// dueWill takes a delayed will whose client stayed away. st.mu is held.
+func (st *session) dueWill(t *Turn) *Will {
+	if st.current != nil || st.willAt == 0 || t.Now < st.willAt {
+		return nil
+	}
+	w := st.will
+	st.will, st.willAt = nil, 0
+	if st.durable {
+		t.putSession(st)
+	}
+	return w
+}
+
+// publishWill sends a will like any publish, with the rights of now.
+func (st *session) publishWill(t *Turn, w *Will) {
+	r := st.ns.r
+	if r.checkWill(st.principal, w) != OK {
+		r.drop(DropDenied)
+		return
+	}
+	m := w.Message
+	if w.Expiry > 0 {
+		m.Expires = t.Now.After(w.Expiry)
+	}
+	st.ns.publish(t, st, m)
+}
