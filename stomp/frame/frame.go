@@ -63,3 +63,6 @@ func (f *Frame) add(name, value []byte) {
 	f.seen |= bit
 	f.Headers = append(f.Headers, Header{name, value})
 }
+
+// Owned tells that KeepBody needs no copy.
+func (f *Frame) Owned() bool { return f.owned && len(f.Body) > 0 }

@@ -1,0 +1,157 @@
+package stomp
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/stomp/frame"
+)
+
+// first takes the first frame of a connection (ST12).
+func (c *conn) first(t *core.Turn, f *frame.Frame, out *adapters.Output) *failure {
+	if f.Command == frame.Connect || f.Command == frame.Stomp {
+		return c.connect(t, f, out)
+	}
+	return failed(core.ProtocolError, "Illegal command", "the first frame must be CONNECT or STOMP")
+}
+
+func (c *conn) connect(t *core.Turn, f *frame.Frame, out *adapters.Output) *failure {
+	v, ok := negotiate(f)
+	if !ok {
+		return failed(core.NotSupported, "Version mismatch", "Supported versions are 1.0,1.1,1.2") // ST13
+	}
+	c.version = v
+	if !c.beat.agree(f, &c.room.cfg) {
+		return failed(core.Malformed, "Bad CONNECT", "heart-beat is not two numbers of milliseconds")
+	}
+	c.host, c.clientID = text(f, "host"), text(f, "client-id")
+	cred := c.credentials(f)
+	if len(cred.ClientID) > c.room.limits.ClientIDBytes || len(cred.User) > c.room.limits.UsernameBytes ||
+		len(cred.Password) > c.room.limits.PasswordBytes {
+		return c.refuseLogin()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.room.limits.PreauthDeadline)
+	c.cancel = cancel
+	c.login = c.room.host.Login(ctx, cred, c.handle)
+	c.state = loggingIn
+	return c.advance(t, out)
+}
+
+// negotiate picks the highest version that both sides speak (ST13).
+func negotiate(f *frame.Frame) (frame.Version, bool) {
+	list, ok := f.Get("accept-version")
+	if !ok {
+		return frame.V10, true
+	}
+	best := frame.VersionNone
+	for s := range strings.SplitSeq(string(list), ",") {
+		if v, ok := frame.ParseVersion(strings.TrimSpace(s)); ok {
+			best = max(best, v)
+		}
+	}
+	return best, best != frame.VersionNone
+}
+
+func (c *conn) credentials(f *frame.Frame) adapters.Credentials {
+	user, has := f.Get("login")
+	pass, _ := f.Get("passcode")
+	c.user = string(user)
+	if !has && c.room.cfg.DefaultUser != "" {
+		c.user, pass, has = c.room.cfg.DefaultUser, []byte(c.room.cfg.DefaultPasscode), true
+	}
+	return adapters.Credentials{
+		Protocol: Name, Listener: c.info.Listener, Addr: c.info.Remote.String(), ClientID: c.clientID,
+		User: c.user, Password: append([]byte(nil), pass...), HasUser: has,
+		Loopback: c.info.Loopback, TLS: c.info.TLS,
+	}
+}
+
+// refuseLogin never tells whether the user exists (ST16).
+func (c *conn) refuseLogin() *failure {
+	return failed(core.NotAuthenticated, "Bad CONNECT", "Access refused for user '"+c.user+"'")
+}
+
+// advance goes on with a login or an attachment under way.
+func (c *conn) advance(t *core.Turn, out *adapters.Output) *failure {
+	waited := c.state
+	if c.state == loggingIn {
+		p, r, done := c.login.Result()
+		if !done {
+			out.PauseReading()
+			return nil
+		}
+		c.cancel()
+		if bad := c.attach(t, p, r); bad != nil {
+			return bad
+		}
+	}
+	if c.state == attaching {
+		attached, r := c.session.State()
+		switch {
+		case r != core.OK:
+			return failed(r, "Bad CONNECT", r.String())
+		case !attached:
+			out.PauseReading()
+			return nil
+		}
+		c.connected(t, out)
+		if waited != awaitConnect {
+			out.ResumeReading()
+		}
+	}
+	return nil
+}
+
+// attach opens the session of the principal.
+func (c *conn) attach(t *core.Turn, p *core.Principal, r core.Reason) *failure {
+	switch {
+	case r == core.NotAuthenticated || r == core.NotAuthorized:
+		return c.refuseLogin()
+	case r != core.OK:
+		return failed(r, "Bad CONNECT", r.String())
+	}
+	if !c.knownHost(p) {
+		return failed(core.NotAuthorized, "Bad CONNECT", "Virtual host '"+c.host+"' access denied")
+	}
+	c.session, r = c.room.host.Router.Attach(t, core.Client{
+		Principal: p, Protocol: Name, Addr: c.info.Remote.String(), Each: true,
+	}, c.handle)
+	if r != core.OK {
+		c.session = nil
+		return failed(r, "Bad CONNECT", r.String())
+	}
+	c.state = attaching
+	return nil
+}
+
+// knownHost applies ST14 to the host header.
+func (c *conn) knownHost(p *core.Principal) bool {
+	switch name := strings.TrimPrefix(c.host, "/"); {
+	case name == "", name == p.Namespace:
+		return true
+	case strings.HasPrefix(c.host, "/"): // a virtual host was meant
+		return false
+	}
+	return !c.room.cfg.StrictHost
+}
+
+// connected writes CONNECTED and opens the connection (ST15).
+func (c *conn) connected(t *core.Turn, out *adapters.Output) {
+	c.id = "session-" + rand.Text()
+	f := frame.Frame{Command: frame.Connected}
+	if c.room.server != "" {
+		f.Add("server", c.room.server)
+	}
+	f.Add("session", c.id)
+	f.Add("heart-beat", c.beat.advertised())
+	f.Add("version", c.version.String())
+	c.put(&f, out)
+	c.parser.Version = c.version
+	c.parser.Limits.Frame = 0
+	c.state = open
+	c.beat.lastIn, c.beat.lastOut = t.Now, t.Now
+	c.handle.TickAt(c.beat.next())
+}

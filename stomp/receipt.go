@@ -1,0 +1,80 @@
+package stomp
+
+import (
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/stomp/frame"
+)
+
+// receipts are the answers that are owed, in the order of their frames (ST59).
+// A frame that must become durable has an entry without a receipt header too:
+// if it fails, the client learns it.
+type receipts struct {
+	list []owed
+	head int
+}
+
+type owed struct {
+	mark
+	id string
+}
+
+// add notes the answer to one frame.
+func (r *receipts) add(m mark, id string) {
+	if id == "" && !m.pending && !m.last {
+		return
+	}
+	if r.head > 0 && r.head == len(r.list) {
+		r.list, r.head = r.list[:0], 0
+	}
+	r.list = append(r.list, owed{m, id})
+}
+
+// due takes the first entry if it is safe.
+func (r *receipts) due(safe uint64) (owed, bool) {
+	if r.head == len(r.list) {
+		return owed{}, false
+	}
+	o := r.list[r.head]
+	if o.pending && o.seq > safe {
+		return owed{}, false
+	}
+	r.list[r.head] = owed{}
+	if r.head++; r.head == len(r.list) {
+		r.head = 0
+		if r.list = r.list[:0]; cap(r.list) > 1024 {
+			r.list = nil
+		}
+	}
+	return o, true
+}
+
+// answer writes every RECEIPT that is due, only after the core's
+// acknowledgement (ST58).
+func (c *conn) answer(t *core.Turn, out *adapters.Output) {
+	if c.session == nil {
+		return
+	}
+	safe := c.session.Safe()
+	for {
+		o, ok := c.receipts.due(safe)
+		if !ok {
+			return
+		}
+		if o.pending && c.session.Failed(o.seq) {
+			c.fail(t, fromReason(core.Unavailable, ""), o.id, out)
+			return
+		}
+		if o.id != "" {
+			out.B = frame.AppendCommand(out.B, frame.Receipt)
+			out.B = frame.AppendHeader(out.B, c.version, "receipt-id", o.id)
+			out.B = append(out.B, '\n', 0)
+			c.ended(frame.Receipt, out)
+		}
+		if o.last { // ST21
+			c.leave(t, core.Normal)
+			out.CloseAfterFlush(core.Normal)
+			return
+		}
+	}
+}

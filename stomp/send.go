@@ -1,0 +1,161 @@
+package stomp
+
+import (
+	"strings"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/stomp/frame"
+)
+
+// sendTarget is the destination of the last SEND, resolved: most clients send
+// to the same one again.
+type sendTarget struct {
+	dest  string
+	topic string // as the core routes it
+	kind  kind
+}
+
+func (c *conn) send(t *core.Turn, f *frame.Frame) (mark, *failure) {
+	topic, bad := c.resolve(t, f)
+	if bad != nil {
+		return mark{}, bad
+	}
+	if _, ok := f.Get("message-id"); ok { // ST37
+		return mark{}, failed(core.Malformed, "Invalid header", "'message-id' is not allowed on 'SEND'.")
+	}
+	x, bad := c.readProperties(t, f)
+	if bad != nil {
+		return mark{}, bad
+	}
+	in, bad := c.enlist(f, func(*transaction) (action, *failure) {
+		if _, r := c.route(t, topic); r != core.OK {
+			return action{}, fromReason(r, text(f, "destination"))
+		}
+		return action{topic: topic, message: newMessage(f, x)}, nil
+	})
+	if in || bad != nil {
+		return mark{deferred: true}, bad
+	}
+	mt, r := c.route(t, topic)
+	if r != core.OK {
+		return mark{}, fromReason(r, text(f, "destination"))
+	}
+	c.room.count.traffic.Count(adapters.In, x.qos, len(f.Body))
+	if !mt.Any() && !x.retain { // ST58: a SEND that matches nobody gets its RECEIPT
+		return mark{}, nil
+	}
+	m := newMessage(f, x)
+	m.Topic = mt.Topic()
+	return c.published(c.session.Publish(t, mt, m))
+}
+
+// publish is SEND at COMMIT.
+func (c *conn) publish(t *core.Turn, topic string, m *core.Message) (mark, *failure) {
+	mt, r := c.route(t, topic)
+	if r != core.OK {
+		return mark{}, fromReason(r, topic)
+	}
+	c.room.count.traffic.Count(adapters.In, m.QoS, len(m.Payload))
+	if !mt.Any() && !m.Retain {
+		return mark{}, nil
+	}
+	m.Topic = mt.Topic()
+	return c.published(c.session.Publish(t, mt, m))
+}
+
+func (c *conn) published(seq uint64, pending bool, r core.Reason) (mark, *failure) {
+	if r.Err() != nil {
+		return mark{}, fromReason(r, "")
+	}
+	return mark{seq: seq, pending: pending}, nil
+}
+
+func (c *conn) route(t *core.Turn, topic string) (*core.Match, core.Reason) {
+	return c.session.Route(t, []byte(topic))
+}
+
+// newMessage builds what the core keeps. A body that was gathered from pieces
+// is taken over, any other is copied.
+func newMessage(f *frame.Frame, x properties) *core.Message {
+	var m *core.Message
+	if f.Owned() {
+		m = &core.Message{Payload: f.KeepBody()}
+	} else {
+		m = core.NewMessage(f.Body)
+	}
+	m.Origin, m.QoS, m.Retain, m.Expires, m.Meta = Name, x.qos, x.retain, x.expires, x.meta
+	return m
+}
+
+// resolve finds the topic that the destination header names.
+func (c *conn) resolve(t *core.Turn, f *frame.Frame) (string, *failure) {
+	dest, ok := f.Get("destination")
+	if !ok {
+		return "", failed(core.ProtocolError, "Missing destination", "'destination' is required") // ST37
+	}
+	if string(dest) == c.target.dest && len(dest) > 0 {
+		if c.target.kind == toExisting {
+			return c.existing(c.target.topic)
+		}
+		return c.target.topic, nil
+	}
+	s := string(dest)
+	if s != "" && s[0] != '/' && anycast(f, "destination-type") {
+		s = "/queue/" + s
+	}
+	d, bad := c.room.cfg.parseSend(s)
+	if bad != nil {
+		return "", bad
+	}
+	topic := d.name
+	switch d.kind {
+	case toQueue:
+		topic = queuePrefix + d.name
+		if bad := c.declareFor(t, f, d.name); bad != nil {
+			return "", bad
+		}
+	case toExisting, toReply:
+		topic = queuePrefix + d.name
+		d.kind = toExisting
+	case toTemp:
+		q, _, bad := c.tempQueue(t, d.name)
+		if bad != nil {
+			return "", bad
+		}
+		topic = queuePrefix + q
+	}
+	c.target = sendTarget{dest: string(dest), topic: topic, kind: d.kind}
+	if d.kind == toExisting {
+		return c.existing(topic)
+	}
+	return topic, nil
+}
+
+// existing refuses a queue that is not there: the destination asked for one
+// that is.
+func (c *conn) existing(topic string) (string, *failure) {
+	name := strings.TrimPrefix(topic, queuePrefix)
+	if _, r := c.session.Inspect(name); r == core.NotFound {
+		return "", fromReason(r, "queue '"+name+"'")
+	}
+	return topic, nil
+}
+
+// declareFor makes the queue with the policy in the SEND's headers, if it has
+// any; a plain SEND leaves that to the routing.
+func (c *conn) declareFor(t *core.Turn, f *frame.Frame, name string) *failure {
+	spec, bad := queueSpec(f, name)
+	if bad != nil {
+		return bad
+	}
+	plain := core.QueueSpec{Name: name, Durable: true}
+	if spec == plain {
+		return nil
+	}
+	if _, r := c.session.Inspect(name); r != core.NotFound {
+		return nil
+	}
+	_, bad = c.declare(t, spec)
+	return bad
+}

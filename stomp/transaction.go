@@ -1,0 +1,139 @@
+package stomp
+
+import (
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/stomp/frame"
+)
+
+// transaction gathers the frames between BEGIN and COMMIT. They were checked
+// when they arrived and take effect at COMMIT, in order (ST56).
+type transaction struct {
+	actions  []action
+	receipts []string // of its frames, answered at COMMIT (ST57)
+	size     int      // payload octets held
+}
+
+// action is one SEND, ACK or NACK of a transaction.
+type action struct {
+	topic   string // of a SEND, as Route takes it
+	message *core.Message
+	settle  []settlement
+	outcome core.Outcome
+}
+
+// enlist adds an action to the transaction that the frame names. False means
+// that it names none.
+func (c *conn) enlist(f *frame.Frame, make func(tx *transaction) (action, *failure)) (bool, *failure) {
+	name, ok := f.Get("transaction")
+	if !ok {
+		return false, nil
+	}
+	tx := c.txs[string(name)]
+	if tx == nil {
+		return true, badTransaction(name)
+	}
+	if len(tx.actions) >= c.room.cfg.MaxTransactionSize {
+		return true, fromReason(core.Quota, "frames of a transaction")
+	}
+	a, bad := make(tx)
+	if bad != nil {
+		return true, bad
+	}
+	if a.message != nil {
+		tx.size += len(a.message.Payload)
+	}
+	if tx.size > c.room.cfg.MaxBody {
+		return true, fromReason(core.Quota, "octets of a transaction")
+	}
+	tx.actions = append(tx.actions, a)
+	if r, ok := f.Get("receipt"); ok {
+		tx.receipts = append(tx.receipts, string(r))
+	}
+	return true, nil
+}
+
+func badTransaction(name []byte) *failure {
+	return failed(core.ProtocolError, "Bad transaction", "There is no transaction '"+string(name)+"'") // ST55
+}
+
+func transactionName(f *frame.Frame) (string, *failure) {
+	name := text(f, "transaction")
+	if name == "" {
+		return "", failed(core.ProtocolError, "Missing header", "'transaction' is required")
+	}
+	return name, nil
+}
+
+func (c *conn) begin(f *frame.Frame) *failure {
+	name, bad := transactionName(f)
+	switch {
+	case bad != nil:
+		return bad
+	case c.txs[name] != nil:
+		return failed(core.ProtocolError, "Transaction already open", "'"+name+"' is open")
+	case len(c.txs) >= c.room.cfg.MaxTransactions:
+		return fromReason(core.Quota, "transactions")
+	case c.txs == nil:
+		c.txs = map[string]*transaction{}
+	}
+	c.txs[name] = new(transaction)
+	return nil
+}
+
+func (c *conn) commit(t *core.Turn, f *frame.Frame) (mark, *failure) {
+	name, bad := transactionName(f)
+	if bad != nil {
+		return mark{}, bad
+	}
+	tx := c.txs[name]
+	if tx == nil {
+		return mark{}, badTransaction([]byte(name))
+	}
+	delete(c.txs, name)
+	m, bad := c.apply(t, tx)
+	if bad != nil {
+		return mark{}, bad
+	}
+	for _, r := range tx.receipts { // all of them before COMMIT's own
+		c.receipts.add(m, r)
+	}
+	return m, nil
+}
+
+// apply makes the transaction happen within this turn, so that what of it is
+// durable becomes so in one batch.
+func (c *conn) apply(t *core.Turn, tx *transaction) (mark, *failure) {
+	var m mark
+	for i := range tx.actions {
+		a := &tx.actions[i]
+		var next mark
+		if a.message != nil {
+			var bad *failure
+			if next, bad = c.publish(t, a.topic, a.message); bad != nil {
+				return mark{}, bad
+			}
+		} else {
+			next = c.settle(t, a.settle, a.outcome)
+		}
+		m = later(m, next)
+	}
+	return m, nil
+}
+
+func (c *conn) abort(f *frame.Frame) *failure {
+	name, bad := transactionName(f)
+	if bad != nil {
+		return bad
+	}
+	tx := c.txs[name]
+	if tx == nil {
+		return badTransaction([]byte(name))
+	}
+	delete(c.txs, name)
+	for _, a := range tx.actions { // deliveries acked inside stay unsettled (ST56)
+		for _, s := range a.settle {
+			s.sub.unmark(s.n)
+		}
+	}
+	return nil
+}
