@@ -149,11 +149,7 @@ func (c *conn) appendID(b []byte, name string, sub *subscription) []byte {
 func (s *subscription) appendDestination(b []byte, topic string, v frame.Version) []byte {
 	if topic != s.lastTopic {
 		s.lastTopic = topic
-		var text []byte
-		if s.id == "" || s.dest.kind != toTemp {
-			text = appendTopic(text, topic, s.dest.style)
-		}
-		s.destLine = frame.AppendHeader(s.destLine[:0], v, "destination", text)
+		s.destLine = frame.AppendHeader(s.destLine[:0], v, "destination", appendTopic(nil, topic, s.dest.style))
 	}
 	return append(b, s.destLine...)
 }

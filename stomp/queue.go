@@ -1,10 +1,9 @@
 package stomp
 
 import (
+	"strconv"
 	"strings"
 	"time"
-
-	"strconv"
 
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/stomp/frame"
@@ -122,7 +121,8 @@ func (c *conn) consumeNamed(t *core.Turn, sub *subscription, f *frame.Frame, nam
 			return mark{}, bad
 		}
 	}
-	for _, old := range c.session.Bindings(name) { // a changed filter replaces the binding
+	bound, _ := c.session.Bindings(name)
+	for _, old := range bound { // a changed filter replaces the binding
 		if old.Filter != sub.dest.name {
 			seq, pending, _ := c.session.Unbind(t, name, old.Filter)
 			m = later(m, mark{seq: seq, pending: pending})
@@ -140,18 +140,4 @@ func (c *conn) consumeNamed(t *core.Turn, sub *subscription, f *frame.Frame, nam
 		sub.durable = name
 	}
 	return m, nil
-}
-
-// consumeTemp subscribes to a private queue of this connection.
-func (c *conn) consumeTemp(t *core.Turn, sub *subscription) (mark, *failure) {
-	q, _, bad := c.tempQueue(t, sub.dest.name)
-	if bad != nil {
-		return mark{}, bad
-	}
-	var r core.Reason
-	sub.consumer, r = c.session.Consume(t, q, core.ConsumeOptions{QoS: 1, NoAck: sub.mode == ackAuto})
-	if r != core.OK {
-		return mark{}, fromReason(r, "/temp-queue/"+sub.dest.name)
-	}
-	return mark{}, nil
 }

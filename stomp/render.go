@@ -1,8 +1,10 @@
 package stomp
 
-import "strings"
+import (
+	"strings"
 
-import "github.com/entrepot/entrepot/core/topic"
+	"github.com/entrepot/entrepot/core/topic"
+)
 
 // tempPrefix begins the names of the queues behind /temp-queue/.
 const tempPrefix = "stomp-temp-"

@@ -1,8 +1,6 @@
 package stomp
 
 import (
-	"strings"
-
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/stomp/frame"
@@ -12,7 +10,7 @@ import (
 // to the same one again.
 type sendTarget struct {
 	dest  string
-	topic string // as the core routes it
+	topic []byte // as the core routes it
 	kind  kind
 }
 
@@ -29,7 +27,7 @@ func (c *conn) send(t *core.Turn, f *frame.Frame) (mark, *failure) {
 		return mark{}, bad
 	}
 	in, bad := c.enlist(f, func(*transaction) (action, *failure) {
-		if _, r := c.route(t, topic); r != core.OK {
+		if _, r := c.session.Route(t, topic); r != core.OK {
 			return action{}, fromReason(r, text(f, "destination"))
 		}
 		return action{topic: topic, message: newMessage(f, x)}, nil
@@ -37,7 +35,7 @@ func (c *conn) send(t *core.Turn, f *frame.Frame) (mark, *failure) {
 	if in || bad != nil {
 		return mark{deferred: true}, bad
 	}
-	mt, r := c.route(t, topic)
+	mt, r := c.session.Route(t, topic)
 	if r != core.OK {
 		return mark{}, fromReason(r, text(f, "destination"))
 	}
@@ -51,10 +49,10 @@ func (c *conn) send(t *core.Turn, f *frame.Frame) (mark, *failure) {
 }
 
 // publish is SEND at COMMIT.
-func (c *conn) publish(t *core.Turn, topic string, m *core.Message) (mark, *failure) {
-	mt, r := c.route(t, topic)
+func (c *conn) publish(t *core.Turn, topic []byte, m *core.Message) (mark, *failure) {
+	mt, r := c.session.Route(t, topic)
 	if r != core.OK {
-		return mark{}, fromReason(r, topic)
+		return mark{}, fromReason(r, string(topic))
 	}
 	c.room.count.traffic.Count(adapters.In, m.QoS, len(m.Payload))
 	if !mt.Any() && !m.Retain {
@@ -71,10 +69,6 @@ func (c *conn) published(seq uint64, pending bool, r core.Reason) (mark, *failur
 	return mark{seq: seq, pending: pending}, nil
 }
 
-func (c *conn) route(t *core.Turn, topic string) (*core.Match, core.Reason) {
-	return c.session.Route(t, []byte(topic))
-}
-
 // newMessage builds what the core keeps. A body that was gathered from pieces
 // is taken over, any other is copied.
 func newMessage(f *frame.Frame, x properties) *core.Message {
@@ -89,57 +83,60 @@ func newMessage(f *frame.Frame, x properties) *core.Message {
 }
 
 // resolve finds the topic that the destination header names.
-func (c *conn) resolve(t *core.Turn, f *frame.Frame) (string, *failure) {
+func (c *conn) resolve(t *core.Turn, f *frame.Frame) ([]byte, *failure) {
 	dest, ok := f.Get("destination")
 	if !ok {
-		return "", failed(core.ProtocolError, "Missing destination", "'destination' is required") // ST37
+		return nil, failed(core.ProtocolError, "Missing destination", "'destination' is required") // ST37
 	}
-	if string(dest) == c.target.dest && len(dest) > 0 {
-		if c.target.kind == toExisting {
-			return c.existing(c.target.topic)
+	if string(dest) != c.target.dest || len(dest) == 0 {
+		if bad := c.newTarget(t, f, string(dest)); bad != nil {
+			return nil, bad
 		}
-		return c.target.topic, nil
 	}
-	s := string(dest)
+	if c.target.kind == toExisting {
+		return c.target.topic, c.exists(c.target.topic)
+	}
+	return c.target.topic, nil
+}
+
+// newTarget reads a destination and makes what it asks for.
+func (c *conn) newTarget(t *core.Turn, f *frame.Frame, dest string) *failure {
+	s := dest
 	if s != "" && s[0] != '/' && anycast(f, "destination-type") {
 		s = "/queue/" + s
 	}
 	d, bad := c.room.cfg.parseSend(s)
 	if bad != nil {
-		return "", bad
+		return bad
 	}
 	topic := d.name
 	switch d.kind {
 	case toQueue:
 		topic = queuePrefix + d.name
-		if bad := c.declareFor(t, f, d.name); bad != nil {
-			return "", bad
-		}
+		bad = c.declareFor(t, f, d.name)
 	case toExisting, toReply:
 		topic = queuePrefix + d.name
 		d.kind = toExisting
 	case toTemp:
-		q, _, bad := c.tempQueue(t, d.name)
-		if bad != nil {
-			return "", bad
-		}
+		var q string
+		q, bad = c.tempQueue(t, d.name)
 		topic = queuePrefix + q
 	}
-	c.target = sendTarget{dest: string(dest), topic: topic, kind: d.kind}
-	if d.kind == toExisting {
-		return c.existing(topic)
+	if bad != nil {
+		return bad
 	}
-	return topic, nil
+	c.target = sendTarget{dest: dest, topic: []byte(topic), kind: d.kind}
+	return nil
 }
 
-// existing refuses a queue that is not there: the destination asked for one
-// that is.
-func (c *conn) existing(topic string) (string, *failure) {
-	name := strings.TrimPrefix(topic, queuePrefix)
+// exists refuses a queue that is not there: the destination asked for one
+// that is. Another connection's private queue may be sent to.
+func (c *conn) exists(topic []byte) *failure {
+	name := string(topic[len(queuePrefix):])
 	if _, r := c.session.Inspect(name); r == core.NotFound {
-		return "", fromReason(r, "queue '"+name+"'")
+		return fromReason(r, "queue '"+name+"'")
 	}
-	return topic, nil
+	return nil
 }
 
 // declareFor makes the queue with the policy in the SEND's headers, if it has
@@ -149,8 +146,7 @@ func (c *conn) declareFor(t *core.Turn, f *frame.Frame, name string) *failure {
 	if bad != nil {
 		return bad
 	}
-	plain := core.QueueSpec{Name: name, Durable: true}
-	if spec == plain {
+	if spec == (core.QueueSpec{Name: name, Durable: true}) {
 		return nil
 	}
 	if _, r := c.session.Inspect(name); r != core.NotFound {

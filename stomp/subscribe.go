@@ -1,7 +1,6 @@
 package stomp
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
@@ -241,21 +240,4 @@ func (c *conn) durableQueue(key string) string {
 		h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
 	}
 	return "stomp-subscription-" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
-}
-
-// tempQueue is the private queue behind /temp-queue/NAME, made on first use.
-func (c *conn) tempQueue(t *core.Turn, name string) (string, bool, *failure) {
-	if q, ok := c.temps[name]; ok {
-		return q, false, nil
-	}
-	q := tempPrefix + rand.Text()
-	_, _, _, _, r := c.session.Declare(t, core.QueueSpec{Name: q, Exclusive: true, AutoDelete: true})
-	if r != core.OK {
-		return "", false, fromReason(r, "/temp-queue/"+name)
-	}
-	if c.temps == nil {
-		c.temps = map[string]string{}
-	}
-	c.temps[name] = q
-	return q, true, nil
 }

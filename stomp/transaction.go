@@ -15,7 +15,7 @@ type transaction struct {
 
 // action is one SEND, ACK or NACK of a transaction.
 type action struct {
-	topic   string // of a SEND, as Route takes it
+	topic   []byte // of a SEND, as Route takes it; shared with the connection, never written to
 	message *core.Message
 	settle  []settlement
 	outcome core.Outcome
