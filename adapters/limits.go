@@ -6,6 +6,7 @@ import "time"
 // configuration). The zero value of a field is its default.
 type Limits struct {
 	PreauthDeadline time.Duration // from accept to complete credentials; default 5 s
+	PreauthExchange time.Duration // from there to the end of the login; default 5 s
 	PreauthBytes    int           // allowance before authentication; default 64 KiB
 	MessageBytes    int           // largest payload; default 16 MiB
 	ClientIDBytes   int           // default 1024
@@ -13,6 +14,16 @@ type Limits struct {
 	PasswordBytes   int           // default 8192
 	Properties      int           // user properties, headers a message; default 256
 	PropertyBytes   int           // their sum; default 64 KiB
+
+	PreauthConnections int           // unauthenticated connections of the process; default 1024
+	PreauthPerAddress  int           // of them from one address, loopback exempt; default 64
+	Connections        int           // connections of the process; default 100,000, at most the descriptors less 512
+	AcceptRate         int           // connections a second of one listener, burst twice that; default 20,000
+	AcceptRateAddress  int           // of one address, loopback exempt; default 1000
+	WriteBuffer        int           // bytes that wait for a peer before its input stops; default 1 MiB
+	WriteStall         time.Duration // a peer that reads nothing for so long is ended; default 30 s
+	UDPPeers           int           // peers of one datagram room; default 100,000
+	UDPPeersPerAddress int           // of them at one address, loopback exempt; default 1000
 }
 
 // WithDefaults fills the zero fields.
@@ -25,6 +36,12 @@ func (l Limits) WithDefaults() Limits {
 	if l.PreauthDeadline == 0 {
 		l.PreauthDeadline = 5 * time.Second
 	}
+	if l.PreauthExchange == 0 {
+		l.PreauthExchange = 5 * time.Second
+	}
+	if l.WriteStall == 0 {
+		l.WriteStall = 30 * time.Second
+	}
 	def(&l.PreauthBytes, 64<<10)
 	def(&l.MessageBytes, 16<<20)
 	def(&l.ClientIDBytes, 1024)
@@ -32,5 +49,13 @@ func (l Limits) WithDefaults() Limits {
 	def(&l.PasswordBytes, 8192)
 	def(&l.Properties, 256)
 	def(&l.PropertyBytes, 64<<10)
+	def(&l.PreauthConnections, 1024)
+	def(&l.PreauthPerAddress, 64)
+	def(&l.Connections, 100_000)
+	def(&l.AcceptRate, 20_000)
+	def(&l.AcceptRateAddress, 1000)
+	def(&l.WriteBuffer, 1<<20)
+	def(&l.UDPPeers, 100_000)
+	def(&l.UDPPeersPerAddress, 1000)
 	return l
 }

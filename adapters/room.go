@@ -11,7 +11,8 @@ import (
 type Driven interface {
 	// Wake follows core.Sink.Ready: take deliveries, answer what became safe,
 	// append. When out.Full reports true, stop and set out.More: Wake is
-	// called again after the write.
+	// called again after the write. While the peer does not read it is not
+	// called at all, whatever is ready.
 	Wake(t *core.Turn, out *Output)
 	// Tick is called at or after the time that Handle.TickAt asked for.
 	Tick(t *core.Turn, out *Output)
@@ -26,9 +27,11 @@ type Conn interface {
 	// Input is given the bytes that have arrived and are not yet consumed. It
 	// parses all complete packets in them, keeps no reference into `in` after
 	// it returns, and returns how many bytes it consumed; the rest comes again,
-	// with more behind it. After out.CloseAfterFlush nothing more is given. An
-	// error closes the connection after what was appended has been flushed;
-	// its core.Reason (errors.As) is what the log and the metrics say.
+	// with more behind it. A room that finds out full may stop early and set
+	// out.More: Input and Wake are called again after the write. After
+	// out.CloseAfterFlush nothing more is given. An error closes the connection
+	// after what was appended has been flushed; its core.Reason (errors.As) is
+	// what the log and the metrics say.
 	Input(t *core.Turn, in []byte, out *Output) (consumed int, err error)
 	// Close is called once, last, when the transport is gone or the flush after
 	// CloseAfterFlush is over. r is what the room gave CloseAfterFlush, or
@@ -54,6 +57,21 @@ type Handle interface {
 	// most 100 ms) after it; never before. The last call counts; 0 cancels.
 	// Only from within a call of the loop.
 	TickAt(at core.Time)
+	// LoggingIn tells the loop that the complete credentials have come: the
+	// deadline and the byte allowance of Limits.Preauth* end, and the login
+	// has Limits.PreauthExchange from now. Only from within a call of the loop.
+	LoggingIn()
+	// Authenticated tells the loop that the peer has logged in, anonymously or
+	// not: the connection gives its place among the unauthenticated back and
+	// counts as one that is. Every stream room must call it, or the connection
+	// is closed at the deadline with core.IdleTimeout. A datagram peer is
+	// counted from here until Output.CloseAfterFlush or Ended. The first call
+	// counts. Only from within a call of the loop.
+	Authenticated()
+	// Ended tells the loop that a datagram peer is gone, and why: its tick is
+	// cancelled and it is called no more. Nothing on a stream connection,
+	// which ends by Output.CloseAfterFlush. Only from within a call of the loop.
+	Ended(r core.Reason)
 }
 
 // Loop is what a datagram endpoint gets to make handles for its peers.
