@@ -1,0 +1,234 @@
+// Package line is a protocol of text lines over core: the smallest room that
+// uses all of the contract. The tests of the loops and of the test driver
+// speak it.
+//
+//	LOGIN name        -> OK            attaches the session; again: takeover
+//	SUB filter        -> OK
+//	PUB topic words   -> OK            (OK none when nobody matches)
+//	QPUB topic words  ->               QoS 0, no answer
+//	ECHO words        -> words
+//	SPAM n            -> n lines of 1 KiB
+//	TICK ms           -> TOCK after so long
+//	PAUSE ms          -> stops reading for so long
+//	QUIT              -> BYE, then the end
+//	PANIC             -> a defect
+//
+// Deliveries are `MSG topic payload`, evictions `BYE reason`.
+package line
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+)
+
+// MaxLine is the longest line, in bytes.
+const MaxLine = 64 << 10
+
+// Room is the protocol.
+type Room struct{ host *adapters.Host }
+
+// New makes the room.
+func New(h *adapters.Host) (adapters.Room, error) { return &Room{host: h}, nil }
+
+var (
+	_ adapters.WebSocketRoom = (*Room)(nil)
+	_ adapters.DatagramRoom  = (*Room)(nil)
+)
+
+// Name is the protocol's name.
+func (r *Room) Name() string { return "line" }
+
+// WebSocket serves /line.
+func (r *Room) WebSocket() adapters.WebSocketOptions {
+	return adapters.WebSocketOptions{Paths: []string{"/line"}, Subprotos: []string{"line"},
+		Text: true, MaxMessage: 1 << 20}
+}
+
+// Open makes a connection.
+func (r *Room) Open(h adapters.Handle, _ adapters.Info, _ *core.Turn) adapters.Conn {
+	return &conn{peer: peer{room: r, h: h}}
+}
+
+// peer is what a connection and a datagram peer have in common.
+type peer struct {
+	room   *Room
+	h      adapters.Handle
+	s      *core.Session
+	in     bool // the login was answered
+	spam   int
+	paused bool
+	took   [64]core.Delivery
+	to     netip.AddrPort // of a datagram peer
+}
+
+func (p *peer) say(out *adapters.Output, s string) {
+	out.B = append(out.B, s...)
+	out.B = append(out.B, '\n')
+	p.end(out)
+}
+
+func (p *peer) end(out *adapters.Output) {
+	if p.to.IsValid() {
+		out.Datagram(p.to)
+	}
+}
+
+// line obeys one command.
+func (p *peer) line(t *core.Turn, l []byte, out *adapters.Output) error {
+	cmd, rest, _ := bytes.Cut(l, []byte(" "))
+	if p.s == nil && string(cmd) != "LOGIN" && string(cmd) != "ECHO" && string(cmd) != "PANIC" {
+		return core.ProtocolError
+	}
+	switch string(cmd) {
+	case "LOGIN":
+		return p.login(t, string(rest))
+	case "SUB":
+		grants, _, _ := p.s.Subscribe(t, []core.Subscription{{Filter: string(rest), QoS: 1}}, nil)
+		if r := grants[0].Reason; r != core.OK {
+			return r
+		}
+		p.say(out, "OK")
+	case "PUB", "QPUB":
+		return p.publish(t, rest, string(cmd) == "PUB", out)
+	case "ECHO":
+		p.say(out, string(rest))
+	case "SPAM":
+		p.spam, _ = strconv.Atoi(string(rest))
+		p.pour(out)
+	case "TICK", "PAUSE":
+		ms, _ := strconv.Atoi(string(rest))
+		p.h.TickAt(t.Now.After(time.Duration(ms) * time.Millisecond))
+		if p.paused = string(cmd) == "PAUSE"; p.paused {
+			out.PauseReading()
+		}
+	case "QUIT":
+		p.say(out, "BYE")
+		p.s.Detach(t, core.Normal)
+		out.CloseAfterFlush(core.Normal)
+	case "PANIC":
+		panic("asked for")
+	default:
+		return fmt.Errorf("unknown command: %w", core.Malformed)
+	}
+	return nil
+}
+
+func (p *peer) login(t *core.Turn, name string) error {
+	if p.s != nil {
+		return core.ProtocolError
+	}
+	s, r := p.room.host.Router.Attach(t, core.Client{ID: name, Protocol: "line", Clean: true}, p.h)
+	if r != core.OK {
+		return r
+	}
+	p.s = s
+	p.h.LoggingIn()
+	p.h.Ready(t)
+	return nil
+}
+
+func (p *peer) publish(t *core.Turn, rest []byte, answer bool, out *adapters.Output) error {
+	topic, payload, _ := bytes.Cut(rest, []byte(" "))
+	mt, r := p.s.Route(t, topic)
+	if r != core.OK {
+		return r
+	}
+	said := "OK none"
+	if mt.Any() {
+		m := core.NewMessage(payload)
+		m.Topic = mt.Topic()
+		if _, _, r = p.s.Publish(t, mt, m); r.Err() != nil {
+			return r
+		}
+		said = "OK"
+	}
+	if answer {
+		p.say(out, said)
+	}
+	return nil
+}
+
+var kib = bytes.Repeat([]byte("x"), 1023)
+
+func (p *peer) pour(out *adapters.Output) {
+	for ; p.spam > 0; p.spam-- {
+		if out.Full() {
+			out.More = true
+			return
+		}
+		p.say(out, string(kib))
+	}
+}
+
+// Wake answers the login and takes deliveries.
+func (p *peer) Wake(t *core.Turn, out *adapters.Output) {
+	if p.s == nil {
+		return
+	}
+	if !p.in {
+		attached, failed := p.s.State()
+		if failed != core.OK {
+			p.say(out, "BYE "+failed.String())
+			out.CloseAfterFlush(failed)
+			return
+		}
+		if !attached {
+			return
+		}
+		p.in = true
+		p.h.Authenticated()
+		p.say(out, "OK")
+	}
+	p.pour(out)
+	for c := p.s.NextReady(); c != nil; c = p.s.NextReady() {
+		p.take(t, c, out)
+	}
+}
+
+func (p *peer) take(t *core.Turn, c *core.Consumer, out *adapters.Output) {
+	for {
+		got := c.Take(t, p.took[:0], len(p.took))
+		for i := range got {
+			m := got[i].Message
+			out.B = append(append(out.B, "MSG "...), m.Topic...)
+			out.B = append(append(append(out.B, ' '), m.Payload...), '\n')
+			p.end(out)
+			if got[i].QoS > 0 {
+				c.Settle(t, got[i].Seq, core.Accepted)
+			}
+			got[i] = core.Delivery{}
+		}
+		if len(got) < len(p.took) {
+			return
+		}
+	}
+}
+
+// Tick ends a pause, or says TOCK.
+func (p *peer) Tick(_ *core.Turn, out *adapters.Output) {
+	if p.paused {
+		p.paused = false
+		out.ResumeReading()
+		return
+	}
+	p.say(out, "TOCK")
+}
+
+// Evict says goodbye.
+func (p *peer) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
+	p.say(out, "BYE "+r.String())
+	p.detach(t, r)
+	out.CloseAfterFlush(r)
+}
+
+func (p *peer) detach(t *core.Turn, r core.Reason) {
+	if p.s != nil {
+		p.s.Detach(t, r)
+	}
+}
