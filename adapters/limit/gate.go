@@ -1,0 +1,115 @@
+package limit
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+)
+
+// Refusal is the limit that a connection met: its key of the configuration
+// without its section, as metrics show it. Empty: none.
+type Refusal string
+
+// The refusals of a Gate.
+const (
+	Admitted     Refusal = ""
+	Places       Refusal = "preauth_connections"
+	Connections  Refusal = "connections"
+	RatePerPeer  Refusal = "accept_rate_address"
+	maxAddresses         = 65536 // buckets kept; beyond them the full ones go
+)
+
+// Gate admits connections: those in all (L5), the unauthenticated in all and
+// of one address (L4), and the rate of one address (L6). It is safe for
+// concurrent use.
+type Gate struct {
+	l adapters.Limits // Immutable.
+
+	mu      sync.Mutex // guards what follows
+	open    int
+	preauth int
+	places  map[netip.Addr]int
+	rates   map[netip.Addr]*Bucket
+}
+
+// NewGate makes a gate. Zero limits are the defaults.
+func NewGate(l adapters.Limits) *Gate {
+	return &Gate{l: l.WithDefaults(), places: map[netip.Addr]int{}, rates: map[netip.Addr]*Bucket{}}
+}
+
+// Admit counts a connection in, as unauthenticated. Loopback is exempt from
+// the parts that count an address. After Admitted, Authenticated and Left
+// must follow with the same address.
+func (g *Gate) Admit(addr netip.Addr, now core.Time) Refusal {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.open >= g.l.Connections:
+		return Connections
+	case g.preauth >= g.l.PreauthConnections:
+		return Places
+	}
+	if !Loopback(addr) {
+		k := Key(addr)
+		if g.places[k] >= g.l.PreauthPerAddress {
+			return Places
+		}
+		if !g.bucket(k, now).Take(now, 1, g.l.AcceptRateAddress, 2*g.l.AcceptRateAddress) {
+			return RatePerPeer
+		}
+		g.places[k]++
+	}
+	g.open++
+	g.preauth++
+	return Admitted
+}
+
+func (g *Gate) bucket(k netip.Addr, now core.Time) *Bucket {
+	b := g.rates[k]
+	if b != nil {
+		return b
+	}
+	if len(g.rates) >= maxAddresses {
+		for a, old := range g.rates {
+			if old.Full(now, g.l.AcceptRateAddress) {
+				delete(g.rates, a)
+			}
+		}
+		if len(g.rates) >= maxAddresses {
+			clear(g.rates)
+		}
+	}
+	b = new(Bucket)
+	g.rates[k] = b
+	return b
+}
+
+// Authenticated gives the place among the unauthenticated back.
+func (g *Gate) Authenticated(addr netip.Addr) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.preauth--
+	if Loopback(addr) {
+		return
+	}
+	k := Key(addr)
+	if g.places[k]--; g.places[k] <= 0 {
+		delete(g.places, k)
+	}
+}
+
+// Left counts a connection out; Authenticated must have been called first.
+func (g *Gate) Left() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.open--
+}
+
+// Open is the number of connections, and of those without login.
+func (g *Gate) Open() (all, unauthenticated int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.open, g.preauth
+}
