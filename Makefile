@@ -1,0 +1,70 @@
+# What a developer runs. `make test` sets up what it needs and proves everything; `make help` lists the rest.
+
+GO      ?= go
+OUT     ?= bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+FUZZTIME ?= 20s
+
+# Real clients, as Debian names their packages; the matrix of test/interop runs them as separate processes.
+DEBS     := mosquitto mosquitto-clients libcoap3-bin amqp-tools python3-stomp python3-pika python3-paho-mqtt nodejs npm
+COMMANDS := mosquitto mosquitto_pub mosquitto_sub coap-client-notls amqp-publish amqp-consume python3 node npm
+MODULES  := stomp pika paho.mqtt.client
+NODE_DIR := test/interop/node
+
+.PHONY: help build test setup check unit matrix interop fuzz bench fmt lint generate clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## bin/entrepot, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/entrepot ./cmd/entrepot
+
+test: setup check unit matrix interop ## everything: real clients, vet, format, units with the race detector, both matrices
+
+setup: ## install the real clients (as root), or say which are missing
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  for c in $(COMMANDS); do command -v $$c >/dev/null || need=1; done; \
+	  for m in $(MODULES); do python3 -c "import $$m" 2>/dev/null || need=1; done; \
+	  if [ -n "$$need" ]; then apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(DEBS); fi; \
+	fi
+	@fail=; for c in $(COMMANDS); do command -v $$c >/dev/null || { echo "missing: $$c"; fail=1; }; done; \
+	for m in $(MODULES); do python3 -c "import $$m" 2>/dev/null || { echo "missing: python module $$m"; fail=1; }; done; \
+	[ -z "$$fail" ] || { echo "install them: apt-get install $(DEBS)"; exit 1; }
+	cd $(NODE_DIR) && npm ci --silent
+
+check: ## go vet and gofmt
+	$(GO) vet ./...
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
+
+unit: ## unit tests and fuzz seeds with the race detector
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e /test/interop -e /test/matrix)
+
+matrix: ## every protocol in, every protocol out, in one process over real sockets
+	$(GO) test -timeout 5m ./test/matrix/...
+
+interop: ## the same with real clients as separate processes against the built binary
+	$(GO) test -timeout 5m -count=1 ./test/interop/...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep ^Fuzz); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; \
+	done
+
+bench: ## the benchmarks beside the code
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fmt: ## gofmt
+	gofmt -w $$(git ls-files '*.go')
+
+lint: ## golangci-lint, where it is installed
+	golangci-lint run
+
+generate: ## configs/default.yaml and docs/mapping.md from the code
+	$(GO) generate ./...
+
+clean:
+	rm -rf $(OUT) $(NODE_DIR)/node_modules

@@ -1,0 +1,99 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// An Address is a URL of the scheme table, taken apart.
+type Address struct {
+	Scheme Scheme
+	// Host is a name or an address without brackets, empty for every interface.
+	Host string
+	Port int
+	// Path is the WebSocket path, or the path of a Unix socket; empty for none.
+	Path     string
+	User     *url.Userinfo
+	Query    url.Values
+	HasQuery bool
+}
+
+// ParseAddress takes a URL apart. The error is one sentence that says what to write instead.
+func ParseAddress(text string) (Address, error) {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		return Address{}, fmt.Errorf("%q is not a URL; write for example mqtt://127.0.0.1:1883", clip(text))
+	}
+	s, ok := LookupScheme(scheme)
+	if !ok {
+		hint := "the schemes are " + join(SchemeNames())
+		if near := Nearest(scheme, SchemeNames()); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return Address{}, fmt.Errorf("%q: unknown scheme %q; %s", clip(text), clip(scheme), hint)
+	}
+	// net/url knows no host in a Unix URL; a common scheme keeps its rules the same for all of ours.
+	u, err := url.Parse("x://" + rest)
+	if err != nil {
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		return Address{}, fmt.Errorf("%q: %s", clip(text), err)
+	}
+	a := Address{Scheme: s, Host: u.Hostname(), Port: s.Port, Path: u.Path, User: u.User, HasQuery: u.RawQuery != ""}
+	if a.Query, err = url.ParseQuery(u.RawQuery); err != nil {
+		return Address{}, fmt.Errorf("%q: the part after ? cannot be read", clip(text))
+	}
+	if u.Fragment != "" {
+		return Address{}, fmt.Errorf("%q: a URL here has no #", clip(text))
+	}
+	if s.Network == "unix" {
+		if u.Host != "" || u.Path == "" || u.Path == "/" {
+			return Address{}, fmt.Errorf("%q: write the socket's path after three slashes, for example %s:///run/entrepot.sock", clip(text), s.Name)
+		}
+		return a, nil
+	}
+	if p := u.Port(); p != "" {
+		if a.Port, err = strconv.Atoi(p); err != nil || a.Port > 65535 {
+			return Address{}, fmt.Errorf("%q: port %s is not between 0 and 65535", clip(text), p)
+		}
+	} else if strings.HasSuffix(u.Host, ":") {
+		return Address{}, fmt.Errorf("%q: the port is missing after the colon", clip(text))
+	}
+	if s.WebSocket {
+		return a, nil
+	}
+	if a.Path == "/" {
+		a.Path = ""
+	}
+	if a.Path != "" {
+		return Address{}, fmt.Errorf("%q: %s:// has no path; did you forget a space before %s?", clip(text), s.Name, a.Path)
+	}
+	return a, nil
+}
+
+// HostPort is the address to bind or dial.
+func (a Address) HostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
+
+// Loopback tells whether only this machine can reach the address.
+func (a Address) Loopback() bool {
+	if a.Scheme.Network == "unix" || a.Host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(a.Host)
+	return err == nil && ip.IsLoopback()
+}
+
+// String writes the URL without user and query.
+func (a Address) String() string {
+	if a.Scheme.Network == "unix" {
+		return a.Scheme.Name + "://" + a.Path
+	}
+	return a.Scheme.Name + "://" + a.HostPort() + a.Path
+}

@@ -1,0 +1,206 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A schema is what the tree is decoded into.
+type schema struct {
+	config    *Config
+	sections  map[string]any
+	protocols map[string][]string
+}
+
+// sectionNames lists all sections that exist.
+func (s schema) sectionNames() []string {
+	return append(fieldNames(fields(reflect.TypeFor[Config]())), slices.Sorted(maps.Keys(s.sections))...)
+}
+
+// decode fills the structures from the tree and reports every mistake.
+func (s schema) decode(root *node) Problems {
+	d := &decoder{}
+	own := fields(reflect.TypeFor[Config]())
+	for _, e := range root.keys {
+		if e.key == "listeners" {
+			continue // after the sections, whose values they start from
+		}
+		if i := slices.IndexFunc(own, func(f field) bool { return f.name == e.key }); i >= 0 {
+			d.value(e.value, reflect.ValueOf(s.config).Elem().FieldByIndex(own[i].index), own[i].tag, e.key)
+			continue
+		}
+		target, ok := s.sections[e.key]
+		if !ok {
+			d.unknown(e, "", s.sectionNames())
+			continue
+		}
+		d.value(e.value, reflect.ValueOf(target).Elem(), "", e.key)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.sections)) {
+		d.validate(s.sections[name], root.child(name), name, name)
+	}
+	s.decodeListeners(d, root.child("listeners"))
+	return d.problems
+}
+
+type decoder struct{ problems Problems }
+
+func (d *decoder) fail(at origin, code, path, message string) *Problem {
+	d.problems = append(d.problems, at.problem(code, path, message))
+	return &d.problems[len(d.problems)-1]
+}
+
+func (d *decoder) unknown(e *entry, in string, known []string) {
+	what := "section"
+	if in != "" {
+		what = "key"
+	}
+	message := fmt.Sprintf("unknown %s %q", what, e.key)
+	if in != "" {
+		message += " in " + in
+	}
+	d.fail(e.at, CodeUnknown, in, message).Hint = didYouMean(e.key, known)
+}
+
+// value decodes a node into v, whatever v is.
+func (d *decoder) value(n *node, v reflect.Value, tag reflect.StructTag, path string) {
+	if v.Kind() == reflect.Pointer {
+		if n.kind == kindNull {
+			return
+		}
+		fresh := reflect.New(v.Type().Elem())
+		if !v.IsNil() {
+			fresh.Elem().Set(v.Elem())
+		}
+		d.value(n, fresh.Elem(), tag, path)
+		v.Set(fresh)
+		return
+	}
+	if isScalar(v.Type()) {
+		d.scalarValue(n, v, tag, path)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.structValue(n, v, tag, path)
+	case reflect.Slice:
+		d.sliceValue(n, v, tag, path)
+	case reflect.Map:
+		d.mapValue(n, v, tag, path)
+	}
+}
+
+func (d *decoder) structValue(n *node, v reflect.Value, tag reflect.StructTag, path string) {
+	list := fields(v.Type())
+	switch n.kind {
+	case kindNull:
+		return
+	case kindScalar:
+		plain := tag.Get("plain")
+		if i := slices.IndexFunc(list, func(f field) bool { return f.name == plain }); plain != "" && i >= 0 {
+			d.value(n, v.FieldByIndex(list[i].index), list[i].tag, path+"."+plain)
+			return
+		}
+		fallthrough
+	case kindList:
+		d.fail(n.at, CodeType, path, fmt.Sprintf("%s holds keys, not %s", path, n.describe())).Hint = "its keys are " + join(fieldNames(list))
+		return
+	}
+	for _, e := range n.keys {
+		i := slices.IndexFunc(list, func(f field) bool { return f.name == e.key })
+		if i < 0 {
+			d.unknown(e, path, fieldNames(list))
+			continue
+		}
+		d.value(e.value, v.FieldByIndex(list[i].index), list[i].tag, path+"."+e.key)
+	}
+}
+
+func (d *decoder) sliceValue(n *node, v reflect.Value, tag reflect.StructTag, path string) {
+	items := n.items
+	switch n.kind {
+	case kindNull:
+		return
+	case kindMap:
+		d.fail(n.at, CodeType, path, fmt.Sprintf("%s is a list, not %s", path, n.describe())).Hint = "write [a, b] or one line with - for each"
+		return
+	case kindScalar: // one value is a list of one
+		items = []*node{n}
+	}
+	out := reflect.MakeSlice(v.Type(), len(items), len(items))
+	for i, item := range items {
+		d.value(item, out.Index(i), tag, path+"["+strconv.Itoa(i)+"]")
+	}
+	v.Set(out)
+}
+
+func (d *decoder) mapValue(n *node, v reflect.Value, tag reflect.StructTag, path string) {
+	switch n.kind {
+	case kindNull:
+		return
+	case kindScalar, kindList:
+		d.fail(n.at, CodeType, path, fmt.Sprintf("%s holds keys, not %s", path, n.describe()))
+		return
+	}
+	out := reflect.MakeMap(v.Type())
+	for _, e := range n.keys {
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		before := len(d.problems)
+		d.scalarValue(newScalar(e.key, e.at), key, "", path)
+		d.value(e.value, value, tag, path+"."+e.key)
+		if len(d.problems) == before {
+			out.SetMapIndex(key, value)
+		}
+	}
+	v.Set(out)
+}
+
+// validate asks a section for mistakes that concern more than one key.
+func (d *decoder) validate(section any, n *node, name, path string) {
+	checked, ok := section.(interface{ Validate() error })
+	if !ok {
+		return
+	}
+	err := checked.Validate()
+	if err == nil {
+		return
+	}
+	at := origin{file: "configuration"}
+	if n != nil {
+		at = n.at
+	}
+	message := err.Error()
+	// A section names the key that is wrong as section.key: then the key's own place is shown.
+	if rest, ok := strings.CutPrefix(message, name+"."); ok {
+		key, _, _ := strings.Cut(rest, ":")
+		if child := n.child(strings.TrimSpace(key)); child != nil {
+			at = child.at
+		}
+		message = rest
+	}
+	d.fail(at, CodeRange, path, path+": "+message)
+}
+
+// describe names what a node is, in a reader's words.
+func (n *node) describe() string {
+	switch n.kind {
+	case kindMap:
+		return "keys of its own"
+	case kindList:
+		return "a list"
+	case kindNull:
+		return "nothing"
+	}
+	return strconv.Quote(clip(n.text))
+}
+
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "..."
+	}
+	return s
+}

@@ -1,0 +1,165 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Listener is one element of `listeners`: a URL that is served.
+type Listener struct {
+	// URL is what is served, such as mqtt://127.0.0.1:1883; port 0 takes a free one.
+	URL string `yaml:"url"`
+	// Anonymous lets clients in without a login. The default is true on loopback; elsewhere it needs insecure too.
+	Anonymous *bool `yaml:"anonymous"`
+	// Insecure says in plain words that a listener which others can reach may be used by everybody.
+	Insecure bool `yaml:"insecure"`
+	// Origins are the values of Origin from which a WebSocket is accepted, besides the listener's own host and none.
+	Origins []string `yaml:"origins"`
+
+	// Address is the URL, taken apart.
+	Address Address `yaml:"-"`
+	// Sections holds a pointer to a copy of each section of the listener's protocol, with the listener's own keys applied.
+	Sections map[string]any `yaml:"-"`
+}
+
+// decodeListeners fills the listeners; without any in the configuration they are the default ones.
+func (s schema) decodeListeners(d *decoder, n *node) {
+	if n == nil || n.kind == kindNull {
+		n = &node{kind: kindList}
+		for _, u := range DefaultListeners() {
+			m := newMap(origin{})
+			m.set("url", newScalar(u, origin{}))
+			n.items = append(n.items, m)
+		}
+	}
+	if n.kind != kindList {
+		d.fail(n.at, CodeType, "listeners", "listeners is a list, not "+n.describe()).Hint = "write one line with - url: for each"
+		return
+	}
+	if len(n.items) == 0 {
+		d.fail(n.at, CodeRange, "listeners", "listeners is empty, so nothing would be served").Hint = "leave the key out for the default listeners"
+	}
+	seen := map[string]int{}
+	for i, item := range n.items {
+		s.decodeListener(d, i, item, seen)
+	}
+}
+
+func (s schema) decodeListener(d *decoder, i int, n *node, seen map[string]int) {
+	path := "listeners[" + strconv.Itoa(i) + "]"
+	if n.kind == kindScalar { // the short form: only a URL
+		m := newMap(n.at)
+		m.set("url", n)
+		n = m
+	}
+	if n.kind != kindMap {
+		d.fail(n.at, CodeType, path, path+" needs a url, not "+n.describe())
+		return
+	}
+	u := n.child("url")
+	if u == nil || u.kind != kindScalar {
+		d.fail(n.at, CodeURL, path, path+" has no url").Hint = "for example url: mqtt://127.0.0.1:1883"
+		return
+	}
+	l := Listener{URL: u.text}
+	address, err := ParseAddress(u.text)
+	if err != nil {
+		d.fail(u.at, CodeURL, path+".url", path+": "+err.Error())
+		return
+	}
+	if address.User != nil {
+		d.fail(u.at, CodeURL, path+".url", path+": the URL of a listener holds no user and password")
+		return
+	}
+	l.Address = address
+	mergeQuery(n, address, u.at)
+	l.URL = address.String()
+	label := fmt.Sprintf("%s (%s)", path, l.URL)
+	if j, twice := seen[l.URL]; twice && address.Port != 0 {
+		d.fail(u.at, CodeDuplicate, path+".url", fmt.Sprintf("%s is listed twice, also as listeners[%d]", l.URL, j))
+	}
+	seen[l.URL] = i
+	s.decodeKeys(d, n, &l, label)
+	checkAnonymous(d, &l, u.at, path)
+	s.config.Listeners = append(s.config.Listeners, l)
+}
+
+// mergeQuery makes keys of the URL's query, so that a --listen can carry them.
+func mergeQuery(n *node, a Address, at origin) {
+	for _, key := range slices.Sorted(maps.Keys(a.Query)) {
+		if n.child(key) != nil {
+			continue // written out beside the URL: that one counts
+		}
+		n.set(key, flow(strings.Join(a.Query[key], ","), at))
+	}
+}
+
+// decodeKeys decodes the listener's own keys and those of its protocol's sections.
+func (s schema) decodeKeys(d *decoder, n *node, l *Listener, label string) {
+	l.Sections = map[string]any{}
+	own := fields(reflect.TypeFor[Listener]())
+	known := fieldNames(own)
+	names := s.protocols[l.Address.Scheme.Protocol]
+	for _, name := range names {
+		section := reflect.ValueOf(s.sections[name])
+		if !section.IsValid() {
+			continue
+		}
+		copied := reflect.New(section.Type().Elem())
+		copied.Elem().Set(section.Elem())
+		l.Sections[name] = copied.Interface()
+		known = append(known, fieldNames(fields(section.Type().Elem()))...)
+	}
+	for _, e := range n.keys {
+		if e.key == "url" {
+			continue
+		}
+		found := d.key(e, reflect.ValueOf(l).Elem(), label)
+		for _, name := range names {
+			if section, ok := l.Sections[name]; ok && !found {
+				found = d.key(e, reflect.ValueOf(section).Elem(), label)
+			}
+		}
+		if !found {
+			d.unknown(e, label, known)
+		}
+	}
+	for _, name := range names {
+		if section, ok := l.Sections[name]; ok && len(n.keys) > 1 {
+			d.validate(section, n, name, label)
+		}
+	}
+}
+
+// key decodes one key of a structure; false if the structure does not have it.
+func (d *decoder) key(e *entry, v reflect.Value, path string) bool {
+	for _, f := range fields(v.Type()) {
+		if f.name == e.key {
+			d.value(e.value, v.FieldByIndex(f.index), f.tag, path+"."+e.key)
+			return true
+		}
+	}
+	return false
+}
+
+// checkAnonymous keeps a listener that others can reach closed unless the configuration says in plain words that it is
+// open. SECURITY S14
+func checkAnonymous(d *decoder, l *Listener, at origin, path string) {
+	if l.Anonymous == nil {
+		loopback := l.Address.Loopback()
+		l.Anonymous = &loopback
+	}
+	switch {
+	case l.Address.Loopback() && *l.Anonymous:
+	case *l.Anonymous && l.Insecure:
+	case l.Address.Loopback():
+		d.fail(at, CodeAnonymous, path, l.URL+": anonymous is false, and there is no user who could log in").Hint = "leave anonymous out"
+	default:
+		p := d.fail(at, CodeAnonymous, path, l.URL+" can be reached from other machines and asks for no login")
+		p.Hint = fmt.Sprintf("listen on 127.0.0.1, or say that everybody may use it: anonymous: true and insecure: true (--listen '%s?anonymous=true&insecure=true')", l.URL)
+	}
+}

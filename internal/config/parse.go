@@ -1,0 +1,174 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	goyaml "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+const (
+	maxDepth = 64      // of nested maps and lists
+	maxNodes = 100_000 // after aliases are followed
+)
+
+// parse reads one YAML document. The tree is nil if the text is not YAML at all.
+func parse(file string, text []byte) (*node, Problems) {
+	if !utf8.Valid(text) {
+		return nil, Problems{{Code: CodeSyntax, File: file, Line: 1, Column: 1, Message: "the file is not UTF-8 text"}}
+	}
+	doc, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		return nil, Problems{syntaxProblem(file, err)}
+	}
+	c := converter{file: file, anchors: map[string]ast.Node{}}
+	root := newMap(origin{file: file, line: 1, column: 1})
+	for i, d := range doc.Docs {
+		if d.Body == nil {
+			continue
+		}
+		if i > 0 {
+			c.fail(d.Body, CodeSyntax, "a second document starts here; a configuration is one document")
+			break
+		}
+		root = c.convert(d.Body, 0)
+	}
+	if root != nil && root.kind == kindNull {
+		root.kind = kindMap
+	}
+	if root != nil && root.kind != kindMap {
+		c.problems = append(c.problems, Problem{Code: CodeType, File: file, Line: root.at.line, Column: root.at.column,
+			Message: "the file must hold sections such as listeners: and limits:, one key to a line"})
+		return nil, c.problems
+	}
+	return root, c.problems
+}
+
+var excess = regexp.MustCompile(`\s+`)
+
+// syntaxProblem makes one line of the parser's own report, which holds an excerpt of its own.
+func syntaxProblem(file string, err error) Problem {
+	p := Problem{Code: CodeSyntax, File: file, Line: 1, Column: 1, Message: "the file is not valid YAML"}
+	var se goyaml.Error
+	if errors.As(err, &se) {
+		p.Message = "not valid YAML: " + excess.ReplaceAllString(se.GetMessage(), " ")
+		if t := se.GetToken(); t != nil && t.Position != nil {
+			p.Line, p.Column = t.Position.Line, t.Position.Column
+		}
+	}
+	return p
+}
+
+type converter struct {
+	file     string
+	nodes    int
+	anchors  map[string]ast.Node
+	problems Problems
+}
+
+func (c *converter) at(n ast.Node) origin { return c.atToken(n.GetToken()) }
+
+func (c *converter) atToken(t *token.Token) origin {
+	o := origin{file: c.file, line: 1, column: 1}
+	if t != nil && t.Position != nil {
+		o.line, o.column = t.Position.Line, t.Position.Column
+	}
+	return o
+}
+
+func (c *converter) fail(n ast.Node, code, message string) *node {
+	at := c.at(n)
+	c.problems = append(c.problems, Problem{Code: code, File: c.file, Line: at.line, Column: at.column, Message: message})
+	return &node{at: at}
+}
+
+func (c *converter) convert(n ast.Node, depth int) *node {
+	c.nodes++
+	if depth > maxDepth {
+		return c.fail(n, CodeSyntax, fmt.Sprintf("nested deeper than %d levels", maxDepth))
+	}
+	if c.nodes > maxNodes {
+		if c.nodes == maxNodes+1 {
+			return c.fail(n, CodeSyntax, fmt.Sprintf("more than %d values", maxNodes))
+		}
+		return &node{at: c.at(n)}
+	}
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		m := newMap(c.at(n))
+		if len(n.Values) > 0 {
+			m.at = c.atToken(n.Values[0].Key.GetToken())
+		}
+		for _, v := range n.Values {
+			c.entry(m, v, depth)
+		}
+		return m
+	case *ast.MappingValueNode:
+		m := newMap(c.atToken(n.Key.GetToken()))
+		c.entry(m, n, depth)
+		return m
+	case *ast.SequenceNode:
+		l := &node{kind: kindList, at: c.at(n)}
+		for _, v := range n.Values {
+			l.items = append(l.items, c.convert(v, depth+1))
+		}
+		return l
+	case *ast.AnchorNode:
+		c.anchors[n.Name.GetToken().Value] = n.Value
+		return c.convert(n.Value, depth+1)
+	case *ast.AliasNode:
+		name := n.Value.GetToken().Value
+		to, ok := c.anchors[name]
+		if !ok {
+			return c.fail(n, CodeSyntax, fmt.Sprintf("alias *%s has no anchor &%s before it", name, name))
+		}
+		return c.convert(to, depth+1)
+	case *ast.TagNode:
+		return c.fail(n, CodeSyntax, "tags such as !!str are not used here; quote the value instead")
+	default:
+		return c.scalar(n)
+	}
+}
+
+func (c *converter) entry(m *node, v *ast.MappingValueNode, depth int) {
+	at := c.atToken(v.Key.GetToken())
+	if _, merge := v.Key.(*ast.MergeKeyNode); merge {
+		c.fail(v.Key, CodeSyntax, "merge keys (<<) are not supported; write the keys out")
+		return
+	}
+	key := v.Key.GetToken().Value
+	if m.child(key) != nil {
+		c.problems = append(c.problems, Problem{Code: CodeDuplicate, File: c.file, Line: at.line, Column: at.column,
+			Message: fmt.Sprintf("key %q is given twice", key)})
+		return
+	}
+	value := c.convert(v.Value, depth+1)
+	if value.kind == kindNull {
+		value.at = at // an empty value has no place of its own
+	}
+	m.keys = append(m.keys, &entry{key: key, at: at, value: value})
+}
+
+func (c *converter) scalar(n ast.Node) *node {
+	at := c.at(n)
+	switch n := n.(type) {
+	case *ast.NullNode:
+		return &node{at: at}
+	case *ast.StringNode:
+		t := n.GetToken()
+		return &node{kind: kindScalar, text: n.Value, at: at,
+			quoted: t.Type == token.DoubleQuoteType || t.Type == token.SingleQuoteType}
+	case *ast.LiteralNode:
+		return &node{kind: kindScalar, text: n.Value.Value, quoted: true, at: at}
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return newScalar(strings.TrimSpace(n.GetToken().Value), at)
+	default:
+		return c.fail(n, CodeSyntax, "this is not a value")
+	}
+}

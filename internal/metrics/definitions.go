@@ -1,0 +1,54 @@
+package metrics
+
+// Kind is what a metric's value means.
+type Kind uint8
+
+// The kinds.
+const (
+	Counter Kind = iota // only grows
+	Gauge               // goes up and down
+)
+
+// A Definition is one metric. Label values come from bounded sets: never a client, user or topic.
+type Definition struct {
+	// Name is the full name, with the prefix entrepot_.
+	Name   string
+	Labels []string
+	Kind   Kind
+	Help   string
+}
+
+// Definitions are all metrics of the house, in the order of docs/metrics.md.
+var Definitions = append(commonDefinitions, roomDefinitions...)
+
+var commonDefinitions = []Definition{
+	{"entrepot_build_info", []string{"version", "commit", "go"}, Gauge, "Always 1; the labels tell what runs."},
+	{"entrepot_config_info", []string{"sha256"}, Gauge, "Always 1; the checksum of the configuration file."},
+	{"entrepot_connections", []string{"protocol", "listener", "state"}, Gauge, "Open connections, and peers of datagram listeners, by state: unauth or auth."},
+	{"entrepot_connects_total", []string{"protocol", "result", "reason"}, Counter, "Connections that were accepted or refused."},
+	{"entrepot_disconnects_total", []string{"protocol", "reason"}, Counter, "Connections that ended."},
+	{"entrepot_preauth_closed_total", []string{"protocol", "reason"}, Counter, "Connections closed before they had logged in: deadline, bytes, places, malformed, protocol, tls, proxy."},
+	{"entrepot_protocol_errors_total", []string{"protocol", "reason"}, Counter, "Input that was refused."},
+	{"entrepot_limit_refused_total", []string{"protocol", "limit"}, Counter, "Actions that a limit refused, by the limit's key."},
+	{"entrepot_refused_total", []string{"protocol", "reason"}, Counter, "Actions that were refused, by reason."},
+	{"entrepot_messages_total", []string{"protocol", "direction", "qos"}, Counter, "Messages, in from publishers or out to receivers."},
+	{"entrepot_message_bytes_total", []string{"protocol", "direction", "qos"}, Counter, "Bytes of their payloads."},
+	{"entrepot_messages_dropped_total", []string{"protocol", "reason"}, Counter, "Messages that were not delivered: queue_full, expired, acl, too_large, shed, no_subscriber, rate, slow_consumer, loop."},
+	{"entrepot_mapping_dropped_total", []string{"from", "to", "field"}, Counter, "Fields that the receiver's protocol cannot carry (docs/mapping.md)."},
+	{"entrepot_translations_total", []string{"from", "to", "result"}, Counter, "Messages that changed protocol: ok, lossy, dropped."},
+	{"entrepot_sessions", []string{"state"}, Gauge, "Sessions, connected and offline."},
+	{"entrepot_session_takeovers_total", []string{"protocol"}, Counter, "Sessions that another connection of the same client took over."},
+	{"entrepot_subscriptions", nil, Gauge, "Subscriptions."},
+	{"entrepot_retained_messages", nil, Gauge, "Retained messages."},
+	{"entrepot_retained_bytes", nil, Gauge, "Memory that counts for them, in bytes."},
+	{"entrepot_queues", nil, Gauge, "Named queues and shared groups."},
+	{"entrepot_queue_messages", nil, Gauge, "Messages that wait in a queue."},
+	{"entrepot_queue_bytes", nil, Gauge, "Memory that counts for them, in bytes."},
+	{"entrepot_inflight", nil, Gauge, "Deliveries that are not settled yet."},
+	{"entrepot_store_state", nil, Gauge, "0 the store works, 1 it refuses, 2 it failed."},
+	{"entrepot_store_errors_total", []string{"op"}, Counter, "Failed operations of the store."},
+	{"entrepot_udp_dropped_total", []string{"protocol", "reason"}, Counter, "Datagrams that were not answered."},
+	{"entrepot_udp_amplification_refused_total", []string{"protocol"}, Counter, "Answers withheld because the source had proved nothing."},
+	{"entrepot_panics_recovered_total", []string{"protocol"}, Counter, "Defects of ours that cost one connection; alert above 0."},
+	{"entrepot_log_suppressed_total", []string{"event"}, Counter, "Log lines beyond the rate, counted instead of written."},
+}

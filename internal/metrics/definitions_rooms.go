@@ -1,0 +1,53 @@
+package metrics
+
+// roomDefinitions are the metrics that one protocol has for itself, named entrepot_PROTOCOL_*.
+var roomDefinitions = []Definition{
+	{"entrepot_mqtt_packets_total", []string{"direction", "type"}, Counter, "MQTT packets."},
+	{"entrepot_mqtt_connections", []string{"version"}, Gauge, "MQTT connections by version."},
+	{"entrepot_mqtt_reason_codes_total", []string{"packet", "code", "direction"}, Counter, "Reason codes other than success."},
+	{"entrepot_mqtt_keepalive_timeouts_total", nil, Counter, "MQTT clients that were silent for too long."},
+	{"entrepot_mqtt_redelivered_total", []string{"qos"}, Counter, "MQTT deliveries sent again."},
+	{"entrepot_mqtt_qos2_held", nil, Gauge, "QoS 2 identifiers that wait for their release."},
+	{"entrepot_mqtt_duplicates_total", nil, Counter, "QoS 2 messages that came again and were not routed again."},
+	{"entrepot_mqtt_stray_acks_total", []string{"type"}, Counter, "Acknowledgements of nothing."},
+	{"entrepot_mqtt_alias_saved_bytes_total", nil, Counter, "Bytes of topics that aliases saved."},
+	{"entrepot_mqtt_too_large_total", nil, Counter, "Messages larger than the client takes."},
+	{"entrepot_mqtt_group_handovers_total", nil, Counter, "Deliveries of shared groups that went to another member."},
+
+	{"entrepot_mqttsn_packets_total", []string{"direction", "type"}, Counter, "MQTT-SN packets."},
+	{"entrepot_mqttsn_clients", []string{"state"}, Gauge, "MQTT-SN clients by state."},
+	{"entrepot_mqttsn_malformed_total", []string{"reason"}, Counter, "Datagrams that are no MQTT-SN: length, type, utf8, flags, forwarder."},
+	{"entrepot_mqttsn_retransmissions_total", []string{"type"}, Counter, "Packets sent again."},
+	{"entrepot_mqttsn_timeouts_total", []string{"what"}, Counter, "Clients given up: keepalive, sleep, retry, will."},
+	{"entrepot_mqttsn_wakes_total", []string{"result"}, Counter, "Sleeping clients that fetched: empty, delivered, partial."},
+	{"entrepot_mqttsn_roams_total", []string{"result"}, Counter, "Sleeping clients that came from another address."},
+	{"entrepot_mqttsn_unsolicited_total", []string{"answer"}, Counter, "Packets without a session."},
+	{"entrepot_mqttsn_qos_m1_total", []string{"result"}, Counter, "Publishes of QoS -1."},
+	{"entrepot_mqttsn_unproven_bytes_total", nil, Counter, "Bytes sent to addresses that had proved nothing."},
+	{"entrepot_mqttsn_negative_acks_total", []string{"packet", "rc"}, Counter, "Refusals by return code."},
+
+	{"entrepot_coap_requests_total", []string{"method", "code"}, Counter, "CoAP requests by method and answer."},
+	{"entrepot_coap_malformed_total", []string{"reason"}, Counter, "Datagrams that are no CoAP."},
+	{"entrepot_coap_duplicates_total", []string{"type"}, Counter, "Messages that came again: con, non."},
+	{"entrepot_coap_retransmissions_total", nil, Counter, "Confirmable messages sent again."},
+	{"entrepot_coap_timeouts_total", nil, Counter, "Confirmable messages that nobody acknowledged."},
+	{"entrepot_coap_resets_total", []string{"direction"}, Counter, "Resets."},
+	{"entrepot_coap_observers", nil, Gauge, "Observations."},
+	{"entrepot_coap_notifications_total", []string{"type"}, Counter, "Notifications: con, non."},
+	{"entrepot_coap_observers_removed_total", []string{"reason"}, Counter, "Observations that ended: rst, timeout, cancel, deleted, limit."},
+	{"entrepot_coap_coalesced_total", nil, Counter, "Values that a newer one replaced before they were sent."},
+	{"entrepot_coap_block_errors_total", []string{"reason"}, Counter, "Block-wise transfers that failed."},
+	{"entrepot_coap_endpoints", nil, Gauge, "Peers that are remembered."},
+	{"entrepot_coap_dedup_entries", nil, Gauge, "Message ids that are remembered."},
+	{"entrepot_coap_echo_challenges_total", []string{"result"}, Counter, "Peers asked to prove their address."},
+	{"entrepot_coap_separate_responses_total", nil, Counter, "Answers that followed their acknowledgement."},
+
+	{"entrepot_stomp_connections", nil, Gauge, "STOMP connections."},
+	{"entrepot_stomp_subscriptions", nil, Gauge, "STOMP subscriptions."},
+	{"entrepot_stomp_frames_total", []string{"type", "direction"}, Counter, "STOMP frames by command."},
+	{"entrepot_stomp_errors_total", []string{"reason"}, Counter, "ERROR frames by message."},
+	{"entrepot_stomp_redelivered_total", nil, Counter, "STOMP messages delivered again."},
+	{"entrepot_stomp_heartbeat_timeouts_total", nil, Counter, "STOMP clients whose heart-beat failed."},
+
+	{"entrepot_amqp_returned_total", nil, Counter, "Mandatory messages that nobody received."},
+}
