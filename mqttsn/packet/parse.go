@@ -13,10 +13,12 @@ func Parse(datagram []byte) (Packet, error) {
 	case len(rest) != 0:
 		return nil, ErrLength
 	}
-	return parseBody(t, body)
+	return ParseBody(t, body)
 }
 
-func parseBody(t Type, b []byte) (Packet, error) {
+// ParseBody reads the body of a packet of type t, other than FRWDENCAP. Like
+// Parse it allocates.
+func ParseBody(t Type, b []byte) (Packet, error) {
 	switch t {
 	case ADVERTISE:
 		return wrap(ParseAdvertise(b))

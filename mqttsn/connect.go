@@ -1,0 +1,247 @@
+package mqttsn
+
+import (
+	"context"
+	"time"
+	"unicode"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+// hello is the last CONNECT, to know its repetition by (C7).
+type hello struct {
+	will, clean bool
+	duration    uint16
+	fresh       bool      // nothing else was received since the CONNACK
+	until       core.Time // a repetition comes no later
+}
+
+func (h *hello) same(c packet.Connect) bool {
+	return h.will == c.Will && h.clean == c.Clean && h.duration == c.Duration
+}
+
+// opening is what a client needs until it has its CONNACK.
+type opening struct {
+	login *adapters.Login
+	tries int
+	next  core.Time // the question for the will is repeated
+	topic packet.WillTopic
+	name  string // of the will's topic
+}
+
+func (e *endpoint) onConnect(t *core.Turn, from origin, body []byte, n int, out *adapters.Output) error {
+	c, err := packet.ParseConnect(body)
+	if err != nil {
+		return err
+	}
+	id, ok := e.clientID(from, c)
+	if !ok {
+		e.refuse(from, packet.NotSupported, out)
+		return nil
+	}
+	p := e.peers[from]
+	if p != nil {
+		p.heard(t.Now, n)
+		if p.id == id && p.again(t, c, out) {
+			p.schedule(t.Now)
+			return nil
+		}
+		p.forget(t, replaced(p.id == id)) // C13
+	}
+	if p = e.addPeer(from, id); p == nil {
+		e.refuse(from, packet.Congestion, out) // C14
+		return nil
+	}
+	p.heard(t.Now, n)
+	p.begin(t, c, out)
+	p.schedule(t.Now)
+	return nil
+}
+
+// replaced is how the session of an address ends when another CONNECT comes.
+func replaced(sameClient bool) core.Reason {
+	if sameClient {
+		return core.TakenOver
+	}
+	return core.ConnectionLost
+}
+
+// clientID checks what a CONNECT claims (C5, C6, C17).
+func (e *endpoint) clientID(from origin, c packet.Connect) (id string, ok bool) {
+	if c.ProtocolID != packet.ProtocolID || len(c.ClientID) > e.cfg.MaxClientID {
+		return "", false
+	}
+	if len(c.ClientID) == 0 {
+		return "sn-" + from.addr.String(), e.cfg.AllowEmptyClientID
+	}
+	for _, r := range string(c.ClientID) { // SECURITY U6
+		if r == '+' || r == '#' || unicode.IsControl(r) {
+			return "", false
+		}
+	}
+	return string(c.ClientID), true
+}
+
+func (e *endpoint) refuse(to origin, c packet.Code, out *adapters.Output) {
+	e.metrics.refused(packet.CONNACK, c)
+	answer(e, to, packet.Result{Of: packet.CONNACK, Code: c}, out)
+}
+
+// again takes a CONNECT of a client that is known already; false when it is
+// to be processed in full.
+func (p *peer) again(t *core.Turn, c packet.Connect, out *adapters.Output) bool {
+	switch {
+	case p.state == wantWillTopic || p.state == wantWillMsg:
+		if !p.hello.same(c) {
+			return false
+		}
+		p.ask(t.Now, wantWillTopic, out) // C8
+	case !p.connected():
+		return p.hello.same(c) // the answer to the first one is under way
+	case p.hello.fresh && p.hello.same(c) && t.Now < p.hello.until:
+		p.send(packet.Result{Of: packet.CONNACK}, out) // C7
+	case (p.state == asleep || p.state == awake) && p.e.cfg.WakeConnectClean == "ignore":
+		p.note(c)
+		p.resume(t, out) // K13
+	default:
+		return false
+	}
+	return true
+}
+
+// note keeps what a CONNECT says.
+func (p *peer) note(c packet.Connect) {
+	p.hello = hello{will: c.Will, clean: c.Clean, duration: c.Duration}
+	limit := p.e.cfg.MaxKeepAlive
+	d := min(time.Duration(c.Duration)*time.Second, limit) // C15
+	if d == 0 && !p.e.cfg.AllowZeroKeepAlive {
+		d = limit
+	}
+	p.keepAlive = scale(d, p.e.cfg.KeepAliveFactor)
+}
+
+func scale(d time.Duration, factor float64) time.Duration {
+	return time.Duration(float64(d) * factor)
+}
+
+// begin starts a login.
+func (p *peer) begin(t *core.Turn, c packet.Connect, out *adapters.Output) {
+	p.note(c)
+	p.clean = c.Clean
+	p.become(authenticating)
+	p.opening = &opening{login: p.e.room.host.Login(context.Background(), adapters.Credentials{
+		Protocol: Name, Listener: p.e.listener, Addr: p.at.addr.String(), ClientID: p.id,
+		Loopback: p.at.addr.Addr().Unmap().IsLoopback(),
+	}, p.handle)}
+	p.progress(t, out)
+}
+
+// progress goes on with connecting as far as it goes.
+func (p *peer) progress(t *core.Turn, out *adapters.Output) {
+	if p.state == authenticating {
+		p.authenticated(t, out)
+	}
+	if p.state == attaching {
+		p.attached(t, out)
+	}
+	if p.state != gone {
+		p.schedule(t.Now)
+	}
+}
+
+func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
+	principal, r, done := p.opening.login.Result()
+	switch {
+	case !done:
+		return
+	case r != core.OK:
+		p.fail(t, r, out)
+		return
+	}
+	p.principal = principal
+	if old := p.e.byID[p.id]; old != nil && p.continues(old) {
+		p.e.hand(t, p, old, out)
+		return
+	}
+	if p.hello.will {
+		p.ask(t.Now, wantWillTopic, out)
+		return
+	}
+	p.attach(t, out)
+}
+
+// attach asks the core for the session.
+func (p *peer) attach(t *core.Turn, out *adapters.Output) {
+	c := core.Client{
+		ID: p.id, Principal: p.principal, Protocol: Name, Addr: p.at.addr.String(),
+		Clean: p.clean, Will: p.will,
+		Queue: core.QueueLimits{Messages: p.e.cfg.Queue, Overflow: core.DropOldest},
+	}
+	if !p.clean {
+		c.Expiry = p.e.cfg.SessionExpiry
+	}
+	session, r := p.e.room.host.Router.Attach(t, c, p.handle)
+	if r != core.OK {
+		p.fail(t, r, out)
+		return
+	}
+	p.session = session
+	p.become(attaching)
+	p.attached(t, out)
+}
+
+// attached tells the client that it is connected, once the core has made room.
+func (p *peer) attached(t *core.Turn, out *adapters.Output) {
+	ok, r := p.session.State()
+	switch {
+	case r != core.OK:
+		p.fail(t, r, out)
+		return
+	case !ok:
+		return
+	}
+	old, kept := p.e.parked.get(t.Now, identify(p.principal, p.id))
+	if kept && !p.clean && p.session.Present() { // C10, C11
+		p.topics = old.topics
+		p.topics.reconnect()
+		if p.will == nil && old.will != nil {
+			p.restoreWill(t, old.will)
+		}
+	}
+	p.inbound.subscriptions = len(p.session.Subscriptions())
+	p.known = p.e.predefined(p.id)
+	p.e.byID[p.id] = p
+	p.resume(t, out)
+}
+
+// resume makes the client active: CONNACK first, then what waits.
+func (p *peer) resume(t *core.Turn, out *adapters.Output) {
+	p.opening = nil
+	p.become(active)
+	p.last = t.Now
+	p.hello.fresh = true
+	p.hello.until = t.Now.After(p.e.cfg.patience())
+	p.send(packet.Result{Of: packet.CONNACK}, out)
+	p.deliver(t, out)
+}
+
+// patience is how long a peer repeats a packet: T_RETRY × N_RETRY.
+func (c *Config) patience() time.Duration { return c.RetryInterval * time.Duration(c.MaxRetries) }
+
+// fail refuses the client.
+func (p *peer) fail(t *core.Turn, r core.Reason, out *adapters.Output) {
+	p.e.refuse(p.at, code(r, p.e.cfg.EMQXCodes), out)
+	p.forget(t, core.Normal)
+}
+
+// predefined is the table of a client.
+func (e *endpoint) predefined(clientID string) *predefined {
+	for pattern := range e.cfg.PredefinedClients {
+		if match(pattern, clientID) {
+			return e.cfg.predefinedFor(clientID)
+		}
+	}
+	return e.common
+}

@@ -1,0 +1,160 @@
+package mqttsn
+
+import (
+	"net/netip"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+// origin is where a datagram came from: the key of a peer.
+type origin struct {
+	addr netip.AddrPort
+	node string // wireless node id behind a forwarder, else ""
+}
+
+// endpoint is the gateway on one listener.
+type endpoint struct {
+	// Immutable.
+	room     *Room
+	cfg      *Config
+	metrics  *metrics
+	loop     adapters.Loop
+	listener string
+	trusted  func(netip.Addr) bool // exempt from rates per source
+
+	// Owned by the loop.
+	peers     map[origin]*peer
+	byID      map[string]*peer // by client id; the newest of that name
+	perSource map[netip.Addr]int
+	perNode   map[netip.AddrPort]int // nodes of a forwarder
+	parked    parking
+	tables    map[string]*predefined // of clients that have one of their own
+	common    *predefined
+	sources   *buckets // datagrams of unproven addresses
+	answers   *buckets // answers without a session
+	anonymous *minusOne
+	taken     []core.Delivery // scratch of deliver
+	grants    []core.Grant    // scratch of subscribe
+	reasons   []core.Reason   // scratch of unsubscribe
+	topic     []byte          // scratch of publish
+}
+
+func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint {
+	e := &endpoint{
+		room: r, cfg: &r.cfg, metrics: r.metrics, loop: l, listener: info.Listener,
+		trusted:   netip.Addr.IsLoopback,
+		peers:     map[origin]*peer{},
+		byID:      map[string]*peer{},
+		perSource: map[netip.Addr]int{},
+		perNode:   map[netip.AddrPort]int{},
+		parked:    parking{limit: r.cfg.MaxClients},
+		common:    r.cfg.predefinedFor(""),
+		sources:   newBuckets(r.cfg.RatePerSource),
+		answers:   newBuckets(r.cfg.UnsolicitedRate),
+		taken:     make([]core.Delivery, 0, maxTaken),
+	}
+	e.anonymous = newMinusOne(e)
+	return e
+}
+
+// Datagram takes one datagram.
+func (e *endpoint) Datagram(t *core.Turn, from netip.AddrPort, in []byte, out *adapters.Output) {
+	if len(in) > 1 && in[1] == byte(packet.FRWDENCAP) && in[0] != 1 {
+		e.forwarded(t, from, in, out)
+		return
+	}
+	e.input(t, origin{addr: from}, in, out)
+}
+
+// input takes one packet, or several back to back where that is allowed.
+func (e *endpoint) input(t *core.Turn, from origin, in []byte, out *adapters.Output) {
+	for again := true; again; again = len(in) > 0 {
+		ty, body, rest, err := packet.Cut(in)
+		if err == nil && len(rest) > 0 && !e.cfg.MultiPacket {
+			err = packet.ErrLength // W6
+		}
+		if err == nil && (!ty.Known() || ty == packet.FRWDENCAP) {
+			err = packet.ErrType
+		}
+		if err != nil {
+			e.metrics.malformed(err)
+			return
+		}
+		if err := e.dispatch(t, from, ty, body, len(in)-len(rest), out); err != nil {
+			e.metrics.malformed(err)
+		}
+		in = rest
+	}
+}
+
+// dispatch finds the peer. n is the size of the packet. An error means that
+// the packet is malformed; it has had no effect.
+func (e *endpoint) dispatch(t *core.Turn, from origin, ty packet.Type, body []byte, n int, out *adapters.Output) error {
+	e.metrics.packet(adapters.In, ty)
+	p := e.peers[from]
+	if !e.admit(t.Now, from, p) {
+		return nil
+	}
+	switch {
+	case n > e.cfg.MaxPacket:
+		e.tooLarge(from, ty, body, out) // P15
+		return nil
+	case ty == packet.SEARCHGW:
+		return e.onSearchGW(t, from, body, out)
+	case ty == packet.ADVERTISE || ty == packet.GWINFO: // D4
+		return nil
+	case ty == packet.CONNECT:
+		return e.onConnect(t, from, body, n, out)
+	case p == nil:
+		return e.unknown(t, from, ty, body, out)
+	}
+	p.heard(t.Now, n)
+	err := p.input(t, ty, body, out)
+	p.schedule(t.Now)
+	return err
+}
+
+// admit holds the rates of datagrams: X5.
+func (e *endpoint) admit(now core.Time, from origin, p *peer) bool {
+	if p != nil && !p.rate.take(now, e.cfg.RatePerClient) {
+		e.drop("rate_per_client")
+		return false
+	}
+	if p != nil && p.proven || e.trusted(from.addr.Addr()) || e.sources.take(now, from.addr.Addr()) {
+		return true
+	}
+	e.drop("rate_per_source")
+	return false
+}
+
+func (e *endpoint) drop(reason string) { e.metrics.set.ProtocolError(Name, reason) }
+
+// Close ends all clients because the listener stops.
+func (e *endpoint) Close(t *core.Turn, r core.Reason, out *adapters.Output) {
+	for _, p := range e.peers {
+		p.evict(t, r, out)
+	}
+	e.anonymous.close(t, r)
+}
+
+// answer sends a packet to an address, session or not.
+func answer[P packet.Packet](e *endpoint, to origin, pkt P, out *adapters.Output) {
+	if to.node != "" {
+		out.B = packet.AppendForwardHeader(out.B, 0, []byte(to.node)) // F1
+	}
+	out.B = pkt.AppendTo(out.B)
+	out.Datagram(to.addr)
+	e.metrics.packet(adapters.Out, pkt.Type())
+}
+
+// tooLarge answers a PUBLISH that exceeds max_packet, as its header allows.
+func (e *endpoint) tooLarge(from origin, ty packet.Type, body []byte, out *adapters.Output) {
+	e.drop("max_packet")
+	p, err := packet.ParsePublish(body)
+	if ty != packet.PUBLISH || err != nil || e.peers[from] == nil {
+		return
+	}
+	answer(e, from, packet.TopicAck{Of: packet.PUBACK, TopicID: p.TopicID, MsgID: p.MsgID, Code: packet.NotSupported}, out)
+}

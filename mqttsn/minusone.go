@@ -1,0 +1,176 @@
+package mqttsn
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+// minusOne publishes what comes with QoS -1 from addresses without a session
+// (section 6.8; P8). All of them are one principal: qos_m1_client.
+type minusOne struct {
+	// Immutable.
+	e      *endpoint
+	handle adapters.Handle
+
+	// Owned by the loop.
+	login   *adapters.Login
+	session *core.Session
+	refused core.Reason // the login failed; asked again at retry
+	retry   core.Time
+	held    []heldPublish // while the login is under way
+}
+
+type heldPublish struct {
+	from   origin
+	kind   packet.TopicKind
+	id     uint16
+	topic  string
+	data   []byte
+	retain bool
+}
+
+const (
+	maxHeld    = 64
+	loginAgain = 10 * time.Second
+)
+
+var _ adapters.Driven = (*minusOne)(nil)
+
+func newMinusOne(e *endpoint) *minusOne {
+	o := &minusOne{e: e}
+	o.handle = e.loop.Handle(o)
+	return o
+}
+
+// publish takes a QoS -1 PUBLISH. The datagram is valid during the call only.
+func (o *minusOne) publish(t *core.Turn, from origin, q packet.Publish, out *adapters.Output) {
+	h := heldPublish{from: from, kind: q.Kind, id: q.TopicID, data: q.Data, retain: q.Retain}
+	c := packet.NotSupported // P7, or switched off
+	if o.e.cfg.QoSMinusOne == "on" {
+		h.topic, h.data, c = o.resolve(q)
+	}
+	switch {
+	case c != packet.Accepted:
+		o.refuse(t.Now, h, c, out)
+	case !o.ready(t):
+		if len(o.held) < maxHeld && o.login != nil {
+			h.data = bytes.Clone(h.data)
+			o.held = append(o.held, h)
+			return
+		}
+		o.refuse(t.Now, h, code(o.refused, o.e.cfg.EMQXCodes), out)
+	default:
+		o.route(t, h, out)
+	}
+}
+
+func (o *minusOne) resolve(q packet.Publish) (topic string, data []byte, c packet.Code) {
+	switch q.Kind {
+	case packet.Predefined:
+		if name, ok := o.e.common.names[q.TopicID]; ok {
+			return name, q.Data, packet.Accepted
+		}
+		return "", nil, packet.InvalidTopicID
+	case packet.Short:
+		return string([]byte{byte(q.TopicID >> 8), byte(q.TopicID)}), q.Data, packet.Accepted
+	case packet.Normal:
+		if name, data, ok := q.LongName(); ok && *o.e.cfg.LongNameQoSM1 {
+			return string(name), data, packet.Accepted
+		}
+		return "", nil, packet.InvalidTopicID
+	}
+	return "", nil, packet.NotSupported
+}
+
+// ready tells that there is a session to publish with, and sees to it that
+// there will be.
+func (o *minusOne) ready(t *core.Turn) bool {
+	if o.session != nil {
+		return true
+	}
+	if o.login == nil && t.Now >= o.retry {
+		o.login = o.e.room.host.Login(context.Background(), adapters.Credentials{
+			Protocol: Name, Listener: o.e.listener, ClientID: o.e.cfg.QoSM1Client,
+		}, o.handle)
+	}
+	o.progress(t)
+	return o.session != nil
+}
+
+func (o *minusOne) progress(t *core.Turn) {
+	if o.login == nil {
+		return
+	}
+	principal, r, done := o.login.Result()
+	if !done {
+		return
+	}
+	o.login = nil
+	if r == core.OK {
+		client := core.Client{Principal: principal, Protocol: Name, Clean: true}
+		o.session, r = o.e.room.host.Router.Attach(t, client, o.handle)
+	}
+	if r != core.OK {
+		o.session, o.refused, o.retry = nil, r, t.Now.After(loginAgain)
+	}
+}
+
+func (o *minusOne) route(t *core.Turn, h heldPublish, out *adapters.Output) {
+	match, r := o.session.Route(t, []byte(h.topic))
+	if r == core.OK && (match.Any() || h.retain) {
+		m := core.NewMessage(h.data)
+		m.Topic, m.Retain, m.Origin = match.Topic(), h.retain, Name
+		_, _, r = o.session.Publish(t, match, m)
+	}
+	if r.Err() != nil {
+		o.refuse(t.Now, h, code(r, o.e.cfg.EMQXCodes), out)
+		return
+	}
+	o.e.metrics.traffic.Count(adapters.In, 0, len(h.data))
+	o.e.metrics.minusOne("accepted")
+}
+
+// refuse answers what is not published, as qos_m1_refusal says.
+func (o *minusOne) refuse(now core.Time, h heldPublish, c packet.Code, out *adapters.Output) {
+	o.e.metrics.minusOne("refused")
+	if o.e.cfg.QoSM1Refusal == "silent" || !o.e.unsolicited(now, h.from, "puback") {
+		return
+	}
+	o.e.metrics.refused(packet.PUBACK, c)
+	answer(o.e, h.from, packet.TopicAck{Of: packet.PUBACK, TopicID: h.id, Code: c}, out)
+}
+
+// Wake goes on when the login has ended.
+func (o *minusOne) Wake(t *core.Turn, out *adapters.Output) {
+	o.progress(t)
+	if o.login != nil {
+		return
+	}
+	held := o.held
+	o.held = nil
+	for _, h := range held {
+		if o.session != nil {
+			o.route(t, h, out)
+		} else {
+			o.refuse(t.Now, h, code(o.refused, o.e.cfg.EMQXCodes), out)
+		}
+	}
+}
+
+// Tick is not used.
+func (o *minusOne) Tick(*core.Turn, *adapters.Output) {}
+
+// Evict ends the session; the next publish logs in again.
+func (o *minusOne) Evict(t *core.Turn, r core.Reason, _ *adapters.Output) { o.close(t, r) }
+
+func (o *minusOne) close(t *core.Turn, r core.Reason) {
+	if o.session != nil {
+		o.session.Detach(t, r)
+		o.session = nil
+	}
+}

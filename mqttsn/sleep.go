@@ -1,0 +1,111 @@
+package mqttsn
+
+import (
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+// onDisconnect ends the session in order, or puts it to sleep (K4, K5, K14,
+// K15).
+func (p *peer) onDisconnect(t *core.Turn, body []byte, out *adapters.Output) error {
+	q, err := packet.ParseDisconnect(body)
+	if err != nil {
+		return err
+	}
+	reply(p, packet.Disconnect{}, out)
+	if q.Duration == 0 {
+		p.forget(t, core.Normal)
+		return nil
+	}
+	p.sleep = scale(min(time.Duration(q.Duration)*time.Second, p.e.cfg.MaxSleep), p.e.cfg.SleepFactor)
+	p.drowse(t.Now)
+	return nil
+}
+
+// drowse makes the client sleep; what is in flight stays for its next wake.
+func (p *peer) drowse(now core.Time) {
+	p.become(asleep)
+	p.outbound.registering = registering{}
+	p.schedule(now)
+}
+
+// wake delivers what was buffered (K9). What was in flight comes first.
+func (p *peer) wake(t *core.Turn, out *adapters.Output) {
+	p.become(awake)
+	p.outbound.woken = 0
+	p.resend(t, 0, out)
+	p.deliver(t, out)
+}
+
+// doze ends a wake: nothing is left, or enough has come (K9, K16, K17).
+func (p *peer) doze(now core.Time, out *adapters.Output) {
+	result := "delivered"
+	switch {
+	case p.outbound.woken == 0:
+		result = "empty"
+	case p.sated():
+		result = "partial"
+	}
+	p.e.metrics.wake(result)
+	reply(p, packet.Bare{Of: packet.PINGRESP}, out)
+	p.last = now
+	p.drowse(now)
+}
+
+// wakeElsewhere takes a wake-up from an address that is not the sleeping
+// client's own: it moves there (K11, K12). An active client is never moved.
+func (e *endpoint) wakeElsewhere(t *core.Turn, from origin, q packet.PingReq, out *adapters.Output) {
+	p := e.byID[string(q.ClientID)]
+	switch {
+	case p == nil:
+		e.stranger(t.Now, from, out) // X1
+		return
+	case p.state != asleep && p.state != awake || e.cfg.Roaming == "off":
+		e.metrics.roam("refused")
+		return
+	case !e.move(t, p, from):
+		e.metrics.roam("limited")
+		return
+	}
+	p.heard(t.Now, q.Len())
+	p.wake(t, out)
+	p.schedule(t.Now)
+}
+
+// move gives a client another address. Who was there is lost (C13).
+func (e *endpoint) move(t *core.Turn, p *peer, to origin) bool {
+	if there := e.peers[to]; there != nil {
+		there.forget(t, core.ConnectionLost)
+	}
+	if !e.hasRoom(to) {
+		return false
+	}
+	e.leave(p)
+	p.at, p.proven, p.received, p.sent = to, e.provenFromStart(to), 0, 0
+	e.enter(p)
+	e.metrics.roam("moved")
+	return true
+}
+
+// continues tells that p, whose login has just succeeded, is the client old,
+// which sleeps at another address (K13).
+func (p *peer) continues(old *peer) bool {
+	return (old.state == asleep || old.state == awake) && p.e.cfg.WakeConnectClean == "ignore" && p.e.cfg.Roaming != "off" &&
+		identify(p.principal, p.id) == identify(old.principal, old.id)
+}
+
+// hand lets old go on at the address of p, which has no session yet.
+func (e *endpoint) hand(t *core.Turn, p, old *peer, out *adapters.Output) {
+	at, hello, received := p.at, p.hello, p.received
+	p.forget(t, core.Normal)
+	if !e.move(t, old, at) {
+		e.refuse(at, packet.Congestion, out)
+		return
+	}
+	old.hello, old.received, old.keepAlive = hello, received, p.keepAlive
+	old.resume(t, out)
+	old.schedule(t.Now)
+}

@@ -1,0 +1,152 @@
+package mqttsn
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+// subacked is a SUBSCRIBE that was answered, to know its repetition by (S8).
+type subacked struct {
+	filter string
+	answer pendingAnswer
+	until  core.Time
+}
+
+const maxSubacked = 4
+
+func (p *peer) onSubscribe(t *core.Turn, body []byte, out *adapters.Output) error {
+	q, err := packet.ParseSubscribe(body)
+	if err != nil {
+		return err
+	}
+	filter, c := p.filter(q.Topic)
+	a := pendingAnswer{of: packet.SUBACK, mid: q.MsgID, qos: max(q.QoS, 0)} // S6
+	if c != packet.Accepted {
+		if c == packet.InvalidTopicID {
+			a.topicID = q.ID // S4
+		}
+		p.refuseSubscribe(a, c, out)
+		return nil
+	}
+	for _, old := range p.inbound.subacked {
+		if old.answer.mid == q.MsgID && old.filter == filter && t.Now < old.until {
+			if !p.inbound.subscribing() {
+				p.sendAnswer(t.Now, old.answer, out)
+			}
+			return nil
+		}
+	}
+	a.topicID, c = p.subscriptionID(q.Topic, filter)
+	if c != packet.Accepted {
+		p.refuseSubscribe(a, c, out)
+		return nil
+	}
+	p.subscribe(t, filter, q.Kind, a, out)
+	return nil
+}
+
+// filter is what a SUBSCRIBE or UNSUBSCRIBE names.
+func (p *peer) filter(q packet.Topic) (string, packet.Code) {
+	switch q.Kind {
+	case packet.Predefined:
+		if name, ok := p.known.names[q.ID]; ok {
+			return name, packet.Accepted
+		}
+		return "", packet.InvalidTopicID
+	case packet.ReservedKind: // S5
+		return "", packet.NotSupported
+	}
+	return string(q.Name), packet.Accepted
+}
+
+// subscriptionID is the id that the SUBACK carries: that of the topic, or 0
+// for what is not one topic (S1 to S4, S12).
+func (p *peer) subscriptionID(q packet.Topic, filter string) (uint16, packet.Code) {
+	switch {
+	case q.Kind == packet.Predefined:
+		return q.ID, packet.Accepted
+	case q.Kind == packet.Short || !validName(q.Name):
+		return packet.NoTopicID, packet.Accepted
+	case bytes.HasPrefix(q.Name, []byte("$share/")) || bytes.HasPrefix(q.Name, []byte("$queue/")):
+		return packet.NoTopicID, packet.Accepted
+	}
+	r, ok := p.topics.add(filter, true, p.e.cfg.MaxTopics)
+	if !ok {
+		return packet.NoTopicID, packet.Congestion
+	}
+	r.told = true
+	return r.id, packet.Accepted
+}
+
+// subscribe asks the core and answers when the subscription is safe. The
+// messages that it brings wait for the SUBACK (S9, S11).
+func (p *peer) subscribe(t *core.Turn, filter string, kind packet.TopicKind, a pendingAnswer, out *adapters.Output) {
+	if p.full(filter) { // S14
+		a.topicID = packet.NoTopicID
+		p.refuseSubscribe(a, packet.Congestion, out)
+		return
+	}
+	sub := core.Subscription{Filter: filter, QoS: uint8(a.qos)}
+	grants, seq, pending := p.session.Subscribe(t, []core.Subscription{sub}, p.e.grants[:0])
+	p.e.grants = grants
+	g := grants[0]
+	if g.Reason != core.OK { // S13
+		a.topicID = packet.NoTopicID
+		p.refuseSubscribe(a, code(g.Reason, p.e.cfg.EMQXCodes), out)
+		return
+	}
+	if !g.Existed {
+		p.inbound.subscriptions++
+	}
+	if kind == packet.Short && !slices.Contains(p.outbound.shorts, filter) {
+		p.outbound.shorts = append(p.outbound.shorts, filter)
+	}
+	a.seq, a.qos = seq, packet.QoS(g.QoS)
+	p.answerWhenSafe(t, a, pending, out)
+	if len(p.inbound.subacked) == maxSubacked {
+		p.inbound.subacked = slices.Delete(p.inbound.subacked, 0, 1)
+	}
+	p.inbound.subacked = append(p.inbound.subacked, subacked{filter, a, t.Now.After(p.e.cfg.patience())})
+}
+
+// full tells that the client may have no subscription more than it has.
+func (p *peer) full(filter string) bool {
+	if p.inbound.subscriptions < p.e.cfg.MaxSubscriptions {
+		return false
+	}
+	return !slices.ContainsFunc(p.session.Subscriptions(), func(s core.Subscription) bool { return s.Filter == filter })
+}
+
+func (p *peer) refuseSubscribe(a pendingAnswer, c packet.Code, out *adapters.Output) {
+	p.e.metrics.refused(packet.SUBACK, c)
+	reply(p, packet.SubAck{TopicID: a.topicID, MsgID: a.mid, Code: c}, out)
+}
+
+// onUnsubscribe ends a subscription; it is always answered (S10).
+func (p *peer) onUnsubscribe(t *core.Turn, body []byte, out *adapters.Output) error {
+	q, err := packet.ParseUnsubscribe(body)
+	if err != nil {
+		return err
+	}
+	a := pendingAnswer{of: packet.UNSUBACK, mid: q.MsgID}
+	filter, c := p.filter(q.Topic)
+	if c != packet.Accepted {
+		p.sendAnswer(t.Now, a, out)
+		return nil
+	}
+	reasons, seq, pending := p.session.Unsubscribe(t, []string{filter}, p.e.reasons[:0])
+	p.e.reasons = reasons
+	if reasons[0] == core.OK {
+		p.inbound.subscriptions--
+	}
+	same := func(s subacked) bool { return s.filter == filter }
+	p.inbound.subacked = slices.DeleteFunc(p.inbound.subacked, same)
+	p.outbound.shorts = slices.DeleteFunc(p.outbound.shorts, func(s string) bool { return s == filter })
+	a.seq = seq
+	p.answerWhenSafe(t, a, pending, out)
+	return nil
+}

@@ -1,0 +1,126 @@
+package mqttsn
+
+import (
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+// Tick does what is due: repeated questions and messages, the end of the
+// keep-alive or sleep time.
+func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
+	p.tickAt = 0
+	switch p.state {
+	case wantWillTopic, wantWillMsg:
+		if t.Now >= p.opening.next {
+			p.askAgain(t, out)
+		}
+	case active:
+		p.tickActive(t, out)
+	case awake:
+		p.tickAwake(t, out)
+	case asleep:
+		if t.Now >= p.last.After(p.sleep) { // K8
+			p.e.metrics.timeout("sleep")
+			p.forget(t, core.IdleTimeout)
+		}
+	}
+	if p.state != gone {
+		p.schedule(t.Now)
+	}
+}
+
+func (p *peer) tickActive(t *core.Turn, out *adapters.Output) {
+	switch {
+	case p.keepAlive > 0 && t.Now >= p.last.After(p.keepAlive): // K1
+		p.e.metrics.timeout("keepalive")
+		p.forget(t, core.IdleTimeout)
+		return
+	case !p.retransmit(t, out): // O4
+		p.e.metrics.timeout("retry")
+		p.forget(t, core.ConnectionLost)
+		return
+	}
+	if at := p.probeAt(); at != 0 && t.Now >= at { // K3
+		p.probed = true
+		reply(p, packet.PingReq{}, out)
+	}
+	p.tickRegister(t, out)
+}
+
+func (p *peer) tickAwake(t *core.Turn, out *adapters.Output) {
+	if !p.retransmit(t, out) { // K10
+		p.e.metrics.wake("partial")
+		p.drowse(t.Now)
+		return
+	}
+	p.tickRegister(t, out)
+}
+
+func (p *peer) tickRegister(t *core.Turn, out *adapters.Output) {
+	o := &p.outbound
+	if o.registering.id != 0 && t.Now >= o.registering.next {
+		p.registerAgain(t, out)
+	}
+	if o.congested != 0 && t.Now >= o.congested {
+		o.congested = 0
+		p.deliver(t, out)
+	}
+}
+
+// probeAt is when a silent client is asked whether it is there; 0: never.
+func (p *peer) probeAt() core.Time {
+	if !p.e.cfg.ProbeBeforeLost || p.probed || p.keepAlive == 0 {
+		return 0
+	}
+	return p.last.After(time.Duration(float64(p.keepAlive) / p.e.cfg.KeepAliveFactor))
+}
+
+// schedule asks for a tick when something is due. A tick that comes early
+// finds nothing and asks anew: that is cheaper than a timer moved by each
+// packet.
+func (p *peer) schedule(now core.Time) {
+	if p.state == gone {
+		return
+	}
+	at := p.due()
+	if at != 0 && (p.tickAt == 0 || at < p.tickAt) {
+		p.tickAt = max(at, now+1)
+		p.handle.TickAt(p.tickAt)
+	}
+}
+
+// due is when the next thing is to be done; 0: nothing.
+func (p *peer) due() core.Time {
+	var at core.Time
+	sooner := func(x core.Time) {
+		if x != 0 && (at == 0 || x < at) {
+			at = x
+		}
+	}
+	switch p.state {
+	case wantWillTopic, wantWillMsg:
+		sooner(p.opening.next)
+	case asleep:
+		sooner(p.last.After(p.sleep))
+	case active:
+		if p.keepAlive > 0 {
+			sooner(p.last.After(p.keepAlive))
+		}
+		sooner(p.probeAt())
+	}
+	if p.state == active || p.state == awake {
+		for i := range p.outbound.list {
+			if m := &p.outbound.list[i]; m.phase == sent || m.phase == released {
+				sooner(m.next)
+			}
+		}
+		if p.outbound.registering.id != 0 {
+			sooner(p.outbound.registering.next)
+		}
+		sooner(p.outbound.congested)
+	}
+	return at
+}
