@@ -1,0 +1,371 @@
+package mqttsn
+
+import (
+	"bytes"
+	"encoding/hex"
+	"iter"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+// sim is the simulated network: one endpoint, its loop, a router, and what
+// was sent to each address. The test's goroutine is the loop. It runs in a
+// synctest bubble, so that time is virtual and equality needs no tolerance.
+type sim struct {
+	*testing.T
+	host    *adapters.Host
+	router  *core.Router
+	store   *mapStore
+	turn    *core.Turn
+	out     adapters.Output
+	e       *endpoint
+	sentTo  map[netip.AddrPort][][]byte
+	handles []*simHandle
+	mu      sync.Mutex
+	ready   []*simHandle
+}
+
+// simulate runs a test against an endpoint with the given configuration.
+func simulate(t *testing.T, c Config, fn func(s *sim)) {
+	t.Helper()
+	simulateHost(t, c, &adapters.Host{}, core.Options{}, fn)
+}
+
+func simulateHost(t *testing.T, c Config, h *adapters.Host, o core.Options, fn func(s *sim)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &sim{T: t, host: h, store: &mapStore{m: map[string][]byte{}}, sentTo: map[netip.AddrPort][][]byte{}}
+		o.Store = s.store
+		var err error
+		if s.router, err = core.New(o); err != nil {
+			t.Fatal(err)
+		}
+		h.Router, h.Metrics = s.router, adapters.NewMetrics()
+		room, err := New(h, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.turn = s.router.NewTurn(s)
+		s.e = room.Listen(s, adapters.ListenerInfo{Listener: "mqttsn://127.0.0.1:1884", Scheme: "mqttsn"}).(*endpoint)
+		fn(s)
+		s.do(func() { s.e.Close(s.turn, core.ShuttingDown, &s.out) })
+		s.router.Close()
+	})
+}
+
+type simHandle struct {
+	s     *sim
+	d     adapters.Driven
+	tick  core.Time
+	woken bool
+	evict core.Reason
+}
+
+// Handle registers a peer.
+func (s *sim) Handle(d adapters.Driven) adapters.Handle {
+	h := &simHandle{s: s, d: d}
+	s.handles = append(s.handles, h)
+	return h
+}
+
+func (h *simHandle) Ready(*core.Turn) { h.mark(core.OK) }
+
+func (h *simHandle) Evict(r core.Reason) { h.mark(r) }
+
+func (h *simHandle) mark(r core.Reason) {
+	h.s.mu.Lock()
+	defer h.s.mu.Unlock()
+	if r != core.OK {
+		h.evict = r
+	}
+	if !h.woken {
+		h.woken = true
+		h.s.ready = append(h.s.ready, h)
+	}
+}
+
+func (h *simHandle) TickAt(at core.Time) { h.tick = at }
+
+// do runs one turn, then what it woke, until everything rests.
+func (s *sim) do(fn func()) {
+	s.pass(fn)
+	for {
+		synctest.Wait()
+		s.mu.Lock()
+		ready := s.ready
+		s.ready = nil
+		for _, h := range ready {
+			h.woken = false
+		}
+		s.mu.Unlock()
+		if len(ready) == 0 {
+			return
+		}
+		for _, h := range ready {
+			s.pass(func() {
+				if r := h.evict; r != core.OK {
+					h.evict = core.OK
+					h.d.Evict(s.turn, r, &s.out)
+					return
+				}
+				h.d.Wake(s.turn, &s.out)
+			})
+		}
+	}
+}
+
+func (s *sim) pass(fn func()) {
+	s.turn.Begin()
+	fn()
+	s.turn.End()
+	for _, g := range s.out.Datagrams() {
+		s.sentTo[g.To] = append(s.sentTo[g.To], bytes.Clone(s.out.B[g.Start:g.End]))
+	}
+	s.out.Reset()
+}
+
+// sleep lets time pass, tick by tick.
+func (s *sim) sleep(d time.Duration) {
+	s.Helper()
+	end := time.Now().Add(d)
+	for {
+		var next *simHandle
+		for _, h := range s.handles {
+			if h.tick != 0 && (next == nil || h.tick < next.tick) {
+				next = h
+			}
+		}
+		if next == nil || next.tick.Wall().After(end) {
+			break
+		}
+		time.Sleep(time.Until(next.tick.Wall()))
+		next.tick = 0
+		s.do(func() { next.d.Tick(s.turn, &s.out) })
+	}
+	time.Sleep(time.Until(end))
+	s.do(func() {})
+}
+
+// device is a client made of raw datagrams.
+type device struct {
+	s    *sim
+	addr netip.AddrPort
+}
+
+// at is a device with an address. "10..." is private, "198.51.100..." public.
+func (s *sim) at(addr string) *device { return &device{s, netip.MustParseAddrPort(addr)} }
+
+// send sends datagrams written in hexadecimal, one each.
+func (d *device) send(datagrams ...string) {
+	d.s.Helper()
+	for _, h := range datagrams {
+		b := unhex(d.s.T, h)
+		d.s.do(func() { d.s.e.Datagram(d.s.turn, d.addr, b, &d.s.out) })
+	}
+}
+
+// put sends packets.
+func (d *device) put(ps ...packet.Packet) {
+	for _, p := range ps {
+		d.send(hex.EncodeToString(p.AppendTo(nil)))
+	}
+}
+
+// take is what was received since the last look.
+func (d *device) take() [][]byte {
+	got := d.s.sentTo[d.addr]
+	d.s.sentTo[d.addr] = nil
+	return got
+}
+
+// want compares everything that was received since the last look.
+func (d *device) want(datagrams ...string) {
+	d.s.Helper()
+	got := d.take()
+	var have []string
+	for _, b := range got {
+		have = append(have, spaced(b))
+	}
+	for i, w := range datagrams {
+		datagrams[i] = spaced(unhex(d.s.T, w))
+	}
+	if !slices.Equal(have, datagrams) {
+		d.s.Fatalf("received\n  %s\nwant\n  %s", strings.Join(have, "\n  "), strings.Join(datagrams, "\n  "))
+	}
+}
+
+// ask sends one datagram and compares the answers.
+func (d *device) ask(datagram string, answers ...string) {
+	d.s.Helper()
+	d.send(datagram)
+	d.want(answers...)
+}
+
+// connect opens a clean session of 60 s with the given client id.
+func (d *device) connect(id string) *device {
+	d.s.Helper()
+	d.put(packet.Connect{Clean: true, ProtocolID: 1, Duration: 60, ClientID: []byte(id)})
+	d.want("03 05 00")
+	return d
+}
+
+// reconnect opens a session that stays.
+func (d *device) reconnect(id string) *device {
+	d.s.Helper()
+	d.put(packet.Connect{ProtocolID: 1, Duration: 60, ClientID: []byte(id)})
+	return d
+}
+
+func unhex(tb testing.TB, s string) []byte {
+	tb.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+func spaced(b []byte) string {
+	s := ""
+	for _, x := range b {
+		s += " " + hex.EncodeToString([]byte{x})
+	}
+	return strings.TrimPrefix(s, " ")
+}
+
+// watcher is another client of the core, of no protocol: it sees what the
+// room publishes, and publishes itself.
+type watcher struct {
+	s       *sim
+	session *core.Session
+	got     []*core.Message
+}
+
+func (w *watcher) Ready(*core.Turn)                            {}
+func (w *watcher) Evict(core.Reason)                           {}
+func (s *sim) watch(filter string) *watcher                    { return s.watchAs(filter, nil) }
+func (w *watcher) publish(topic, payload string)               { w.send(topic, payload, 1, false) }
+func (w *watcher) publishQoS(topic, payload string, qos uint8) { w.send(topic, payload, qos, false) }
+func (w *watcher) retain(topic, payload string)                { w.send(topic, payload, 1, true) }
+
+func (s *sim) watchAs(filter string, p *core.Principal) *watcher {
+	s.Helper()
+	w := &watcher{s: s}
+	s.do(func() {
+		var r core.Reason
+		if w.session, r = s.router.Attach(s.turn, core.Client{Principal: p}, w); r != core.OK {
+			s.Fatal(r)
+		}
+		if filter != "" {
+			w.session.Subscribe(s.turn, []core.Subscription{{Filter: filter, QoS: 2, RetainAsPublished: true}}, nil)
+		}
+	})
+	return w
+}
+
+func (w *watcher) send(topic, payload string, qos uint8, retain bool) {
+	w.s.Helper()
+	w.s.do(func() {
+		mt, r := w.session.Route(w.s.turn, []byte(topic))
+		if r != core.OK {
+			w.s.Fatal(r)
+		}
+		m := core.NewMessage([]byte(payload))
+		m.Topic, m.QoS, m.Retain, m.Origin = topic, qos, retain, "test"
+		w.session.Publish(w.s.turn, mt, m)
+	})
+}
+
+// want compares the messages that came since the last look, as
+// "topic=payload", with "!" behind retained ones and the QoS.
+func (w *watcher) want(messages ...string) {
+	w.s.Helper()
+	var have []string
+	w.s.do(func() {
+		for c := w.session.NextReady(); c != nil; c = w.session.NextReady() {
+			for _, d := range c.Take(w.s.turn, make([]core.Delivery, 0, 1000), 1000) {
+				text := d.Message.Topic + "=" + string(d.Message.Payload)
+				if d.Message.Retain {
+					text += "!"
+				}
+				if d.QoS > 0 {
+					text += " q" + string('0'+d.QoS)
+				}
+				have = append(have, text)
+				w.got = append(w.got, d.Message)
+				c.Settle(w.s.turn, d.Seq, core.Accepted)
+			}
+		}
+	})
+	if !slices.Equal(have, messages) {
+		w.s.Fatalf("published %q, want %q", have, messages)
+	}
+}
+
+// count reads a counter.
+func (s *sim) count(name string, labels ...string) uint64 {
+	return s.host.Metrics.Counter(name, labels...).Load()
+}
+
+func (s *sim) wantCount(n uint64, name string, labels ...string) {
+	s.Helper()
+	if got := s.count(name, labels...); got != n {
+		s.Fatalf("%s%v is %d, want %d", name, labels, got, n)
+	}
+}
+
+// mapStore is a store in memory.
+type mapStore struct {
+	mu sync.Mutex
+	m  map[string][]byte
+}
+
+func (s *mapStore) Write(batches []*core.Batch, _ bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range batches {
+		for kind, r := range b.All() {
+			switch kind {
+			case core.OpSet:
+				s.m[string(r.Key)] = bytes.Clone(r.Value)
+			case core.OpDelete:
+				delete(s.m, string(r.Key))
+			case core.OpDeleteRange:
+				maps.DeleteFunc(s.m, func(k string, _ []byte) bool { return k >= string(r.Key) && k < string(r.Value) })
+			}
+		}
+	}
+	return nil
+}
+
+func (s *mapStore) Get(key []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.m[string(key)]), nil
+}
+
+func (s *mapStore) Scan(from, to []byte) iter.Seq2[core.Record, error] {
+	s.mu.Lock()
+	all := maps.Clone(s.m)
+	s.mu.Unlock()
+	return func(yield func(core.Record, error) bool) {
+		for _, k := range slices.Sorted(maps.Keys(all)) {
+			if k >= string(from) && k < string(to) && !yield(core.Record{Key: []byte(k), Value: all[k]}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *mapStore) Close() error { return nil }
