@@ -131,6 +131,7 @@ func (p *peer) begin(t *core.Turn, c packet.Connect, out *adapters.Output) {
 	p.note(c)
 	p.clean = c.Clean
 	p.become(authenticating)
+	p.handle.LoggingIn()
 	p.opening = &opening{login: p.e.room.host.Login(context.Background(), adapters.Credentials{
 		Protocol: Name, Listener: p.e.listener, Addr: p.at.addr.String(), ClientID: p.id,
 		Loopback: p.at.addr.Addr().Unmap().IsLoopback(),
@@ -213,6 +214,7 @@ func (p *peer) attached(t *core.Turn, out *adapters.Output) {
 	p.inbound.subscriptions = len(p.session.Subscriptions())
 	p.known = p.e.predefined(p.id)
 	p.e.byID[p.id] = p
+	p.handle.Authenticated()
 	p.resume(t, out)
 }
 

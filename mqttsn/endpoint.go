@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqttsn/packet"
 )
@@ -27,7 +28,7 @@ type endpoint struct {
 	// Owned by the loop.
 	peers     map[origin]*peer
 	byID      map[string]*peer // by client id; the newest of that name
-	perSource map[netip.Addr]int
+	perSource *limit.Peers
 	perNode   map[netip.AddrPort]int // nodes of a forwarder
 	parked    parking
 	tables    map[string]*predefined // of clients that have one of their own
@@ -44,10 +45,10 @@ type endpoint struct {
 func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint {
 	e := &endpoint{
 		room: r, cfg: &r.cfg, metrics: r.metrics, loop: l, listener: info.Listener,
-		trusted:   netip.Addr.IsLoopback,
+		trusted:   limit.Loopback,
 		peers:     map[origin]*peer{},
 		byID:      map[string]*peer{},
-		perSource: map[netip.Addr]int{},
+		perSource: limit.NewPeers(r.cfg.MaxClients, r.cfg.MaxClientsPerSource),
 		perNode:   map[netip.AddrPort]int{},
 		parked:    parking{limit: r.cfg.MaxClients},
 		common:    r.cfg.predefinedFor(""),
@@ -118,11 +119,11 @@ func (e *endpoint) dispatch(t *core.Turn, from origin, ty packet.Type, body []by
 
 // admit holds the rates of datagrams: X5.
 func (e *endpoint) admit(now core.Time, from origin, p *peer) bool {
-	if p != nil && !p.rate.take(now, e.cfg.RatePerClient) {
+	if p != nil && !e.cfg.RatePerClient.take(&p.rate, now) {
 		e.drop("rate_per_client")
 		return false
 	}
-	if p != nil && p.proven || e.trusted(from.addr.Addr()) || e.sources.take(now, from.addr.Addr()) {
+	if p != nil && p.budget.Proven() || e.trusted(from.addr.Addr()) || e.sources.take(now, from.addr.Addr()) {
 		return true
 	}
 	e.drop("rate_per_source")

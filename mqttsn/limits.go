@@ -3,72 +3,54 @@ package mqttsn
 import (
 	"net/netip"
 
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 )
 
-// maxSources bounds a table of buckets. Beyond it one that has filled up
-// again, and so says nothing, makes room; else the newest source shares one
-// bucket with all others that found no place.
+// maxSources bounds a table of buckets.
 const maxSources = 16384
 
-// bucket is a token bucket: it holds twice the rate, which is the burst.
-type bucket struct {
-	tokens int64 // thousandths
-	at     core.Time
+// take uses one token of a bucket of that rate, whose burst is twice it.
+func (r Rate) take(b *limit.Bucket, now core.Time) bool {
+	return r == Unlimited || b.Take(now, 1, int(r), 2*int(r))
 }
 
-// take uses one token of a bucket of rate tokens a second.
-func (b *bucket) take(now core.Time, rate Rate) bool {
-	if rate == Unlimited {
-		return true
-	}
-	full := int64(rate) * 2000
-	have := full
-	if b.at != 0 {
-		have = min(full, b.tokens+int64(now-b.at)*int64(rate))
-	}
-	b.at = now
-	if have < 1000 {
-		b.tokens = have
-		return false
-	}
-	b.tokens = have - 1000
-	return true
-}
-
-// buckets are the token buckets of sources, by address.
+// buckets are the token buckets of sources, by address. When the table is
+// full, a source that owes nothing makes room; if none is found soon, all
+// that found no place share one bucket.
 type buckets struct {
 	rate Rate
-	of   map[netip.Addr]*bucket
-	rest bucket
+	of   map[netip.Addr]*limit.Bucket
+	rest limit.Bucket
 }
 
-func newBuckets(rate Rate) *buckets { return &buckets{rate: rate, of: map[netip.Addr]*bucket{}} }
+func newBuckets(rate Rate) *buckets {
+	return &buckets{rate: rate, of: map[netip.Addr]*limit.Bucket{}}
+}
 
 // take uses one token of the source's bucket.
 func (b *buckets) take(now core.Time, from netip.Addr) bool {
 	if b.rate == Unlimited {
 		return true
 	}
+	from = limit.Key(from)
 	own := b.of[from]
 	if own == nil {
 		if own = &b.rest; b.room(now) {
-			own = new(bucket)
+			own = new(limit.Bucket)
 			b.of[from] = own
 		}
 	}
-	return own.take(now, b.rate)
+	return b.rate.take(own, now)
 }
 
-// room makes a place in a full table: of a few sources one that was quiet for
-// two seconds, whose bucket is full again, is forgotten.
 func (b *buckets) room(now core.Time) bool {
 	if len(b.of) < maxSources {
 		return true
 	}
 	tries := 16
 	for addr, own := range b.of {
-		if now-own.at > 2000 {
+		if own.Full(now, int(b.rate)) {
 			delete(b.of, addr)
 			return true
 		}

@@ -166,11 +166,16 @@ func (o *minusOne) Wake(t *core.Turn, out *adapters.Output) {
 func (o *minusOne) Tick(*core.Turn, *adapters.Output) {}
 
 // Evict ends the session; the next publish logs in again.
-func (o *minusOne) Evict(t *core.Turn, r core.Reason, _ *adapters.Output) { o.close(t, r) }
+func (o *minusOne) Evict(t *core.Turn, r core.Reason, _ *adapters.Output) { o.detach(t, r) }
 
-func (o *minusOne) close(t *core.Turn, r core.Reason) {
+func (o *minusOne) detach(t *core.Turn, r core.Reason) {
 	if o.session != nil {
 		o.session.Detach(t, r)
 		o.session = nil
 	}
+}
+
+func (o *minusOne) close(t *core.Turn, r core.Reason) {
+	o.detach(t, r)
+	o.handle.Ended(r)
 }

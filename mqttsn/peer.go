@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqttsn/packet"
 )
@@ -38,7 +39,6 @@ type peer struct {
 
 	// Owned by the loop.
 	state     state
-	proven    bool // the address is the client's own (X7)
 	clean     bool
 	principal *core.Principal
 	session   *core.Session
@@ -49,15 +49,14 @@ type peer struct {
 	inbound   inbound
 	outbound  outbound
 	known     *predefined
-	rate      bucket // rate_per_client
-	complain  bucket // negative answers to QoS 0
-	received  uint32 // octets while the address is unproven
-	sent      uint32
-	keepAlive time.Duration // with tolerance; 0: none
-	sleep     time.Duration // with tolerance
-	last      core.Time     // a packet came last
-	tickAt    core.Time     // what was asked of the handle; 0: nothing
-	probed    bool          // PINGREQ was sent since the last packet
+	rate      limit.Bucket        // rate_per_client
+	complain  limit.Bucket        // negative answers to QoS 0
+	budget    limit.Amplification // until the address is proven
+	keepAlive time.Duration       // with tolerance; 0: none
+	sleep     time.Duration       // with tolerance
+	last      core.Time           // a packet came last
+	tickAt    core.Time           // what was asked of the handle; 0: nothing
+	probed    bool                // PINGREQ was sent since the last packet
 }
 
 var _ adapters.Driven = (*peer)(nil)
@@ -65,46 +64,40 @@ var _ adapters.Driven = (*peer)(nil)
 // addPeer makes the peer of an origin that has none; nil when a limit is
 // reached (C14).
 func (e *endpoint) addPeer(at origin, id string) *peer {
-	if len(e.peers) >= e.cfg.MaxClients || !e.hasRoom(at) {
+	p := &peer{e: e, at: at, id: id, budget: e.budget(at)}
+	if len(e.peers) >= e.cfg.MaxClients || !e.enter(p) {
 		return nil
 	}
-	p := &peer{e: e, at: at, id: id, proven: e.provenFromStart(at)}
 	p.handle = e.loop.Handle(p)
-	e.enter(p)
 	return p
 }
 
-// hasRoom tells whether one client more may come from there (X5, F6).
-func (e *endpoint) hasRoom(at origin) bool {
-	if at.node != "" {
-		return e.perNode[at.addr] < e.cfg.MaxNodesPerForwarder
-	}
-	return e.perSource[at.addr.Addr()] < e.cfg.MaxClientsPerSource
-}
-
-// enter puts the peer in its place.
-func (e *endpoint) enter(p *peer) {
-	e.peers[p.at] = p
-	if p.at.node != "" {
+// enter puts the peer in its place; false when nobody more may come from
+// there (X5, F6).
+func (e *endpoint) enter(p *peer) bool {
+	switch {
+	case p.at.node == "":
+		if !e.perSource.Add(p.at.addr.Addr()) {
+			return false
+		}
+	case e.perNode[p.at.addr] >= e.cfg.MaxNodesPerForwarder:
+		return false
+	default:
 		e.perNode[p.at.addr]++
-	} else {
-		e.perSource[p.at.addr.Addr()]++
 	}
+	e.peers[p.at] = p
+	return true
 }
 
 // leave takes the peer out of its place.
 func (e *endpoint) leave(p *peer) {
 	delete(e.peers, p.at)
-	if p.at.node != "" {
-		decrement(e.perNode, p.at.addr)
-	} else {
-		decrement(e.perSource, p.at.addr.Addr())
+	if p.at.node == "" {
+		e.perSource.Remove(p.at.addr.Addr())
+		return
 	}
-}
-
-func decrement[K comparable](counts map[K]int, k K) {
-	if counts[k]--; counts[k] == 0 {
-		delete(counts, k)
+	if e.perNode[p.at.addr]--; e.perNode[p.at.addr] == 0 {
+		delete(e.perNode, p.at.addr)
 	}
 }
 
@@ -135,15 +128,13 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 		delete(p.e.byID, p.id)
 	}
 	p.become(gone)
-	p.handle.TickAt(0)
+	p.handle.Ended(r)
 }
 
 // heard notes that a packet of n octets came.
 func (p *peer) heard(now core.Time, n int) {
 	p.last, p.probed = now, false
-	if !p.proven {
-		p.received += uint32(n)
-	}
+	p.budget.Received(n)
 }
 
 // input takes a packet of a known client; CONNECT is the endpoint's.

@@ -31,6 +31,7 @@ type sim struct {
 	e       *endpoint
 	sentTo  map[netip.AddrPort][][]byte
 	handles []*simHandle
+	clients int // that were connected
 	mu      sync.Mutex
 	ready   []*simHandle
 }
@@ -69,6 +70,7 @@ type simHandle struct {
 	d     adapters.Driven
 	tick  core.Time
 	woken bool
+	ended bool
 	evict core.Reason
 }
 
@@ -96,6 +98,10 @@ func (h *simHandle) mark(r core.Reason) {
 }
 
 func (h *simHandle) TickAt(at core.Time) { h.tick = at }
+func (h *simHandle) LoggingIn()          {}
+func (h *simHandle) Authenticated()      { h.s.clients++ }
+
+func (h *simHandle) Ended(core.Reason) { h.tick, h.ended = 0, true }
 
 // do runs one turn, then what it woke, until everything rests.
 func (s *sim) do(fn func()) {
@@ -113,6 +119,9 @@ func (s *sim) do(fn func()) {
 			return
 		}
 		for _, h := range ready {
+			if h.ended { // called no more
+				continue
+			}
 			s.pass(func() {
 				if r := h.evict; r != core.OK {
 					h.evict = core.OK

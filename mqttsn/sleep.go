@@ -80,12 +80,14 @@ func (e *endpoint) move(t *core.Turn, p *peer, to origin) bool {
 	if there := e.peers[to]; there != nil {
 		there.forget(t, core.ConnectionLost)
 	}
-	if !e.hasRoom(to) {
+	from := p.at
+	e.leave(p)
+	if p.at = to; !e.enter(p) {
+		p.at = from
+		e.enter(p)
 		return false
 	}
-	e.leave(p)
-	p.at, p.proven, p.received, p.sent = to, e.provenFromStart(to), 0, 0
-	e.enter(p)
+	p.budget = e.budget(to)
 	e.metrics.roam("moved")
 	return true
 }
@@ -99,13 +101,13 @@ func (p *peer) continues(old *peer) bool {
 
 // hand lets old go on at the address of p, which has no session yet.
 func (e *endpoint) hand(t *core.Turn, p, old *peer, out *adapters.Output) {
-	at, hello, received := p.at, p.hello, p.received
+	at, hello, budget := p.at, p.hello, p.budget
 	p.forget(t, core.Normal)
 	if !e.move(t, old, at) {
 		e.refuse(at, packet.Congestion, out)
 		return
 	}
-	old.hello, old.received, old.keepAlive = hello, received, p.keepAlive
+	old.hello, old.budget, old.keepAlive = hello, budget, p.keepAlive
 	old.resume(t, out)
 	old.schedule(t.Now)
 }
