@@ -90,9 +90,14 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 }
 
 // RouteQueues leads straight into named queues, as exchanges do. name is the
-// topic that the message will carry. An absent queue is NotFound.
+// topic that the message will carry, and asks for the right to publish it. An
+// absent queue is NotFound.
 func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, Reason) {
 	m := &s.match
+	m.valid = false
+	if !s.r.allows(s.client.Principal, ActionPublish, name) {
+		return nil, NotAuthorized
+	}
 	m.topic = name
 	m.setQueues()
 	for _, x := range queues {

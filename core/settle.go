@@ -160,6 +160,35 @@ func (c *Consumer) Cancel(t *Turn) {
 	}
 }
 
+// Stop ends the taking: the queue counts the consumer no more, and nothing
+// follows but that what it holds is settled, or given back by Cancel.
+func (c *Consumer) Stop(t *Turn) {
+	q := c.queue
+	q.mu.Lock()
+	if c.session == nil || c.quiet {
+		q.mu.Unlock()
+		return
+	}
+	c.quiet = true
+	var woken *Consumer
+	owed := c.isOwed
+	q.disarm(c)
+	if owed {
+		woken = q.wakeNext()
+	}
+	q.drop(c)
+	q.exclusive = q.exclusive && len(q.consumers) > 0
+	last := len(q.consumers) == 0
+	q.touch(t)
+	q.mu.Unlock()
+	if woken != nil {
+		woken.notify(t)
+	}
+	if last && q.spec.AutoDelete {
+		q.ns.deleteQueue(t, q)
+	}
+}
+
 func notifyAll(t *Turn, cs []*Consumer) {
 	for _, c := range cs {
 		c.notify(t)
