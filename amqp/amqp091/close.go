@@ -1,0 +1,65 @@
+package amqp091
+
+import (
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/amqp/amqp091/wire"
+	"github.com/entrepot/entrepot/amqp/exchange"
+	"github.com/entrepot/entrepot/core"
+)
+
+// fail ends the connection with connection.close. What the peer still sends,
+// close-ok included, is discarded by the loop until its end or a bounded time
+// later (AQ14).
+func (c *Conn) fail(err error) {
+	e := code(err)
+	if c.state == ended {
+		return
+	}
+	c.l.host.Metrics.ProtocolError(exchange.Protocol, e.Code.String())
+	c.flushConfirms()
+	c.send(&wire.ConnectionClose{Code: uint16(e.Code), Text: e.ReplyText(), ClassID: e.ID.Class(), MethodID: e.ID.Method()})
+	c.end(reasonOf(e.Code))
+}
+
+// closed answers the client's close: its unacknowledged messages are released
+// before close-ok says that all is done.
+func (c *Conn) closed() {
+	c.flushConfirms()
+	c.detach(core.Normal)
+	c.send(&wire.ConnectionCloseOk{})
+	c.end(core.Normal)
+}
+
+// end says no more.
+func (c *Conn) end(r core.Reason) {
+	c.detach(r)
+	c.state = ended
+	c.out.CloseAfterFlush(r)
+}
+
+// detach releases what the connection holds: consumers end, deliveries return
+// in their order, exclusive queues go (AQ15).
+func (c *Conn) detach(r core.Reason) {
+	if c.session == nil {
+		return
+	}
+	s := c.session
+	c.session = nil
+	c.dirty, c.backlog, c.waiting = nil, nil, nil
+	c.channels = nil
+	s.Detach(c.t, r)
+}
+
+// Evict implements adapters.Driven (AQ18).
+func (c *Conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
+	defer c.enter(t, out)()
+	c.fail(refusal(r, "connection was ended"))
+}
+
+// Close implements adapters.Conn.
+func (c *Conn) Close(t *core.Turn, r core.Reason) {
+	c.t = t
+	c.detach(r)
+	c.state = ended
+	c.t = nil
+}

@@ -1,0 +1,134 @@
+package amqp091
+
+import (
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/amqp/amqp091/wire"
+	"github.com/entrepot/entrepot/core"
+)
+
+// batch is how many deliveries are taken at once, at most.
+const batch = 64
+
+// ready serves the consumers that the core woke.
+func (c *Conn) ready() {
+	for c.session != nil {
+		cc := c.session.NextReady()
+		if cc == nil {
+			return
+		}
+		cons, ok := cc.Data.(*consumer)
+		if !ok {
+			continue // the session's own queue: AMQP subscribes nothing there
+		}
+		if _, closed := cc.Closed(); closed {
+			cons.gone()
+			continue
+		}
+		cons.want()
+	}
+}
+
+// want puts a consumer that may have something into the backlog.
+func (cons *consumer) want() {
+	cons.hungry = false
+	if !cons.listed && !cons.ended {
+		cons.listed = true
+		cons.ch.c.backlog = append(cons.ch.c.backlog, cons)
+	}
+}
+
+// wakeConsumers looks again at those that a window or flow had stopped.
+func (ch *channel) wakeConsumers() {
+	for _, cons := range ch.consumers {
+		if cons.hungry {
+			cons.want()
+		}
+	}
+}
+
+// feed serves the backlog until the output is full, each consumer in turn.
+func (c *Conn) feed() {
+	for len(c.backlog) > 0 && c.state == open {
+		if c.out.Full() {
+			c.out.More = true
+			return
+		}
+		cons := c.backlog[0]
+		c.backlog = append(c.backlog[:0], c.backlog[1:]...)
+		cons.listed = false
+		if cons.take() {
+			cons.want()
+		}
+	}
+}
+
+// take delivers one batch. more: there may be more to take at once.
+func (cons *consumer) take() (more bool) {
+	c := cons.ch.c
+	window := cons.window()
+	switch {
+	case cons.ended || cons.ch.closing:
+		return false
+	case window <= 0 || cons.ch.paused:
+		cons.hungry = true
+		return false
+	}
+	n := min(batch, 1+adapters.OutputSoft/(cons.last+256), window)
+	if cap(c.scratch) < batch {
+		c.scratch = make([]core.Delivery, 0, batch)
+	}
+	got := cons.core.Take(c.t, c.scratch[:0:n], window)
+	for i := range got {
+		cons.deliver(&got[i])
+	}
+	more = len(got) == n
+	clear(got)
+	return more
+}
+
+// deliver writes one delivery.
+func (cons *consumer) deliver(d *core.Delivery) {
+	ch := cons.ch
+	c := ch.c
+	env := c.outgoing.Envelope(d, c.t.Now)
+	ch.tag++
+	c.out.B = wire.AppendDeliver(c.out.B, ch.id, cons.tag, ch.tag, d.Redelivered(), env.Place)
+	ch.sendContent(env.Properties, d.Message.Payload)
+	cons.last = len(d.Message.Payload)
+	c.l.traffic.Count(adapters.Out, d.QoS, cons.last)
+	if !cons.noAck {
+		cons.held++
+		ch.hold(d, cons)
+	}
+}
+
+// hold notes a delivery that waits for its acknowledgement.
+func (ch *channel) hold(d *core.Delivery, cons *consumer) {
+	ch.unacked.add(unackedItem{tag: ch.tag, seq: d.Seq, from: d.Consumer, cons: cons, at: ch.c.t.Now})
+}
+
+// get is one delivery without a consumer (AQ48).
+func (ch *channel) get(m *wire.BasicGet) error {
+	name, err := ch.queueName(m.Queue)
+	if err != nil {
+		return err
+	}
+	c := ch.c
+	d, left, ok, r := c.session.TakeOne(c.t, name, m.NoAck)
+	if r != core.OK {
+		return queueError(r, name)
+	}
+	if !ok {
+		ch.send(&wire.BasicGetEmpty{})
+		return nil
+	}
+	env := c.outgoing.Envelope(&d, c.t.Now)
+	ch.tag++
+	c.out.B = wire.AppendGetOk(c.out.B, ch.id, ch.tag, d.Redelivered(), env.Place, uint32(left))
+	ch.sendContent(env.Properties, d.Message.Payload)
+	c.l.traffic.Count(adapters.Out, d.QoS, len(d.Message.Payload))
+	if !m.NoAck {
+		ch.hold(&d, nil)
+	}
+	return nil
+}

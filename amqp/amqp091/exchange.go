@@ -1,0 +1,96 @@
+package amqp091
+
+import (
+	"strings"
+
+	"github.com/entrepot/entrepot/amqp/amqp091/wire"
+	"github.com/entrepot/entrepot/amqp/exchange"
+	"github.com/entrepot/entrepot/core"
+)
+
+// topicSpec is amq.topic, which lives in the core.
+var topicSpec = exchange.Spec{Name: exchange.AmqTopic, Type: "topic", Durable: true}
+
+// lookup finds an exchange's properties.
+func (c *Conn) lookup(name string) (exchange.Spec, bool) {
+	switch name {
+	case exchange.AmqTopic:
+		return topicSpec, true
+	case exchange.Default:
+		return exchange.Spec{Type: "direct", Durable: true}, true
+	}
+	return c.space.Lookup(name)
+}
+
+// exchangeTakes tells whether clients may publish to the exchange (AQ25, AQ37).
+func (ch *channel) exchangeTakes(name string) error {
+	spec, ok := ch.c.lookup(name)
+	switch {
+	case !ok:
+		return noExchange(name)
+	case spec.Internal:
+		return &wire.Error{Code: wire.AccessRefused, Text: "exchange '" + name + "' is internal"}
+	}
+	return nil
+}
+
+func noExchange(name string) error {
+	return &wire.Error{Code: wire.NotFound, Text: "no exchange '" + name + "' in vhost '/'"}
+}
+
+// exchangeDeclare makes an exchange or finds it equal (AQ23, AQ24).
+func (ch *channel) exchangeDeclare(m *wire.ExchangeDeclare) error {
+	have, exists := ch.c.lookup(m.Exchange)
+	spec := exchange.Spec{
+		Name: m.Exchange, Type: m.Type, Durable: m.Durable, AutoDelete: m.AutoDelete,
+		Internal: m.Internal, Args: exchange.Canonical(m.Arguments),
+	}
+	switch {
+	case m.Exchange == exchange.Default:
+		return &wire.Error{Code: wire.AccessRefused, Text: "operation not permitted on the default exchange"}
+	case m.Passive && !exists:
+		return noExchange(m.Exchange)
+	case m.Passive:
+	case !exchange.KnownType(m.Type):
+		return &wire.Error{Code: wire.PreconditionFailed, Text: "unknown exchange type '" + m.Type + "'"}
+	case exists:
+		if have != spec {
+			return &wire.Error{Code: wire.PreconditionFailed, Text: "exchange '" + m.Exchange + "' exists with other properties"}
+		}
+	default:
+		if err := ch.newExchange(spec, m.Arguments); err != nil {
+			return err
+		}
+	}
+	if !m.NoWait {
+		ch.send(&wire.ExchangeDeclareOk{})
+	}
+	return nil
+}
+
+func (ch *channel) newExchange(spec exchange.Spec, args wire.Table) error {
+	if strings.HasPrefix(spec.Name, "amq.") {
+		return &wire.Error{Code: wire.AccessRefused, Text: "exchange name '" + spec.Name + "' is reserved"}
+	}
+	if _, ok := args.Get("alternate-exchange"); ok {
+		return &wire.Error{Code: wire.PreconditionFailed, Text: "argument 'alternate-exchange' is not offered"}
+	}
+	if r := ch.c.space.Declare(spec); r != core.OK {
+		return refusal(r, "exchange '"+spec.Name+"'")
+	}
+	return nil
+}
+
+// exchangeDelete removes a declared exchange (AQ24).
+func (ch *channel) exchangeDelete(m *wire.ExchangeDelete) error {
+	if m.Exchange == exchange.Default || strings.HasPrefix(m.Exchange, "amq.") {
+		return &wire.Error{Code: wire.AccessRefused, Text: "exchange '" + m.Exchange + "' cannot be deleted"}
+	}
+	if r := ch.c.space.Delete(m.Exchange, m.IfUnused); r != core.OK {
+		return refusal(r, "exchange '"+m.Exchange+"'")
+	}
+	if !m.NoWait {
+		ch.send(&wire.ExchangeDeleteOk{})
+	}
+	return nil
+}

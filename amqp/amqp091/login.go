@@ -1,0 +1,198 @@
+package amqp091
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/amqp/amqp091/wire"
+	"github.com/entrepot/entrepot/amqp/exchange"
+	"github.com/entrepot/entrepot/core"
+)
+
+// start offers what we can (AQ8).
+func (c *Conn) start() {
+	c.send(&wire.ConnectionStart{
+		VersionMajor: 0, VersionMinor: 9, ServerProperties: c.l.server,
+		Mechanisms: "PLAIN AMQPLAIN", Locales: "en_US",
+	})
+}
+
+// startOk takes the credentials (AQ9).
+func (c *Conn) startOk(m *wire.ConnectionStartOk) error {
+	if v, ok := m.ClientProperties.Get("capabilities"); ok {
+		can, _ := v.Table()
+		c.client.cancelNotify = capable(can, "consumer_cancel_notify")
+		c.client.failureCloses = capable(can, "authentication_failure_close")
+	}
+	if v, ok := m.ClientProperties.Get("connection_name"); ok {
+		c.client.name, _ = v.Text()
+	}
+	if !c.credentials(m.Mechanism, m.Response) {
+		c.end(core.NotAuthenticated)
+		return nil
+	}
+	if len(c.client.user) > c.l.limits.UsernameBytes || len(c.client.password) > c.l.limits.PasswordBytes {
+		c.refuse(core.NotAuthenticated)
+		return nil
+	}
+	c.state = loggingIn
+	c.handle.LoggingIn()
+	c.deadline = c.t.Now.After(c.l.limits.PreauthExchange + c.l.config.LoginTimeout)
+	c.authenticate(c.client.password)
+	c.loggedIn()
+	return nil
+}
+
+func capable(can wire.Table, name string) bool {
+	v, _ := can.Get(name)
+	b, _ := v.Bool()
+	return b
+}
+
+// credentials reads the response of a mechanism that we know.
+func (c *Conn) credentials(mechanism string, response []byte) bool {
+	switch mechanism {
+	case "PLAIN": // [authzid] NUL user NUL password
+		parts := bytes.SplitN(response, []byte{0}, 3)
+		if len(parts) != 3 {
+			return false
+		}
+		c.client.user, c.client.password = string(parts[1]), bytes.Clone(parts[2])
+		return true
+	case "AMQPLAIN": // a table without its length
+		t := wire.Table(response)
+		if t.Check() != nil {
+			return false
+		}
+		user, hasUser := t.Get("LOGIN")
+		password, hasPassword := t.Get("PASSWORD")
+		c.client.user, c.client.password = string(user.Raw), bytes.Clone(password.Raw)
+		return hasUser && hasPassword
+	}
+	return false
+}
+
+// authenticate starts the login; nothing is read until it has ended.
+func (c *Conn) authenticate(password []byte) {
+	remote := ""
+	if c.info.Remote.IsValid() {
+		remote = c.info.Remote.String()
+	}
+	c.login = c.l.host.Login(context.Background(), adapters.Credentials{
+		Protocol: exchange.Protocol, Listener: c.info.Listener, Addr: remote, ClientID: c.client.name,
+		User: c.client.user, Password: password, HasUser: c.client.user != "",
+		Loopback: c.info.Loopback, TLS: c.info.TLS,
+	}, c.handle)
+	c.pause()
+}
+
+// loggedIn goes on when the login has ended.
+func (c *Conn) loggedIn() {
+	p, r, done := c.login.Result()
+	if !done {
+		return
+	}
+	c.login = nil
+	c.client.password = nil
+	if r != core.OK {
+		c.refuse(r)
+		return
+	}
+	c.principal = p
+	c.handle.Authenticated()
+	c.state = tuning
+	c.send(&wire.ConnectionTune{
+		ChannelMax: uint16(c.l.config.ChannelMax), FrameMax: uint32(c.l.config.FrameMax),
+		Heartbeat: uint16(c.l.config.Heartbeat / time.Second),
+	})
+	c.resume()
+}
+
+// refuse ends the connection of somebody whose login failed (AQ10).
+func (c *Conn) refuse(r core.Reason) {
+	c.l.refused(r)
+	if c.client.failureCloses {
+		e := refusal(r, "login was refused")
+		if r == core.NotAuthenticated || r == core.NotAuthorized {
+			e.Code = wire.AccessRefused
+		}
+		c.send(&wire.ConnectionClose{Code: uint16(e.Code), Text: e.ReplyText()})
+	}
+	c.end(r)
+}
+
+// tuneOk takes the client's choice: lower is fine, 0 asks for more than we
+// have (AQ11).
+func (c *Conn) tuneOk(m *wire.ConnectionTuneOk) error {
+	bad := func(what string) error {
+		return &wire.Error{Code: wire.NotAllowed, Text: "negotiated " + what + " is out of range", ID: m.ID()}
+	}
+	switch {
+	case m.ChannelMax == 0 || int(m.ChannelMax) > c.l.config.ChannelMax:
+		return bad("channel_max")
+	case m.FrameMax < wire.FrameMinSize || int64(m.FrameMax) > int64(c.l.config.FrameMax):
+		return bad("frame_max")
+	}
+	c.chanMax, c.frameMax = int(m.ChannelMax), m.FrameMax
+	c.heart.interval = time.Duration(m.Heartbeat) * time.Second
+	c.state = opening
+	return nil
+}
+
+// openVhost attaches the session. "/" and the empty name stand for the
+// namespace that the login gave, another must be its name (AQ12).
+func (c *Conn) openVhost(m *wire.ConnectionOpen) error {
+	ns := c.principal.Namespace
+	if m.VirtualHost != "/" && m.VirtualHost != "" && m.VirtualHost != ns {
+		return &wire.Error{Code: wire.NotAllowed, Text: "vhost '" + m.VirtualHost + "' not found", ID: m.ID()}
+	}
+	c.space = c.l.space(ns)
+	s, r := c.l.host.Router.Attach(c.t, core.Client{Principal: c.principal, Protocol: exchange.Protocol, Addr: c.info.Remote.String()}, c.handle)
+	if r != core.OK {
+		return refusal(r, "connection was refused")
+	}
+	c.session = s
+	c.state = attaching
+	c.attached()
+	return nil
+}
+
+// attached answers open when the session is there.
+func (c *Conn) attached() {
+	attached, failed := c.session.State()
+	switch {
+	case failed != core.OK:
+		c.fail(refusal(failed, "connection was refused"))
+	case attached:
+		c.state, c.deadline = open, 0
+		c.channels = map[uint16]*channel{}
+		c.send(&wire.ConnectionOpenOk{})
+	}
+}
+
+// updateSecret logs in again as the same user (AQ17).
+func (c *Conn) updateSecret(m *wire.ConnectionUpdateSecret) error {
+	c.authenticate(bytes.Clone(m.NewSecret))
+	c.relogged()
+	return nil
+}
+
+func (c *Conn) relogged() {
+	if c.login == nil {
+		return
+	}
+	p, r, done := c.login.Result()
+	if !done {
+		return
+	}
+	c.login = nil
+	id := wire.IDConnectionUpdateSecret
+	if r != core.OK || p.Namespace != c.principal.Namespace || p.User != c.principal.User {
+		c.fail(&wire.Error{Code: wire.NotAllowed, Text: "new secret was refused", ID: id})
+		return
+	}
+	c.send(&wire.ConnectionUpdateSecretOk{})
+	c.resume()
+}

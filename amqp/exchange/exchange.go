@@ -1,0 +1,233 @@
+package exchange
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/entrepot/entrepot/amqp/amqp091/wire"
+	"github.com/entrepot/entrepot/core"
+)
+
+// Names of exchanges that exist without being declared (specification 3.1.3).
+const (
+	Default    = ""
+	AmqTopic   = "amq.topic"
+	AmqDirect  = "amq.direct"
+	AmqFanout  = "amq.fanout"
+	AmqHeaders = "amq.headers"
+	AmqMatch   = "amq.match"
+)
+
+// Spec is what an exchange is declared with.
+type Spec struct {
+	Name       string
+	Type       string // direct, fanout, topic, headers
+	Durable    bool
+	AutoDelete bool // goes with its last binding
+	Internal   bool // refuses publishes
+	Args       string
+}
+
+// Binding joins an exchange to a queue.
+type Binding struct {
+	Exchange string
+	Queue    string
+	Key      string
+	Args     wire.Table
+}
+
+// Space holds the exchanges of one namespace. It is safe for concurrent use.
+type Space struct {
+	mu     sync.RWMutex
+	max    int
+	byName map[string]*exchange
+}
+
+type exchange struct {
+	spec     Spec
+	bindings map[identity]struct{}
+	router   router
+}
+
+// identity tells bindings apart: unbind needs equal key and arguments (AQ32).
+type identity struct{ queue, key, args string }
+
+// router finds the queues of one exchange. Calls are serialised by the space.
+type router interface {
+	bind(b Binding) core.Reason
+	unbind(b Binding)
+	route(dst []string, key string, headers wire.Table) []string
+}
+
+// NewSpace makes a namespace's exchanges, those of the specification
+// included. max bounds how many can be declared.
+func NewSpace(max int) *Space {
+	s := &Space{max: max, byName: map[string]*exchange{}}
+	s.byName[AmqTopic] = newExchange(Spec{Name: AmqTopic, Type: "direct", Durable: true}) // of the empty key alone
+	for _, name := range []string{AmqDirect, AmqFanout, AmqHeaders, AmqMatch} {
+		typ := strings.TrimPrefix(name, "amq.")
+		if name == AmqMatch {
+			typ = "headers"
+		}
+		s.byName[name] = newExchange(Spec{Name: name, Type: typ, Durable: true})
+	}
+	return s
+}
+
+func newExchange(spec Spec) *exchange {
+	x := &exchange{spec: spec, bindings: map[identity]struct{}{}}
+	switch spec.Type {
+	case "direct":
+		x.router = direct{}
+	case "fanout":
+		x.router = fanout{}
+	case "topic":
+		x.router = newTopics()
+	default:
+		x.router = &headers{}
+	}
+	return x
+}
+
+// KnownType tells whether an exchange of that type can be declared.
+func KnownType(typ string) bool {
+	return slices.Contains([]string{"direct", "fanout", "topic", "headers"}, typ)
+}
+
+// Declare makes an exchange. Reasons: NotSupported for the type, Exists when
+// it exists otherwise (AQ24), Quota.
+func (s *Space) Declare(spec Spec) core.Reason {
+	if !KnownType(spec.Type) {
+		return core.NotSupported
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x, ok := s.byName[spec.Name]; ok {
+		if x.spec != spec {
+			return core.Exists
+		}
+		return core.OK
+	}
+	if len(s.byName) >= s.max {
+		return core.Quota
+	}
+	s.byName[spec.Name] = newExchange(spec)
+	return core.OK
+}
+
+// Lookup finds the properties of an exchange.
+func (s *Space) Lookup(name string) (Spec, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	x, ok := s.byName[name]
+	if !ok {
+		return Spec{}, false
+	}
+	return x.spec, true
+}
+
+// Delete removes an exchange; one that is missing is OK (AQ24). With ifUnused
+// one that has bindings is InUse.
+func (s *Space) Delete(name string, ifUnused bool) core.Reason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, ok := s.byName[name]
+	if ok && ifUnused && len(x.bindings) > 0 {
+		return core.InUse
+	}
+	delete(s.byName, name)
+	return core.OK
+}
+
+// Bind adds a binding; twice is one. Reasons: NotFound (exchange), BadFilter
+// (a key that the exchange's type refuses), Precondition (arguments).
+func (s *Space) Bind(b Binding) core.Reason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, ok := s.byName[b.Exchange]
+	if !ok {
+		return core.NotFound
+	}
+	id := b.identity()
+	if _, ok := x.bindings[id]; ok {
+		return core.OK
+	}
+	b.Args = slices.Clone(b.Args)
+	if r := x.router.bind(b); r != core.OK {
+		return r
+	}
+	x.bindings[id] = struct{}{}
+	return core.OK
+}
+
+// Unbind removes a binding; one that is not there is OK (AQ32).
+func (s *Space) Unbind(b Binding) core.Reason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, ok := s.byName[b.Exchange]
+	if !ok {
+		return core.NotFound
+	}
+	if _, ok := x.bindings[b.identity()]; ok {
+		s.remove(x, b)
+	}
+	return core.OK
+}
+
+// remove takes a binding off, and an auto-delete exchange with its last one
+// (AQ25).
+func (s *Space) remove(x *exchange, b Binding) {
+	x.router.unbind(b)
+	delete(x.bindings, b.identity())
+	if x.spec.AutoDelete && len(x.bindings) == 0 {
+		delete(s.byName, x.spec.Name)
+	}
+}
+
+// BindEmpty notes a binding of amq.topic that matches the empty key. That key
+// has no topic, so the core cannot route it (AQ39).
+func (s *Space) BindEmpty(queue, key string) { s.Bind(emptyKey(queue, key)) }
+
+// UnbindEmpty undoes BindEmpty.
+func (s *Space) UnbindEmpty(queue, key string) { s.Unbind(emptyKey(queue, key)) }
+
+func emptyKey(queue, key string) Binding {
+	return Binding{Exchange: AmqTopic, Queue: queue, Args: wire.Table(key)}
+}
+
+// DropQueue removes every binding of a queue that is gone.
+func (s *Space) DropQueue(queue string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, x := range s.byName {
+		for id := range x.bindings {
+			if id.queue == queue {
+				s.remove(x, Binding{Exchange: name, Queue: queue, Key: id.key, Args: wire.Table(id.args)})
+			}
+		}
+	}
+}
+
+// Route appends the queues that a message with the key and headers reaches,
+// each once (AQ28). The names may be of queues that have gone meanwhile.
+func (s *Space) Route(dst []string, name, key string, headers wire.Table) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if x, ok := s.byName[name]; ok {
+		return x.router.route(dst, key, headers)
+	}
+	return dst
+}
+
+func (b Binding) identity() identity {
+	return identity{queue: b.Queue, key: b.Key, args: string(b.Args)}
+}
+
+// appendOnce keeps the list of queues a set; lists are short.
+func appendOnce(dst []string, queue string) []string {
+	if slices.Contains(dst, queue) {
+		return dst
+	}
+	return append(dst, queue)
+}

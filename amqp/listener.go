@@ -1,0 +1,36 @@
+package amqp
+
+import (
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/amqp/amqp091"
+	"github.com/entrepot/entrepot/amqp/exchange"
+	"github.com/entrepot/entrepot/core"
+)
+
+// Registration is the protocol's entry in the list of the binary.
+func Registration() adapters.Registration {
+	return adapters.Registration{
+		Name:    exchange.Protocol,
+		Schemes: []string{"amqp", "amqps"},
+		Config:  func() adapters.Config { return &amqp091.Config{} },
+		New: func(h *adapters.Host, c adapters.Config) (adapters.Room, error) {
+			return &Room{v091: amqp091.New(h, *c.(*amqp091.Config)), host: h}, nil
+		},
+	}
+}
+
+// Room is the protocol.
+type Room struct {
+	host *adapters.Host
+	v091 *amqp091.Listener
+}
+
+var _ adapters.StreamRoom = (*Room)(nil)
+
+// Name implements adapters.Room.
+func (r *Room) Name() string { return exchange.Protocol }
+
+// Open implements adapters.StreamRoom.
+func (r *Room) Open(h adapters.Handle, info adapters.Info, _ *core.Turn) adapters.Conn {
+	return &conn{room: r, handle: h, info: info}
+}
