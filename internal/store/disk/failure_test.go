@@ -1,0 +1,291 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/core/storetest"
+)
+
+var errIO = errors.New("input/output error")
+
+// failing is a disk on which the operations that bad chooses fail once on is
+// set.
+func failing(under vfs.FS, bad func(errorfs.Op) bool) (disk vfs.FS, on *atomic.Bool) {
+	on = new(atomic.Bool)
+	return errorfs.Wrap(under, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if on.Load() && bad(op) {
+			return errIO
+		}
+		return nil
+	})), on
+}
+
+func ofLog(kinds ...errorfs.OpKind) func(errorfs.Op) bool {
+	return func(op errorfs.Op) bool {
+		for _, k := range kinds {
+			if op.Kind == k && strings.HasSuffix(op.Path, ".log") {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func one(key, value string) []*core.Batch {
+	var b core.Batch
+	b.Set([]byte(key), []byte(value))
+	return []*core.Batch{&b}
+}
+
+func TestSECURITY_O7_R1_AFailedSyncIsAnErrorAndStopsAllWrites(t *testing.T) {
+	t.Parallel()
+	for name, bad := range map[string]func(errorfs.Op) bool{
+		"sync":           ofLog(errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo),
+		"write":          ofLog(errorfs.OpFileWrite),
+		"write and sync": ofLog(errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			under := vfs.NewMem()
+			disk, on := failing(under, bad)
+			s := mustOpen(t, "data", quiet(t, disk))
+			if err := s.Write(one("a", "acknowledged"), true); err != nil {
+				t.Fatal(err)
+			}
+			on.Store(true)
+			if err := s.Write(one("b", "lost"), true); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), errIO.Error()) {
+				t.Fatalf("the failed write says %v", err)
+			}
+			on.Store(false)
+			for _, sync := range []bool{true, false} { // never as if nothing had happened
+				if err := s.Write(one("c", "refused"), sync); !errors.Is(err, ErrFailed) {
+					t.Errorf("a later write says %v", err)
+				}
+			}
+			if v, err := s.Get([]byte("a")); string(v) != "acknowledged" || err != nil {
+				t.Errorf("reading after the failure: %q, %v", v, err)
+			}
+			_ = s.Close() // may say that it could not write; it must return
+			reopened := mustOpen(t, "data", quiet(t, under))
+			defer reopened.Close()
+			if v, err := reopened.Get([]byte("a")); string(v) != "acknowledged" || err != nil {
+				t.Errorf("after opening anew: %q, %v", v, err)
+			}
+			if v, _ := reopened.Get([]byte("c")); v != nil {
+				t.Errorf("a refused write is there: %q", v)
+			}
+			if err := reopened.Write(one("d", "works again"), true); err != nil {
+				t.Errorf("after opening anew: %v", err)
+			}
+		})
+	}
+}
+
+// TestAFailureOfAnUnsyncedWriteSurfacesInALaterOne: nobody waits for the first,
+// so one of the next reports it, at the latest the next synced one.
+func TestAFailureOfAnUnsyncedWriteSurfacesInALaterOne(t *testing.T) {
+	t.Parallel()
+	disk, on := failing(vfs.NewMem(), ofLog(errorfs.OpFileWrite))
+	s := mustOpen(t, "data", quiet(t, disk))
+	on.Store(true)
+	value := strings.Repeat("x", 1000)
+	var err error
+	for i := 0; err == nil && i < 100; i++ {
+		err = s.Write(one(fmt.Sprint(i), value), false)
+	}
+	if err == nil {
+		err = s.Write(one("last", value), true)
+	}
+	if !errors.Is(err, ErrFailed) {
+		t.Errorf("the failure says %v", err)
+	}
+	if err := s.Write(one("after", value), true); !errors.Is(err, ErrFailed) {
+		t.Errorf("a later write says %v", err)
+	}
+	_ = s.Close()
+}
+
+// TestSECURITY_O7_ALogThatCannotBeMadeIsFatal: the next write needs another log,
+// and the disk is full.
+func TestSECURITY_O7_ALogThatCannotBeMadeIsFatal(t *testing.T) {
+	t.Parallel()
+	disk, on := failing(vfs.NewMem(), ofLog(errorfs.OpCreate, errorfs.OpReuseForWrite))
+	fatal := make(chan error, 1)
+	o := quiet(t, disk)
+	o.Fatal = func(err error) {
+		fatal <- err
+		select {} // as os.Exit, it does not return
+	}
+	s := mustOpen(t, "data", o)
+	on.Store(true)
+	go func() {
+		for i := 0; ; i++ {
+			if err := s.Write(one(fmt.Sprint(i), strings.Repeat("x", 10_000)), true); err != nil {
+				fatal <- fmt.Errorf("Write: %w", err)
+				return
+			}
+		}
+	}()
+	if err := <-fatal; !errors.Is(err, errIO) || errors.Is(err, ErrFailed) {
+		t.Errorf("fatal: %v", err)
+	}
+}
+
+func TestAStoreThatCannotBeReadSaysSo(t *testing.T) {
+	t.Parallel()
+	under := vfs.NewMem()
+	s := mustOpen(t, "data", quiet(t, under))
+	if err := s.Write(one("a", "1"), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.db.Flush(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	disk, on := failing(under, func(op errorfs.Op) bool {
+		return strings.HasSuffix(op.Path, ".sst") && (op.Kind == errorfs.OpFileReadAt || op.Kind == errorfs.OpOpen)
+	})
+	s = mustOpen(t, "data", quiet(t, disk))
+	defer s.Close()
+	on.Store(true)
+	if v, err := s.Get([]byte("a")); v != nil || !strings.Contains(fmt.Sprint(err), errIO.Error()) {
+		t.Errorf("Get: %q, %v", v, err)
+	}
+	var last error
+	for _, last = range s.Scan([]byte("a"), []byte("z")) {
+	}
+	if !strings.Contains(fmt.Sprint(last), errIO.Error()) {
+		t.Errorf("Scan: %v", last)
+	}
+	on.Store(false)
+	if v, err := s.Get([]byte("a")); string(v) != "1" || err != nil {
+		t.Errorf("when the disk is well again: %q, %v", v, err)
+	}
+}
+
+func TestOpenSurfacesEveryError(t *testing.T) {
+	t.Parallel()
+	for n := int64(0); ; n++ { // fail the n-th operation until none is left to fail
+		var count atomic.Int64
+		disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+			switch op.Kind {
+			case errorfs.OpFileSync, errorfs.OpCreate, errorfs.OpRename, errorfs.OpMkdirAll, errorfs.OpLock:
+				if count.Add(1)-1 == n {
+					return errIO
+				}
+			}
+			return nil
+		}))
+		o := quiet(t, disk)
+		o.Fatal = func(err error) { panic(err) }
+		s, err := openRecovered(disk, o)
+		if err == nil {
+			if err := s.Write(one("a", "1"), true); err != nil && !errors.Is(err, ErrFailed) {
+				t.Errorf("operation %d: Write: %v", n, err)
+			}
+			_ = s.Close()
+		}
+		if count.Load() <= n {
+			if n < 5 {
+				t.Errorf("only %d operations were seen", n)
+			}
+			return
+		}
+	}
+}
+
+// openRecovered is Open where what is fatal is a panic.
+func openRecovered(disk vfs.FS, o Options) (s *Store, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	o.FS = disk
+	return Open("data", o)
+}
+
+// TestSECURITY_R4_WhatWasAcknowledgedSurvivesAPowerCut cuts the power at random
+// moments: what Write(sync) answered is there, and every batch is there whole
+// or not at all, in order.
+func TestSECURITY_R4_WhatWasAcknowledgedSurvivesAPowerCut(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	fs := vfs.NewCrashableMem()
+	m := storetest.Model{} // what every state of the store from the last synced write on must be one of
+	for range 15 {
+		o := quiet(t, fs)
+		o.Memtable = 64 << 10 // so that tables and logs are made and dropped on the way
+		s := mustOpen(t, "data", o)
+		m.Check(t, s)
+		synced, states := cutWhileWriting(t, r, s, m)
+		crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: r.IntN(3) * 50, RNG: r})
+		_ = s.Close()
+		s = mustOpen(t, "data", quiet(t, crashed))
+		m = match(t, s, states[synced:])
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		fs = crashed
+	}
+}
+
+// cutWhileWriting writes some batches and returns the states after each, and
+// which was the last synced one.
+func cutWhileWriting(t *testing.T, r *rand.Rand, s *Store, m storetest.Model) (synced int, states []storetest.Model) {
+	t.Helper()
+	states = append(states, clone(m))
+	for range r.IntN(60) {
+		sync := r.IntN(3) == 0
+		b := storetest.Random(r, m)
+		value := strings.Repeat("x", r.IntN(2000))
+		key := fmt.Sprintf("z%d", r.IntN(50))
+		m[key] = value
+		b.Set([]byte(key), []byte(value))
+		if err := s.Write([]*core.Batch{b}, sync); err != nil {
+			t.Fatal(err)
+		}
+		states = append(states, clone(m))
+		if sync {
+			synced = len(states) - 1
+		}
+	}
+	return synced, states
+}
+
+func clone(m storetest.Model) storetest.Model {
+	c := storetest.Model{}
+	for k, v := range m {
+		c[k] = v
+	}
+	return c
+}
+
+// match finds the state that the store is in.
+func match(t *testing.T, s *Store, states []storetest.Model) storetest.Model {
+	t.Helper()
+	got := storetest.Model{}
+	for rec, err := range s.Scan([]byte("\x00"), []byte("\xff")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[string(rec.Key)] = string(rec.Value)
+	}
+	for i := len(states) - 1; i >= 0; i-- {
+		if fmt.Sprint(got) == fmt.Sprint(states[i]) {
+			return states[i]
+		}
+	}
+	t.Fatalf("after the power cut the store is in none of the %d states since the last synced write", len(states))
+	return nil
+}
