@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"coap/message":      {},
 	"stomp/frame":       {},
 	"amqp/amqp091/wire": {},
-	"amqp/exchange":     below,
+	"amqp/exchange":     plus(below, "amqp/amqp091/wire"),
 
 	"mqtt":         plus(below, "mqtt/packet"),
 	"mqttsn":       plus(below, "mqttsn/packet"),
