@@ -35,7 +35,7 @@ func (c *conn) ack(t *core.Turn, f *frame.Frame, o core.Outcome) (mark, *failure
 
 // nack gives a delivery back, or rejects it for good (ST52).
 func (c *conn) nack(t *core.Turn, f *frame.Frame) (mark, *failure) {
-	requeue := c.room.cfg.NackRequeue == nil || *c.room.cfg.NackRequeue
+	requeue := c.room.cfg.NackRequeue
 	if v, ok := f.Get("requeue"); ok {
 		switch string(v) {
 		case "true":

@@ -8,7 +8,7 @@ import (
 )
 
 // Config is the section `stomp` of the configuration. The zero value of a
-// field is its documented default.
+// number or text is its documented default.
 type Config struct {
 	MaxCommand          int           `yaml:"max_command"`            // octets, default 32
 	MaxHeaderLine       int           `yaml:"max_header_line"`        // octets, default 8 KiB
@@ -29,7 +29,7 @@ type Config struct {
 	TopicStyle          string        `yaml:"topic_style"`            // auto (default), dot, slash
 	QueueSlash          bool          `yaml:"queue_slash"`            // allow '/' in /queue/NAME
 	UnknownPrefix       string        `yaml:"unknown_prefix"`         // error (default), topic
-	NackRequeue         *bool         `yaml:"nack_requeue"`           // what a NACK without requeue header does, default true
+	NackRequeue         bool          `yaml:"nack_requeue"`           // a NACK without requeue header requeues; DefaultConfig sets it
 	AckScope            string        `yaml:"ack_scope"`              // subscription (default), connection
 	TrailingLF          bool          `yaml:"trailing_lf"`            // write LF after the NUL of each frame
 	ServerHeader        string        `yaml:"server_header"`          // default entrepot/VERSION; "none" hides it
@@ -37,6 +37,14 @@ type Config struct {
 	DefaultPasscode     string        `yaml:"default_passcode"`
 	StrictHost          bool          `yaml:"strict_host"` // refuse an unknown host header
 	Paths               []string      `yaml:"paths"`       // on WebSocket listeners, default /stomp and /ws
+}
+
+// DefaultConfig is the configuration of a start without any file.
+func DefaultConfig() Config {
+	c := Config{NackRequeue: true}
+	c = c.withDefaults()
+	c.TopicStyle, c.UnknownPrefix, c.AckScope = "auto", "error", "subscription"
+	return c
 }
 
 // Validate names the first key that is out of range.

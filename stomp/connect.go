@@ -33,7 +33,8 @@ func (c *conn) connect(t *core.Turn, f *frame.Frame, out *adapters.Output) *fail
 		len(cred.Password) > c.room.limits.PasswordBytes {
 		return c.refuseLogin()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.room.limits.PreauthDeadline)
+	c.handle.LoggingIn()
+	ctx, cancel := context.WithTimeout(context.Background(), c.room.limits.PreauthExchange)
 	c.cancel = cancel
 	c.login = c.room.host.Login(ctx, cred, c.handle)
 	c.state = loggingIn
@@ -152,6 +153,7 @@ func (c *conn) connected(t *core.Turn, out *adapters.Output) {
 	c.parser.Version = c.version
 	c.parser.Limits.Frame = 0
 	c.state = open
+	c.handle.Authenticated()
 	c.beat.lastIn, c.beat.lastOut = t.Now, t.Now
 	c.handle.TickAt(c.beat.next())
 }

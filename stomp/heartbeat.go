@@ -94,7 +94,7 @@ func (h *heartbeat) next() core.Time {
 // Tick implements adapters.Driven.
 func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 	switch c.state {
-	case awaitConnect, loggingIn, attaching:
+	case awaitConnect: // from CONNECT on the loop watches over the login
 		if t.Now < c.deadline {
 			c.handle.TickAt(c.deadline)
 			return

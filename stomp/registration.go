@@ -15,7 +15,10 @@ const Name = "stomp"
 var Registration = adapters.Registration{
 	Name:    Name,
 	Schemes: []string{"stomp", "stomps"},
-	Config:  func() adapters.Config { return new(Config) },
+	Config: func() adapters.Config {
+		c := DefaultConfig()
+		return &c
+	},
 	New: func(h *adapters.Host, c adapters.Config) (adapters.Room, error) {
 		return New(h, *c.(*Config)), nil
 	},

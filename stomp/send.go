@@ -88,7 +88,7 @@ func (c *conn) resolve(t *core.Turn, f *frame.Frame) ([]byte, *failure) {
 	if !ok {
 		return nil, failed(core.ProtocolError, "Missing destination", "'destination' is required") // ST37
 	}
-	if string(dest) != c.target.dest || len(dest) == 0 {
+	if len(dest) == 0 || dest[0] != '/' || string(dest) != c.target.dest { // a type hint may change what a bare one means
 		if bad := c.newTarget(t, f, string(dest)); bad != nil {
 			return nil, bad
 		}
