@@ -52,7 +52,7 @@ func (c *conn) consumeTemp(t *core.Turn, sub *subscription) (mark, *failure) {
 		return mark{}, bad
 	}
 	var r core.Reason
-	sub.consumer, r = c.session.Consume(t, q, core.ConsumeOptions{QoS: 1, NoAck: sub.mode == ackAuto})
+	sub.consumer, r = c.session.Consume(t, q, core.ConsumeOptions{QoS: 1, NoAck: sub.mode == ackAuto, AckAll: sub.mode != ackAuto})
 	if r != core.OK {
 		return mark{}, fromReason(r, "/temp-queue/"+sub.dest.name)
 	}

@@ -181,7 +181,7 @@ func (c *conn) openSubscription(t *core.Turn, sub *subscription, f *frame.Frame)
 // options are what the consumer asks of the core.
 func (s *subscription) options(f *frame.Frame) core.ConsumeOptions {
 	return core.ConsumeOptions{
-		QoS: 1, NoAck: s.mode == ackAuto, NoLocal: noLocal(f),
+		QoS: 1, NoAck: s.mode == ackAuto, AckAll: s.mode != ackAuto, NoLocal: noLocal(f),
 		Exclusive: text(f, "exclusive") == "true" || text(f, "activemq.exclusive") == "true",
 	}
 }
