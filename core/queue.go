@@ -152,7 +152,7 @@ func (q *Queue) limits() (messages int, bytes int64) {
 
 func (q *Queue) full(m *Message) bool {
 	messages, bytes := q.limits()
-	return q.count >= messages || q.bytes+int64(m.Size()) > bytes
+	return q.count >= messages || (q.count > 0 && q.bytes+int64(m.Size()) > bytes) // one message always fits
 }
 
 func (q *Queue) overflow() Overflow {

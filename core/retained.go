@@ -6,6 +6,7 @@ import "github.com/entrepot/entrepot/core/topic"
 // topic, the last write wins.
 func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) Reason {
 	reason := OK
+	stored := ns.retained.Len() // not inside: Update holds the tree's lock
 	ns.retained.Update(m.Topic, func(old *Message, had bool) (*Message, bool) {
 		if had && old.Expired(t.Now) {
 			ns.retainedBytes.Add(-int64(old.Size()))
@@ -27,7 +28,7 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 			return nil, false
 		}
 		grows += int64(m.Size())
-		if !ns.mayRetain(grows, had) {
+		if !ns.mayRetain(grows, had, stored) {
 			reason = Quota
 			return old, had
 		}
@@ -39,9 +40,9 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 	return reason
 }
 
-func (ns *Namespace) mayRetain(grows int64, replaces bool) bool {
+func (ns *Namespace) mayRetain(grows int64, replaces bool, stored int) bool {
 	l := &ns.r.limits
-	if !replaces && ns.retained.Len() >= l.Retained {
+	if !replaces && stored >= l.Retained {
 		return false
 	}
 	return grows <= 0 || ns.retainedBytes.Load()+grows <= l.RetainedBytes
