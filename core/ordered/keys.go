@@ -16,7 +16,7 @@ type keys struct {
 }
 
 const (
-	looseMax = 16      // more loose names than this are packed
+	looseMax = 32      // more loose names than this are packed
 	packMax  = 1 << 14 // bytes; more text than this is left where it is
 )
 
@@ -54,17 +54,21 @@ func (k *keys) lower(key string) int {
 	return lo + sort.Search(hi-lo, func(i int) bool { return k.names[lo+i] >= key })
 }
 
+// lowerHead is the index of the first head not below h. It halves without
+// branches that could be mispredicted.
 func lowerHead(heads []uint64, h uint64) int {
-	lo, hi := 0, len(heads)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if heads[mid] < h {
-			lo = mid + 1
-		} else {
-			hi = mid
+	base, n := 0, len(heads)
+	for n > 1 {
+		half := n / 2
+		if heads[base+half-1] < h {
+			base += half
 		}
+		n -= half
 	}
-	return lo
+	if n == 1 && heads[base] < h {
+		base++
+	}
+	return base
 }
 
 // upper is the index of the first name above key.

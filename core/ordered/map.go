@@ -26,31 +26,30 @@ func (m *Map[V]) At(key string) *V {
 
 // Set gives key a value and returns what it takes the place of.
 func (m *Map[V]) Set(key string, v V) (old V, had bool) {
-	if at := m.At(key); at != nil {
-		old, *at = *at, v
-		return old, true
-	}
 	if m.root == nil {
 		m.root = &page[V]{}
 	}
-	if between, right := m.root.insert(key, v); right != nil {
-		root := &page[V]{kids: []*page[V]{m.root, right}}
-		root.keys.insert(0, between)
+	c := m.root.set(key, v)
+	if c.right != nil {
+		root := &page[V]{kids: []*page[V]{m.root, c.right}}
+		root.keys.insert(0, c.between)
 		m.root = root
 	}
-	m.size++
-	return old, false
+	if !c.had {
+		m.size++
+	}
+	return c.old, c.had
 }
 
 // Delete removes key and returns the value that it had.
 func (m *Map[V]) Delete(key string) (old V, had bool) {
-	at := m.At(key)
-	if at == nil {
+	if m.root == nil {
 		return old, false
 	}
-	old = *at
-	m.cut(key, key+"\x00")
-	return old, true
+	if old, had = m.root.delete(key); had {
+		m.shrink(1)
+	}
+	return old, had
 }
 
 // DeleteRange removes the keys from (inclusive) to (exclusive) and returns how
@@ -62,12 +61,13 @@ func (m *Map[V]) DeleteRange(from, to string) int {
 		if !c.Valid() || c.Key() >= to {
 			return before - m.size
 		}
-		m.cut(c.Key(), to)
+		m.shrink(m.root.cut(c.Key(), to))
 	}
 }
 
-func (m *Map[V]) cut(from, to string) {
-	m.size -= m.root.cut(from, to)
+// shrink counts n keys less, and takes away a root that holds nothing.
+func (m *Map[V]) shrink(n int) {
+	m.size -= n
 	switch {
 	case m.size == 0:
 		m.root = nil

@@ -35,32 +35,50 @@ func (p *page[V]) down(key string) *page[V] {
 	return p
 }
 
-// insert adds a key that is not there. If p was split, it returns the new right
-// sibling and the key between the two.
-func (p *page[V]) insert(key string, v V) (string, *page[V]) {
+// A change is what became of a set: the value that was there, and if the page
+// was split, its new right sibling and the key between the two.
+type change[V any] struct {
+	old     V
+	had     bool
+	between string
+	right   *page[V]
+}
+
+// set gives key a value below p.
+func (p *page[V]) set(key string, v V) (c change[V]) {
 	if p.leaf() {
-		i := p.lower(key)
-		p.keys.insert(i, key)
-		p.vals = slices.Insert(p.vals, i, v)
-		if len(p.vals) <= pageMax {
-			return "", nil
-		}
-		if p.next == nil && i == len(p.vals)-1 {
-			return p.splitLeaf(i) // ascending keys fill their pages
-		}
-		return p.splitLeaf(len(p.vals) / 2)
+		return p.setLeaf(key, v)
 	}
 	i := p.upper(key)
-	between, right := p.kids[i].insert(key, v)
-	if right == nil {
-		return "", nil
+	c = p.kids[i].set(key, v)
+	if c.right == nil {
+		return c
 	}
-	p.keys.insert(i, between)
-	p.kids = slices.Insert(p.kids, i+1, right)
-	if len(p.kids) <= pageMax {
-		return "", nil
+	p.keys.insert(i, c.between)
+	p.kids = slices.Insert(p.kids, i+1, c.right)
+	c.between, c.right = "", nil
+	if len(p.kids) > pageMax {
+		c.between, c.right = p.splitInner()
 	}
-	return p.splitInner()
+	return c
+}
+
+func (p *page[V]) setLeaf(key string, v V) (c change[V]) {
+	i, found := p.find(key)
+	if found {
+		c.old, c.had, p.vals[i] = p.vals[i], true, v
+		return c
+	}
+	p.keys.insert(i, key)
+	p.vals = slices.Insert(p.vals, i, v)
+	switch {
+	case len(p.vals) <= pageMax:
+	case p.next == nil && i == len(p.vals)-1:
+		c.between, c.right = p.splitLeaf(i) // ascending keys fill their pages
+	default:
+		c.between, c.right = p.splitLeaf(len(p.vals) / 2)
+	}
+	return c
 }
 
 func (p *page[V]) splitLeaf(cut int) (string, *page[V]) {
@@ -78,21 +96,48 @@ func (p *page[V]) splitInner() (string, *page[V]) {
 	return between, right
 }
 
+// delete removes key below p.
+func (p *page[V]) delete(key string) (old V, had bool) {
+	if p.leaf() {
+		i, found := p.find(key)
+		if found {
+			old, had = p.vals[i], true
+			p.drop(i, i+1)
+		}
+		return old, had
+	}
+	i := p.upper(key)
+	if old, had = p.kids[i].delete(key); had {
+		p.even(i)
+	}
+	return old, had
+}
+
 // cut removes the keys from (inclusive) to (exclusive) that are in the leaf
 // where from belongs, and returns how many they were.
 func (p *page[V]) cut(from, to string) int {
 	if p.leaf() {
 		i, j := p.lower(from), p.lower(to)
-		p.remove(i, j)
-		p.vals = slices.Delete(p.vals, i, j)
+		p.drop(i, j)
 		return j - i
 	}
 	i := p.upper(from)
 	n := p.kids[i].cut(from, to)
+	p.even(i)
+	return n
+}
+
+// drop removes the values from i to j of a leaf.
+func (p *page[V]) drop(i, j int) {
+	p.remove(i, j)
+	p.vals = slices.Delete(p.vals, i, j)
+}
+
+// even joins child i with a sibling if it has become too small.
+func (p *page[V]) even(i int) {
 	if p.kids[i].len() < pageMin {
 		p.join(max(i-1, 0))
 	}
-	return n
 }
 
 // join merges the children i and i+1, or evens them out if they are too much

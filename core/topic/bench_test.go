@@ -126,6 +126,19 @@ func BenchmarkFill(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100_000, "ns/change")
 }
 
+// BenchmarkBroadcast is one Add and one Remove of a filter that many share.
+func BenchmarkBroadcast(b *testing.B) {
+	const n = 100_000
+	x := NewIndex[int](IndexOptions{})
+	for i := range n {
+		x.Add("broadcast", i)
+	}
+	for i := 0; b.Loop(); i++ {
+		x.Add("broadcast", n+i)
+		x.Remove("broadcast", i)
+	}
+}
+
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

@@ -45,7 +45,7 @@ func (x *Index[V]) Add(filter string, v V) {
 	x.pairs.Add(1)
 }
 
-// Remove takes the first v of filter away and says whether there was one. Once
+// Remove takes one v of filter away and says whether there was one. Once
 // it returns, no match begun later finds it.
 func (x *Index[V]) Remove(filter string, v V) bool {
 	found := x.change(filter, func(s *exactShard[V], tag uint32) bool {
@@ -60,7 +60,7 @@ func (x *Index[V]) Remove(filter string, v V) bool {
 	return found
 }
 
-// Replace changes the first old of filter to v, in its place: every match finds
+// Replace changes one old of filter to v, in its place: every match finds
 // exactly one of the two. It says whether there was one.
 func (x *Index[V]) Replace(filter string, old, v V) bool {
 	return x.change(filter, func(s *exactShard[V], tag uint32) bool {
@@ -107,7 +107,7 @@ func (x *Index[V]) Match(dst []V, name []byte) ([]V, Stamp) {
 	stamp := x.gen.stamp(h, hashOf(firstLevel(text)))
 	if e := x.exact[h>>58].find(tagOf(h), text); e != nil {
 		if l := e.vals.Load(); l != nil {
-			dst = append(dst, l.vals...)
+			dst = l.appendTo(dst)
 		}
 	}
 	return x.wild.match(dst, text, x.options.Dollar), stamp
@@ -193,7 +193,7 @@ func yieldAll[V comparable](filter string, l *list[V], yield func(string, V) boo
 	if l == nil {
 		return true
 	}
-	for _, v := range l.vals {
+	for _, v := range l.appendTo(nil) {
 		if !yield(filter, v) {
 			return false
 		}

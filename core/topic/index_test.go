@@ -141,6 +141,33 @@ func TestValuesComeInTheOrderOfInsertion(t *testing.T) {
 	}
 }
 
+// TestAFilterWithManyValuesLosesThemInAnyOrder runs a list through its sizes.
+func TestAFilterWithManyValuesLosesThemInAnyOrder(t *testing.T) {
+	t.Parallel()
+	const n = 3001 // a prime
+	x := NewIndex[int](IndexOptions{})
+	for i := range n {
+		x.Add("a", i)
+		x.Add("a", 7) // again and again, in many blocks
+	}
+	for range n {
+		if !x.Remove("a", 7) {
+			t.Fatal("a 7 was lost")
+		}
+	}
+	for i := range n {
+		if v := i * 1009 % n; !x.Remove("a", v) {
+			t.Fatalf("%d was lost", v)
+		}
+		if x.Remove("a", -1) || x.Replace("a", -1, -2) {
+			t.Fatal("found what is not there")
+		}
+	}
+	if got, _ := x.Match(nil, []byte("a")); len(got) != 0 || x.Len() != 0 {
+		t.Errorf("left: %v, Len %d", got, x.Len())
+	}
+}
+
 func TestAStampEndsWhenItsMatchMayChange(t *testing.T) {
 	t.Parallel()
 	x := NewIndex[int](IndexOptions{})
@@ -247,6 +274,52 @@ func TestReadersBesideWriters(t *testing.T) {
 	if x.Len() != 8 {
 		t.Errorf("%d pairs are left", x.Len())
 	}
+}
+
+// TestReadersOfAManyValuedFilterBesideAWriter checks that the values that stay
+// are found once and in order while others come and go around the sizes where
+// the list changes its form.
+func TestReadersOfAManyValuedFilterBesideAWriter(t *testing.T) {
+	t.Parallel()
+	x := NewIndex[int](IndexOptions{})
+	const fixed = 100
+	for i := range fixed {
+		x.Add("a/#", i)
+	}
+	var readers sync.WaitGroup
+	var stop atomic.Bool
+	for range 2 {
+		readers.Go(func() {
+			var dst []int
+			for !stop.Load() {
+				dst, _ = x.Match(dst[:0], []byte("a/b"))
+				next := 0
+				for _, v := range dst {
+					if v < fixed && v != next {
+						t.Errorf("found %d, want %d", v, next)
+						return
+					}
+					if v < fixed {
+						next++
+					}
+				}
+				if next != fixed {
+					t.Errorf("found %d of the values that stay", next)
+					return
+				}
+			}
+		})
+	}
+	for range 20 {
+		for i := range bigMin + 100 {
+			x.Add("a/#", fixed+i)
+		}
+		for i := range bigMin + 100 {
+			x.Remove("a/#", fixed+i)
+		}
+	}
+	stop.Store(true)
+	readers.Wait()
 }
 
 func churn(x *Index[int], w, i int) {

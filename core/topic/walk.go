@@ -92,7 +92,7 @@ func (w *walk[V]) hash(h *node[V], pos int, below bool) {
 
 func (w *walk[V]) emit(n *node[V]) {
 	if l := n.vals.Load(); l != nil {
-		w.dst = append(w.dst, l.vals...)
+		w.dst = l.appendTo(w.dst)
 	}
 }
 
