@@ -153,7 +153,7 @@ func (q *Queue) adopt(s *Session) *Consumer {
 func (q *Queue) attach(s *Session, c *Consumer) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	c.session = s
+	c.session, c.listed = s, false // the list of the attachment before is gone
 }
 
 // SetExpiry replaces the time that the session outlives its connection.

@@ -94,7 +94,10 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 		q.arm(c)
 	}
 	if progress := k.short || len(k.out) > len(into); progress && !k.wait {
-		woken = q.wakeNext()
+		if woken = q.wakeNext(); woken == c { // its second helping does not count against the others' share
+			c.isOwed = false
+			q.owed--
+		}
 	}
 	q.mu.Unlock()
 	if woken != nil {

@@ -26,10 +26,11 @@ func simulateWith(t *testing.T, o core.Options, fn func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, store: newMapStore()}
 		w.open(o)
+		defer func() { // also after a failure: the bubble must not keep goroutines
+			w.end()
+			w.router.Close()
+		}()
 		fn(w)
-		w.end()
-		synctest.Wait()
-		w.router.Close()
 	})
 }
 

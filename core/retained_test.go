@@ -1,0 +1,152 @@
+package core_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+func TestRetainedComesWithTheSubscription(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.attach(core.Client{})
+		p.send("x/1", "old", retained)
+		p.send("x/1", "new", retained)
+		p.send("x/2", "b", retained)
+		a := w.attach(core.Client{ID: "a"})
+		a.subscribe(core.Subscription{Filter: "x/#", QoS: 1, ID: 9})
+		a.expect(9, "x/1=new/1r[9] x/2=b/1r[9]")
+		p.send("x/2", "", retained)
+		a.expect(9, "x/2=/1[9]")
+		_, reason := p.Retained(w.turn, "x/2")
+		expect(t, "cleared", reason, core.NotFound)
+	})
+}
+
+func TestRetainHandlingAndRetainAsPublished(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, a := w.attach(core.Client{}), w.attach(core.Client{ID: "a"})
+		p.send("x", "m", retained)
+		a.subscribe(core.Subscription{Filter: "x", RetainHandling: 2, RetainAsPublished: true})
+		a.expect(9, "")
+		a.subscribe(core.Subscription{Filter: "x", RetainHandling: 1, RetainAsPublished: true})
+		a.expect(9, "")
+		a.subscribe(core.Subscription{Filter: "x", RetainAsPublished: true})
+		a.expect(9, "x=mr")
+		p.send("x", "n", retained)
+		a.expect(9, "x=nr")
+	})
+}
+
+func TestLiveMessagesComeAfterTheRetainedWalk(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, a := w.attach(core.Client{}), w.attach(core.Client{ID: "a"})
+		want := ""
+		for i := range 600 {
+			name := fmt.Sprintf("x/%03d", i)
+			p.send(name, "r", retained)
+			want += name + "=r/1r "
+		}
+		a.sub("x/#", 1)
+		p.pub("x/599", "live", 1)
+		p.send("x/598", "newer", retained)
+		w.end()
+		var all []core.Delivery
+		c := a.NextReady()
+		for {
+			got := c.Take(w.turn, make([]core.Delivery, 0, 7), 7)
+			all = append(all, got...)
+			for _, d := range got {
+				d.Consumer.Settle(w.turn, d.Seq, core.Accepted)
+			}
+			if len(got) == 0 {
+				break
+			}
+		}
+		expect(t, "deliveries", len(all), 601)
+		for _, d := range all {
+			if string(d.Message.Payload) == "r" && d.Message.Topic == "x/598" {
+				t.Fatal("an old value although a newer one arrives live")
+			}
+		}
+		expect(t, "end", text(all[599:]), "x/599=live/1 x/598=newer/1")
+		_ = want
+	})
+}
+
+func TestUnsettledRetainedComesAgain(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, a := w.attach(core.Client{}), w.attach(durable("a"))
+		p.send("x", "m", retained)
+		a.sub("x", 1)
+		a.expect(9, "x=m/1r")
+		a.Detach(w.turn, core.ConnectionLost)
+		b := w.attach(durable("a"))
+		b.settle(core.Accepted, b.expect(9, "x=m/1r+")...)
+		b.Detach(w.turn, core.ConnectionLost)
+		w.attach(durable("a")).expect(9, "")
+	})
+}
+
+func TestGroupsAndQueuesGetNoRetained(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, a := w.attach(core.Client{}), w.attach(core.Client{ID: "a"})
+		p.send("x", "m", retained)
+		a.sub("$share/g/x", 1)
+		a.sub("$queue/x", 1)
+		a.expect(9, "")
+	})
+}
+
+func TestRetainedExpires(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.attach(core.Client{})
+		p.send("x", "m", func(m *core.Message) { m.Retain, m.Expires = true, w.turn.Now.After(time.Second) })
+		_, reason := p.Retained(w.turn, "x")
+		expect(t, "before", reason, core.OK)
+		w.sleep(time.Second)
+		_, reason = p.Retained(w.turn, "x")
+		expect(t, "after", reason, core.NotFound)
+		a := w.attach(core.Client{ID: "a"})
+		a.sub("x", 0)
+		a.expect(9, "")
+	})
+}
+
+func TestConditionalWriteIsDecidedWithTheWrite(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.attach(core.Client{})
+		put := func(payload string, cond func(*core.Message) bool) core.Reason {
+			mt, _ := p.Route(w.turn, []byte("x"))
+			m := core.NewMessage([]byte(payload))
+			m.Topic, m.Retain = mt.Topic(), true
+			_, _, reason := p.PublishIf(w.turn, mt, m, cond)
+			return reason
+		}
+		absent := func(old *core.Message) bool { return old == nil }
+		expect(t, "first", put("1", absent), core.NoReceiver)
+		expect(t, "second", put("2", absent), core.Precondition)
+		m, _ := p.Retained(w.turn, "x")
+		expect(t, "value", string(m.Payload), "1")
+		rev := m.Revision()
+		expect(t, "matching", put("3", func(old *core.Message) bool { return old.Revision() == rev }), core.NoReceiver)
+	})
+}
+
+func TestRetainedWalkWaitsForTheSubscriptionToBeSafe(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, a := w.attach(core.Client{}), w.attach(durable("a"))
+		p.send("x", "m", retained)
+		w.end()
+		a.take(9)
+		w.store.hold = make(chan struct{})
+		_, seq, pending := a.Subscribe(w.turn, []core.Subscription{{Filter: "x"}}, nil)
+		expect(t, "pending", pending, true)
+		a.expect(9, "")
+		close(w.store.hold)
+		w.end()
+		expect(t, "safe", a.Safe() >= seq, true)
+		a.expect(9, "x=mr")
+	})
+}
