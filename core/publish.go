@@ -160,6 +160,25 @@ func joinIDs(a, b *[]uint32) *[]uint32 {
 	return &both
 }
 
+// Admits tells beforehand what would refuse a message: the right to retain it,
+// a store that cannot write, a queue that refuses when full. Such a queue
+// must have room for so many messages and bytes, m included: a transaction
+// asks for all that it is about to publish before it begins.
+func (s *Session) Admits(mt *Match, m *Message, messages int, bytes int64) Reason {
+	if m.QoS > 0 && s.r.failed.Load() {
+		return Unavailable
+	}
+	if m.Retain && !mt.direct && !s.r.allows(s.client.Principal, ActionRetain, mt.topic) {
+		return NotAuthorized
+	}
+	for i := range mt.targets {
+		if !mt.targets[i].q.hasRoom(messages, bytes) {
+			return QueueFull
+		}
+	}
+	return OK
+}
+
 // Publish gives a message to every queue that mt leads to, and replaces the
 // retained message of its topic if it says so. With pending, the publisher is
 // answered when Safe reaches seq. NoReceiver is a success that nobody waits

@@ -175,6 +175,30 @@ func (q *Queue) refuses(m *Message) bool {
 	return !q.gone && q.full(m)
 }
 
+// hasRoom tells whether a queue that refuses when full takes so much more.
+func (q *Queue) hasRoom(messages int, bytes int64) bool {
+	if q.overflow() != RejectNew {
+		return true
+	}
+	maxMessages, maxBytes := q.limits()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.gone || (q.count+messages <= maxMessages && (q.bytes+bytes <= maxBytes || q.count+messages == 1))
+}
+
+// wakeOther is wakeOne for something that its owner gave back: another one
+// that is hungry comes first.
+func (q *Queue) wakeOther(e *entry) *Consumer {
+	for i, c := range q.armed {
+		if c != e.owner && !c.skips(e) {
+			copy(q.armed[1:i+1], q.armed[:i])
+			q.armed[0] = c
+			break
+		}
+	}
+	return q.wakeOne(e)
+}
+
 // makeRoom drops the oldest that waits until the message fits.
 func (q *Queue) makeRoom(t *Turn, m *Message) bool {
 	if q.overflow() != DropOldest {

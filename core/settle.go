@@ -92,7 +92,7 @@ func (q *Queue) release(t *Turn, seq uint64, e *entry) *Consumer {
 		q.arm(c)
 	}
 	q.giveBack(seq, e)
-	return q.wakeOne(e)
+	return q.wakeOther(e)
 }
 
 // giveBack makes a taken entry wait again, in its place.
