@@ -119,7 +119,6 @@ func (c *conn) settle(t *core.Turn, list []settlement, o core.Outcome) mark {
 		if !ok {
 			continue
 		}
-		c.subs.unacked--
 		at, pending := s.sub.consumer.Settle(t, seq, o)
 		m = later(m, mark{seq: at, pending: pending})
 		c.subs.freed(s.sub)

@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -147,9 +148,7 @@ func TestSTOMP_ST51_BadIDsAreRefused(t *testing.T) {
 		} {
 			p := w.connect("1.2")
 			line := row.line
-			if len(line) > 14 && line[7:14] == "SESSION" {
-				line = line[:7] + p.id + line[14:]
-			}
+			line = strings.Replace(line, "SESSION", p.id, 1)
 			p.say("ACK", line, "receipt:r")
 			if f := p.errorFrame(row.message); f.header["receipt-id"] != "r" {
 				t.Errorf("%v", f)

@@ -59,6 +59,16 @@ func queueSpec(f *frame.Frame, name string) (core.QueueSpec, *failure) {
 			spec.Limits.Messages = int(n)
 		case "x-max-length-bytes":
 			spec.Limits.Bytes = n
+		case "x-overflow":
+			switch string(h.Value) {
+			case "drop-head":
+				spec.Limits.Overflow = core.DropOldest
+			case "reject-publish":
+				spec.Limits.Overflow = core.RejectNew
+			default:
+				return spec, notImplemented("overflow '" + string(h.Value) + "'")
+			}
+			continue
 		case "x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-priority", "x-max-age":
 			return spec, notImplemented("header '" + string(h.Name) + "'")
 		case "x-queue-type":
@@ -73,7 +83,7 @@ func queueSpec(f *frame.Frame, name string) (core.QueueSpec, *failure) {
 			return spec, failed(core.Malformed, "Invalid header", "'"+string(h.Name)+"' must be a number")
 		}
 	}
-	if spec.Limits.Messages > 0 || spec.Limits.Bytes > 0 {
+	if spec.Limits.Overflow == core.OverflowDefault && (spec.Limits.Messages > 0 || spec.Limits.Bytes > 0) {
 		spec.Limits.Overflow = core.DropOldest // as RabbitMQ's drop-head
 	}
 	return spec, nil

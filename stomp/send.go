@@ -27,10 +27,15 @@ func (c *conn) send(t *core.Turn, f *frame.Frame) (mark, *failure) {
 		return mark{}, bad
 	}
 	in, bad := c.enlist(f, func(*transaction) (action, *failure) {
-		if _, r := c.session.Route(t, topic); r != core.OK {
+		m := newMessage(f, x)
+		mt, r := c.session.Route(t, topic)
+		if r == core.OK {
+			r = c.session.Admits(mt, m, 1, int64(m.Size()))
+		}
+		if r != core.OK {
 			return action{}, fromReason(r, text(f, "destination"))
 		}
-		return action{topic: topic, message: newMessage(f, x)}, nil
+		return action{topic: topic, message: m}, nil
 	})
 	if in || bad != nil {
 		return mark{deferred: true}, bad

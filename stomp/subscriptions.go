@@ -150,6 +150,8 @@ func (s *subscriptions) end(sub *subscription) {
 	if sub.out > 0 {
 		s.over = append(s.over, sub)
 	}
+	s.unacked -= sub.out
+	s.feed()
 }
 
 // holding finds the subscription with that tag which has delivery n.
@@ -188,10 +190,18 @@ func (s *subscriptions) freed(sub *subscription) {
 	if sub.ended && sub.out == 0 {
 		s.over = slices.DeleteFunc(s.over, func(x *subscription) bool { return x == sub })
 	}
+	if !sub.ended {
+		s.unacked--
+	}
 	if sub.blocked {
 		sub.blocked = false
 		s.serve(sub)
 	}
+	s.feed()
+}
+
+// feed serves those that waited for room in the whole connection.
+func (s *subscriptions) feed() {
 	for _, other := range s.starved {
 		other.blocked = false
 		s.serve(other)

@@ -90,6 +90,9 @@ func (c *conn) commit(t *core.Turn, f *frame.Frame) (mark, *failure) {
 		return mark{}, badTransaction([]byte(name))
 	}
 	delete(c.txs, name)
+	if bad := c.check(t, tx); bad != nil {
+		return mark{}, bad
+	}
 	m, bad := c.apply(t, tx)
 	if bad != nil {
 		return mark{}, bad
@@ -98,6 +101,27 @@ func (c *conn) commit(t *core.Turn, f *frame.Frame) (mark, *failure) {
 		c.receipts.add(m, r)
 	}
 	return m, nil
+}
+
+// check asks for everything that could refuse a SEND before the first takes
+// effect, so that a transaction happens as a whole or not at all.
+func (c *conn) check(t *core.Turn, tx *transaction) *failure {
+	messages, bytes := 0, int64(0)
+	for i := range tx.actions {
+		a := &tx.actions[i]
+		if a.message == nil {
+			continue
+		}
+		mt, r := c.session.Route(t, a.topic)
+		if r == core.OK {
+			messages, bytes = messages+1, bytes+int64(a.message.Size()+len(a.topic))
+			r = c.session.Admits(mt, a.message, messages, bytes)
+		}
+		if r != core.OK {
+			return fromReason(r, string(a.topic))
+		}
+	}
+	return nil
 }
 
 // apply makes the transaction happen within this turn, so that what of it is
