@@ -69,7 +69,7 @@ var arrows = map[string][]string{
 	"internal/render":   {"internal/dial"},
 	"internal/bench":    {"internal/dial", "internal/config"},
 	"internal/generate": plus(below, "internal/config", "internal/standard", "internal/gateway", "internal/metrics"),
-	"cmd/entrepot":      {"internal/config", "internal/gateway", "internal/dial", "internal/render", "internal/bench"},
+	"cmd/entrepot":      {"adapters/listen", "internal/config", "internal/gateway", "internal/dial", "internal/render", "internal/bench"},
 
 	"test":         {},
 	"test/matrix":  {"internal/gateway", "internal/config", "internal/dial", "core"},

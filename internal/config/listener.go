@@ -22,6 +22,8 @@ type Listener struct {
 
 	// Address is the URL, taken apart.
 	Address Address `yaml:"-"`
+	// Own tells that the listener repeats keys of its protocol's sections.
+	Own bool `yaml:"-"`
 	// Sections holds a pointer to a copy of each section of the listener's protocol, with the listener's own keys applied.
 	Sections map[string]any `yaml:"-"`
 }
@@ -122,6 +124,7 @@ func (s schema) decodeKeys(d *decoder, n *node, l *Listener, label string) {
 		for _, name := range names {
 			if section, ok := l.Sections[name]; ok && !found {
 				found = d.key(e, reflect.ValueOf(section).Elem(), label)
+				l.Own = l.Own || found
 			}
 		}
 		if !found {

@@ -78,7 +78,10 @@ func Send(ctx context.Context, c Conn, m Message) error {
 }
 
 // dialers holds the client of each protocol.
-var dialers = map[string]func(context.Context, Options) (Conn, error){}
+var dialers = map[string]func(context.Context, Options) (Conn, error){
+	"mqttsn": dialMQTTSN,
+	"amqp":   dialAMQP,
+}
 
 // Dial connects. The error is an [Error].
 func Dial(ctx context.Context, o Options) (Conn, error) {
