@@ -57,14 +57,16 @@ func (r *Room) Open(h adapters.Handle, _ adapters.Info, _ *core.Turn) adapters.C
 
 // peer is what a connection and a datagram peer have in common.
 type peer struct {
-	room   *Room
-	h      adapters.Handle
-	s      *core.Session
-	in     bool // the login was answered
-	spam   int
-	paused bool
-	took   [64]core.Delivery
-	to     netip.AddrPort // of a datagram peer
+	room *Room
+	h    adapters.Handle
+	s    *core.Session
+	in   bool // the login was answered
+	spam int
+	took [64]core.Delivery
+	to   netip.AddrPort // of a datagram peer
+
+	paused  bool // by PAUSE
+	pouring bool // reading is paused by SPAM
 }
 
 func (p *peer) say(out *adapters.Output, s string) {
@@ -159,10 +161,15 @@ var kib = bytes.Repeat([]byte("x"), 1023)
 func (p *peer) pour(out *adapters.Output) {
 	for ; p.spam > 0; p.spam-- {
 		if out.Full() {
-			out.More = true
+			out.More, p.pouring = true, true
+			out.PauseReading() // what follows waits for its turn
 			return
 		}
 		p.say(out, string(kib))
+	}
+	if p.pouring {
+		p.pouring = false
+		out.ResumeReading()
 	}
 }
 

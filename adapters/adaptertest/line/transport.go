@@ -14,7 +14,7 @@ type conn struct{ peer }
 // Input obeys the complete lines.
 func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error) {
 	used := 0
-	for !c.paused {
+	for !c.paused && !c.pouring {
 		if c.s != nil && !c.in { // the login is under way
 			break
 		}

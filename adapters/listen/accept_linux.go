@@ -1,0 +1,140 @@
+package listen
+
+import (
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+const (
+	acceptBatch = 64  // connections taken in one pass
+	acceptPause = 100 // milliseconds without descriptors
+)
+
+// acceptor is a listening descriptor in the epoll of one loop, which hands
+// the connections round to all loops.
+type acceptor struct {
+	link
+	listener *listener
+	fd       int
+	at       int32
+	gone     bool
+	resume   core.Time // accepting pauses until then; 0: it does not
+}
+
+// serveRaw gives the listening socket to a loop; false: it is not a raw one.
+func (l *listener) serveRaw() bool {
+	type filer interface{ File() (*os.File, error) }
+	f, err := l.tcp.(filer).File()
+	if err != nil {
+		return false
+	}
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	f.Close()
+	if err != nil || unix.SetNonblock(fd, true) != nil {
+		return false
+	}
+	if u, ok := l.tcp.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+	}
+	l.tcp.Close()
+	l.raw = &acceptor{listener: l, fd: fd}
+	l.raw.loop, l.raw.own = l.server.pick(), l.raw
+	return l.raw.loop.call(l.raw.begin)
+}
+
+func (a *acceptor) begin(l *loop) {
+	l.wait.acceptors = append(l.wait.acceptors, a)
+	a.at = int32(-1 - len(l.wait.acceptors))
+	l.wait.control(unix.EPOLL_CTL_ADD, a.fd, a.at, unix.EPOLLIN) //nolint:errcheck // a valid descriptor
+}
+
+// close stops accepting, on the acceptor's loop.
+func (a *acceptor) close() {
+	a.loop.call(func(l *loop) {
+		if !a.gone {
+			a.gone = true
+			l.wheel.remove(&a.link)
+			unix.Close(a.fd)
+		}
+	})
+}
+
+// ready accepts a batch.
+func (a *acceptor) ready() {
+	for range acceptBatch {
+		if a.gone || a.resume != 0 {
+			return
+		}
+		now := a.loop.turn.Now
+		if at := a.listener.pace(now); at > now {
+			a.pause(at)
+			return
+		}
+		fd, sa, err := unix.Accept4(a.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+			a.accepted(fd, sockaddr(sa))
+		case unix.EAGAIN:
+			return
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+			a.listener.counts.refused("descriptors")
+			a.pause(now + acceptPause)
+			return
+		}
+	}
+}
+
+func (a *acceptor) accepted(fd int, remote netip.AddrPort) {
+	if !a.listener.admit(a.listener.counts, remote) {
+		unix.Close(fd)
+		return
+	}
+	if a.listener.network == "tcp" {
+		tune(fd)
+	}
+	target := a.loop.server.pick()
+	if target == a.loop {
+		a.listener.adopt(target, fd, remote)
+		return
+	}
+	if !target.call(func(l *loop) { a.listener.adopt(l, fd, remote) }) {
+		a.listener.unadmit(remote.Addr())
+		unix.Close(fd)
+	}
+}
+
+// tune sets the options of every TCP connection: no delay, and keep-alive
+// after a minute, for peers whose protocol has none.
+func tune(fd int) {
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 60)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4)
+}
+
+// pause leaves connections in the kernel's queue for a while.
+func (a *acceptor) pause(until core.Time) {
+	a.resume = until
+	a.loop.wait.control(unix.EPOLL_CTL_MOD, a.fd, a.at, 0) //nolint:errcheck // registered
+	a.loop.wheel.arm(&a.link, until)
+}
+
+func (a *acceptor) attend(uint32) {}
+
+func (a *acceptor) expire(now core.Time) {
+	if a.gone || a.resume == 0 {
+		return
+	}
+	if now < a.resume {
+		a.loop.wheel.arm(&a.link, a.resume)
+		return
+	}
+	a.resume = 0
+	a.loop.wait.control(unix.EPOLL_CTL_MOD, a.fd, a.at, unix.EPOLLIN) //nolint:errcheck // registered
+}

@@ -1,0 +1,88 @@
+package listen
+
+import (
+	"sync/atomic"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
+	"github.com/entrepot/entrepot/core"
+)
+
+// counters are the metrics of one protocol on one listener (names without
+// the prefix entrepot_): connections, connects_total, disconnects_total,
+// preauth_closed_total, limit_refused_total, udp_dropped_total. Gauges are
+// counters that are also taken from.
+type counters struct {
+	metrics        *adapters.Metrics
+	protocol       string
+	listener       string
+	unauth, auth   *atomic.Uint64
+	accepted       *atomic.Uint64
+	disconnectedBy [64]atomic.Pointer[atomic.Uint64]
+}
+
+func newCounters(m *adapters.Metrics, protocol, listener string) *counters {
+	return &counters{
+		metrics: m, protocol: protocol, listener: listener,
+		unauth:   m.Counter("connections", protocol, listener, "unauth"),
+		auth:     m.Counter("connections", protocol, listener, "auth"),
+		accepted: m.Counter("connects_total", protocol, "accepted", ""),
+	}
+}
+
+func (c *counters) connected() {
+	c.accepted.Add(1)
+	c.unauth.Add(1)
+}
+
+func (c *counters) authenticated() {
+	c.unauth.Add(^uint64(0))
+	c.auth.Add(1)
+}
+
+// disconnected counts an end; early: before the login.
+func (c *counters) disconnected(r core.Reason, early bool) {
+	c.auth.Add(^uint64(0))
+	slot := &c.disconnectedBy[r%64]
+	n := slot.Load()
+	if n == nil {
+		n = c.metrics.Counter("disconnects_total", c.protocol, r.String())
+		slot.Store(n)
+	}
+	n.Add(1)
+	if why := preauthReason(r); early && why != "" {
+		c.preauthClosed(why)
+	}
+}
+
+// preauthReason is the label of an end before the login; "" for those that
+// are nobody's fault.
+func preauthReason(r core.Reason) string {
+	switch r {
+	case core.IdleTimeout:
+		return "deadline"
+	case core.TooLarge:
+		return "bytes"
+	case core.Malformed:
+		return "malformed"
+	case core.ProtocolError:
+		return "protocol"
+	}
+	return ""
+}
+
+func (c *counters) preauthClosed(why string) {
+	c.metrics.Counter("preauth_closed_total", c.protocol, why).Add(1)
+}
+
+func (c *counters) refused(r limit.Refusal) {
+	c.metrics.Counter("connects_total", c.protocol, "refused", string(r)).Add(1)
+	c.metrics.Counter("limit_refused_total", c.protocol, string(r)).Add(1)
+	if r == limit.Places {
+		c.preauthClosed("places")
+	}
+}
+
+func (c *counters) dropped(reason string) {
+	c.metrics.Counter("udp_dropped_total", c.protocol, reason).Add(1)
+}

@@ -1,0 +1,193 @@
+package listen
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
+	"github.com/entrepot/entrepot/core"
+)
+
+// listener is one bound address.
+type listener struct {
+	target
+	server *Server
+	cfg    Listener
+	room   adapters.Room // nil for WebSocket
+	tls    *tls.Config
+	counts *counters // of the room; for WebSocket of the listener, before the path is known
+
+	addr     net.Addr
+	tcp      net.Listener // TCP and Unix
+	udp      *net.UDPConn
+	endpoint *endpoint // of udp
+	wildcard bool      // udp tells to which address each datagram was sent
+	http     *http.Server
+	raw      *acceptor // Linux, plain
+
+	mu     sync.Mutex
+	rate   limit.Bucket // Guarded by mu.
+	closed bool         // Guarded by mu.
+}
+
+func newListener(s *Server, cfg Listener) (*listener, error) {
+	t, err := parseTarget(cfg.URL, s.options.Rooms)
+	if err != nil {
+		return nil, err
+	}
+	l := &listener{target: t, server: s, cfg: cfg}
+	if t.kind != kindWebSocket {
+		l.room = s.options.Rooms[t.scheme]
+	}
+	if t.secure {
+		if l.tls, err = cfg.TLS.config(); err != nil {
+			return nil, fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return l, nil
+}
+
+// bind takes the address.
+func (l *listener) bind() error {
+	var err error
+	switch l.network {
+	case "udp":
+		err = l.bindUDP()
+	case "unix":
+		err = l.bindUnix()
+	default:
+		l.tcp, err = net.Listen("tcp", l.target.addr)
+	}
+	if err != nil {
+		e := &BindError{URL: l.name, Err: err}
+		if isInUse(err) {
+			e.Process, e.PID = holder(l.network, l.target.addr)
+		}
+		return e
+	}
+	if l.tcp != nil {
+		l.addr = l.tcp.Addr()
+	}
+	l.target.bound(l.addr)
+	protocol := "ws"
+	if l.room != nil {
+		protocol = l.room.Name()
+	}
+	l.counts = newCounters(l.server.metrics, protocol, l.name)
+	return nil
+}
+
+// bindUnix removes a socket file that nobody listens on.
+func (l *listener) bindUnix() error {
+	path := l.target.addr
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+		if c, err := net.Dial("unix", path); err == nil {
+			c.Close()
+			return errInUse
+		}
+		os.Remove(path)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	l.tcp = ln
+	return os.Chmod(path, 0o660)
+}
+
+// serve begins to accept.
+func (l *listener) serve() {
+	switch {
+	case l.kind == kindDatagram:
+		l.serveDatagrams()
+	case l.kind == kindWebSocket:
+		l.serveWebSocket()
+	case l.tls == nil && l.serveRaw():
+	default:
+		l.server.wg.Go(l.acceptPumped)
+	}
+}
+
+// close stops accepting.
+func (l *listener) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	if l.raw != nil {
+		l.raw.close()
+	}
+	if l.http != nil {
+		l.http.Close()
+	}
+	if l.tcp != nil {
+		l.tcp.Close()
+	}
+	if l.udp != nil {
+		l.closeUDP()
+	}
+	if l.network == "unix" {
+		os.Remove(l.target.addr)
+	}
+}
+
+func (l *listener) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
+// admit asks the gate; false: close the connection.
+func (l *listener) admit(c *counters, remote netip.AddrPort) bool {
+	now, rate := l.server.clock.Now(), l.server.limits.AcceptRate
+	l.mu.Lock()
+	l.rate.Take(now, 1, rate, 2*rate)
+	l.mu.Unlock()
+	r := l.server.gate.Admit(remote.Addr(), now)
+	if r == limit.Admitted {
+		return true
+	}
+	c.refused(r)
+	l.server.events.refused(c, remote, r)
+	return false
+}
+
+// unadmit takes back an admission that made no stream.
+func (l *listener) unadmit(remote netip.Addr) {
+	l.server.gate.Authenticated(remote)
+	l.server.gate.Left()
+}
+
+// pace is the time at which the listener's rate (L6) lets the next connection
+// in: now, or later, when accepting waits and the kernel queues.
+func (l *listener) pace(now core.Time) core.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rate := l.server.limits.AcceptRate
+	return l.rate.Wait(now, rate, 2*rate)
+}
+
+func (l *listener) streamRoom() adapters.StreamRoom { return l.room.(adapters.StreamRoom) }
+
+// info describes a connection of the listener.
+func (l *listener) info(remote, local netip.AddrPort) adapters.Info {
+	return adapters.Info{Listener: l.name, Scheme: l.scheme, Remote: remote, Local: local,
+		TLS: l.tls != nil, Loopback: limit.Loopback(remote.Addr())}
+}
+
+// addrPort is the address of a TCP connection; zero for Unix sockets.
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}
+
+var errInUse = errors.New("address already in use")

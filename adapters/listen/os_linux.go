@@ -1,0 +1,84 @@
+package listen
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// reserve is the descriptors that are not for connections (L5).
+const reserve = 512
+
+// maxConnections is what the descriptors allow.
+func maxConnections() int {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil || r.Cur > 1<<30 {
+		return 1 << 30
+	}
+	return max(int(r.Cur)-reserve, 16)
+}
+
+func isInUse(err error) bool {
+	return errors.Is(err, unix.EADDRINUSE) || errors.Is(err, errInUse)
+}
+
+// holder finds the process that holds an address, by /proc; "" when it does
+// not tell: another user's, or in another container.
+func holder(network, addr string) (name string, pid int) {
+	if network == "unix" {
+		return "", 0
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0
+	}
+	n, _ := strconv.Atoi(port)
+	for _, inode := range socketsOn(network, n) {
+		if name, pid = processOf("socket:[" + inode + "]"); pid != 0 {
+			return name, pid
+		}
+	}
+	return "", 0
+}
+
+// socketsOn lists the inodes of the sockets that are bound to a port: in
+// /proc/net/tcp those that listen.
+//
+//	sl  local_address rem_address st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode
+func socketsOn(network string, port int) (inodes []string) {
+	suffix := fmt.Sprintf(":%04X", port)
+	for _, file := range []string{network, network + "6"} {
+		text, _ := os.ReadFile("/proc/net/" + file)
+		for line := range strings.Lines(string(text)) {
+			f := strings.Fields(line)
+			if len(f) > 9 && strings.HasSuffix(f[1], suffix) && (network == "udp" || f[3] == "0A") {
+				inodes = append(inodes, f[9])
+			}
+		}
+	}
+	return inodes
+}
+
+func processOf(socket string) (name string, pid int) {
+	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, l := range links {
+		if to, err := os.Readlink(l); err != nil || to != socket {
+			continue
+		}
+		id := strings.Split(l, "/")[2]
+		comm, err := os.ReadFile("/proc/" + id + "/comm")
+		if err != nil {
+			continue
+		}
+		pid, _ = strconv.Atoi(id)
+		return string(bytes.TrimSpace(comm)), pid
+	}
+	return "", 0
+}

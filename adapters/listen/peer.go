@@ -1,0 +1,103 @@
+package listen
+
+import (
+	"net/netip"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+)
+
+// peer is the handle of one peer of a datagram room.
+type peer struct {
+	link
+	e       *endpoint
+	driven  adapters.Driven
+	counted bool // as connected
+	ended   bool
+}
+
+// LoggingIn is for streams: a datagram room bounds its logins itself.
+func (p *peer) LoggingIn() {}
+
+// Authenticated counts the peer as connected.
+func (p *peer) Authenticated() {
+	if !p.counted && !p.ended {
+		p.counted = true
+		p.e.l.counts.connected()
+		p.e.l.counts.authenticated()
+	}
+}
+
+// Ended forgets the peer.
+func (p *peer) Ended(r core.Reason) {
+	if p.ended {
+		return
+	}
+	p.ended, p.tick = true, 0
+	p.loop.wheel.remove(&p.link)
+	if p.counted {
+		p.e.l.counts.disconnected(r, false)
+	}
+}
+
+func (p *peer) attend(bits uint32) {
+	if bits&bitEvict != 0 {
+		r := core.Reason(bits >> reasonShift)
+		p.call(func(out *adapters.Output) { p.driven.Evict(p.loop.turn, r, out) })
+		p.Ended(r)
+	}
+	if bits&bitReady != 0 {
+		p.call(func(out *adapters.Output) { p.driven.Wake(p.loop.turn, out) })
+	}
+}
+
+func (p *peer) expire(now core.Time) {
+	if p.tick != 0 && now >= p.tick && !p.ended {
+		p.tick = 0
+		p.call(func(out *adapters.Output) { p.driven.Tick(p.loop.turn, out) })
+	}
+	if !p.ended {
+		p.loop.wheel.arm(&p.link, p.tick)
+	}
+}
+
+// call drives the peer and sends what came of it.
+func (p *peer) call(f func(out *adapters.Output)) {
+	if p.ended || p.e.over {
+		return
+	}
+	out := p.loop.output()
+	if !p.guarded(f, out) {
+		p.Ended(core.Internal)
+		return
+	}
+	more := out.More
+	p.e.flush(out)
+	if r, closing := out.Closing(); closing {
+		p.Ended(r)
+	} else if more {
+		p.again()
+	}
+}
+
+func (p *peer) guarded(f func(out *adapters.Output), out *adapters.Output) (ok bool) {
+	defer p.e.rescue()
+	f(out)
+	return true
+}
+
+func (e *endpoint) roomDatagram(from netip.AddrPort, in []byte, out *adapters.Output) {
+	defer e.rescue()
+	e.room.Datagram(e.loop.turn, from, in, out)
+}
+
+func (e *endpoint) roomClose(r core.Reason, out *adapters.Output) {
+	defer e.rescue()
+	e.room.Close(e.loop.turn, r, out)
+}
+
+func (e *endpoint) rescue() {
+	if p := recover(); p != nil {
+		e.loop.server.panicked(e.l.counts.protocol, p)
+	}
+}

@@ -1,0 +1,150 @@
+package listen
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// rawConn is a stream on a descriptor of the loop's epoll. It holds no buffer
+// while its peer reads.
+type rawConn struct {
+	stream
+	fd     int
+	events uint32 // that epoll watches
+	pend   []byte // what the kernel did not take
+}
+
+// ready serves the events of one pass.
+func (c *rawConn) ready(events uint32) {
+	if events&unix.EPOLLOUT != 0 {
+		c.writable()
+	}
+	if c.phase == closed {
+		return
+	}
+	if events&unix.EPOLLIN != 0 && c.events&unix.EPOLLIN != 0 {
+		c.readable()
+		return
+	}
+	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+		c.gone(core.ConnectionLost)
+	}
+}
+
+// readable reads once; epoll is level-triggered, so that what remains comes
+// in the next pass, after the other connections had theirs.
+func (c *rawConn) readable() {
+	n, err := unix.Read(c.fd, c.loop.buf)
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+	case err != nil || n <= 0:
+		c.gone(core.ConnectionLost)
+	default:
+		c.feed(c.loop.buf[:n]) // discards it once the room has ended
+	}
+}
+
+func (c *rawConn) write(b []byte) error {
+	if len(c.pend) > 0 {
+		c.pend = append(c.pend, b...)
+		return nil
+	}
+	n, err := c.send(b)
+	if n < len(b) && err == nil {
+		c.pend = append([]byte(nil), b[n:]...)
+		c.watch(c.events | unix.EPOLLOUT)
+	}
+	return err
+}
+
+// send writes what the kernel takes.
+func (c *rawConn) send(b []byte) (n int, err error) {
+	for n < len(b) {
+		k, err := unix.Write(c.fd, b[n:])
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return n, nil
+		case err != nil:
+			return n, err
+		default:
+			n += k
+		}
+	}
+	return n, nil
+}
+
+func (c *rawConn) writable() {
+	n, err := c.send(c.pend)
+	if err != nil {
+		c.gone(core.ConnectionLost)
+		return
+	}
+	if n == len(c.pend) {
+		c.pend = nil
+		c.watch(c.events &^ unix.EPOLLOUT)
+	} else {
+		c.pend = c.pend[:copy(c.pend, c.pend[n:])]
+	}
+	if n > 0 {
+		c.drained()
+	}
+}
+
+func (c *rawConn) waiting() int { return len(c.pend) }
+
+func (c *rawConn) reading(on bool) {
+	if on {
+		c.watch(c.events | unix.EPOLLIN)
+	} else {
+		c.watch(c.events &^ unix.EPOLLIN)
+	}
+}
+
+func (c *rawConn) watch(events uint32) {
+	if events != c.events {
+		c.events = events
+		c.loop.wait.control(unix.EPOLL_CTL_MOD, c.fd, c.at, events) //nolint:errcheck // the descriptor is registered
+	}
+}
+
+func (c *rawConn) finish(core.Reason) { unix.Shutdown(c.fd, unix.SHUT_WR) }
+
+func (c *rawConn) release() {
+	unix.Close(c.fd)
+	c.pend = nil
+}
+
+// adopt makes a stream of an accepted descriptor, on its loop.
+func (l *listener) adopt(loop *loop, fd int, remote netip.AddrPort) {
+	c := &rawConn{fd: fd, events: unix.EPOLLIN}
+	c.loop, c.own, c.counts = loop, c, l.counts
+	c.start(c, l.info(remote, localAddr(fd)), l.streamRoom())
+	if c.phase == closed {
+		return
+	}
+	if err := loop.wait.control(unix.EPOLL_CTL_ADD, fd, c.at, c.events); err != nil {
+		c.gone(core.Internal)
+	}
+}
+
+func localAddr(fd int) netip.AddrPort {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return sockaddr(sa)
+}
+
+func sockaddr(sa unix.Sockaddr) netip.AddrPort {
+	switch a := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}

@@ -1,0 +1,189 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
+	"github.com/entrepot/entrepot/core"
+)
+
+// shutdownTime bounds the flush and the farewells of Serve's end; what is
+// left then is cut off.
+const shutdownTime = 4 * time.Second
+
+// Server holds the listeners and loops of one process. Make it with New, then
+// Bind, then Serve.
+type Server struct {
+	// Immutable after New.
+	options Options
+	router  *core.Router
+	limits  adapters.Limits
+	metrics *adapters.Metrics
+	clock   *core.Clock
+	gate    *limit.Gate
+	events  *events
+
+	listeners []*listener
+	loops     []*loop
+	ctx       context.Context // of the handshakes; ends when Serve stops
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup // every goroutine but the loops
+
+	mu   sync.Mutex
+	turn int // Guarded by mu: the loop that gets the next connection
+}
+
+// New makes a server. It binds nothing yet; errors are those of the URLs and
+// certificates.
+func New(o Options) (*Server, error) {
+	s := &Server{options: o, router: o.Host.Router, limits: o.Host.Limits.WithDefaults(), metrics: o.Host.Metrics,
+		clock: o.Host.Router.Clock()}
+	if s.metrics == nil {
+		s.metrics = adapters.NewMetrics()
+	}
+	s.limits.Connections = min(s.limits.Connections, maxConnections())
+	s.gate = limit.NewGate(s.limits)
+	s.events = &events{log: o.Host.Log, clock: s.clock, connections: !o.Quiet, rates: map[string]*eventCount{}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	var errs []error
+	for _, cfg := range o.Listeners {
+		l, err := newListener(s, cfg)
+		errs = append(errs, err)
+		s.listeners = append(s.listeners, l)
+	}
+	return s, errors.Join(errs...)
+}
+
+// Bind takes all addresses, or none and says why not: *BindError. Nothing is
+// accepted before Serve; peers that connect wait in the kernel.
+func (s *Server) Bind() error {
+	for i, l := range s.listeners {
+		if err := l.bind(); err != nil {
+			for _, done := range s.listeners[:i] {
+				done.close()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// Addr is one bound address.
+type Addr struct {
+	URL      string // as configured, with the port that was bound
+	Protocol string // name of the room; "" for WebSocket, which serves several
+	net.Addr
+}
+
+// Addrs are the bound addresses, in the order of the options.
+func (s *Server) Addrs() []Addr {
+	var all []Addr
+	for _, l := range s.listeners {
+		a := Addr{URL: l.name, Addr: l.addr}
+		if l.room != nil {
+			a.Protocol = l.room.Name()
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// Connections is the number of open stream connections, and of those without
+// login.
+func (s *Server) Connections() (all, unauthenticated int) { return s.gate.Open() }
+
+// Serve accepts until ctx ends, then says goodbye to everybody and returns
+// when every connection is closed and every goroutine has ended: at most five
+// seconds later. It is called once, after Bind.
+func (s *Server) Serve(ctx context.Context) error {
+	loops, err := s.start()
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	s.stop(loops)
+	return nil
+}
+
+func (s *Server) start() (loops *sync.WaitGroup, err error) {
+	n := s.options.Loops
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	for range n {
+		l, err := newLoop(s)
+		if err != nil {
+			return nil, err
+		}
+		s.loops = append(s.loops, l)
+	}
+	loops = new(sync.WaitGroup)
+	for _, l := range s.loops {
+		loops.Go(l.run)
+	}
+	for _, l := range s.listeners {
+		l.serve()
+	}
+	return loops, nil
+}
+
+// pick is the loop for the next connection or endpoint.
+func (s *Server) pick() *loop {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn++
+	return s.loops[s.turn%len(s.loops)]
+}
+
+// stop ends what start began.
+func (s *Server) stop(loops *sync.WaitGroup) {
+	for _, l := range s.listeners {
+		l.close()
+	}
+	s.cancel()
+	for _, l := range s.loops {
+		l.call((*loop).evictAll)
+	}
+	ended := make(chan struct{})
+	go func() {
+		loops.Wait()
+		close(ended)
+	}()
+	timer := time.NewTimer(shutdownTime)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		for _, l := range s.loops {
+			l.call((*loop).cutAll)
+		}
+		<-ended
+	}
+	s.wg.Wait()
+}
+
+// evictAll says goodbye to the loop's connections; those that are yet to come
+// are evicted when they do.
+func (l *loop) evictAll() {
+	l.stopping = true
+	for _, s := range l.streams.at {
+		if s != nil {
+			s.Evict(core.ShuttingDown)
+		}
+	}
+}
+
+// cutAll ends what did not take its farewell.
+func (l *loop) cutAll() {
+	for _, s := range l.streams.at {
+		if s != nil {
+			s.gone(core.ShuttingDown)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package listen
+
+import (
+	"errors"
+	"io"
+	"log"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+)
+
+var (
+	writeBuffers sync.Pool
+	discardLog   = log.New(io.Discard, "", 0)
+	errText      = errors.New("text frame where only binary ones are allowed")
+)
+
+// wsCarrier is a WebSocket: each message is a stretch of the stream, each
+// write a message. Pings are answered by the library.
+type wsCarrier struct {
+	ws   *websocket.Conn
+	o    adapters.WebSocketOptions
+	text atomic.Bool // the client's first data frame was text
+	seen bool        // Owned by the reader: there was one
+
+	small [idleRead]byte
+	large *[busyRead]byte
+	msg   io.Reader // Owned by the reader: the message that is being read
+}
+
+func newWSCarrier(ws *websocket.Conn, o adapters.WebSocketOptions) *wsCarrier {
+	if o.CloseOnText == 0 {
+		o.CloseOnText = websocket.CloseUnsupportedData
+	}
+	return &wsCarrier{ws: ws, o: o}
+}
+
+// next reads a part of a message.
+func (c *wsCarrier) next() ([]byte, error) {
+	for {
+		if c.msg == nil {
+			if err := c.begin(); err != nil {
+				return nil, err
+			}
+		}
+		n, err := c.msg.Read(c.buffer())
+		b := c.buffer()[:n]
+		switch {
+		case err == io.EOF:
+			c.msg = nil
+			b = c.shrink(b)
+		case err != nil:
+			return b, err
+		case n == idleRead && c.large == nil:
+			c.large = readBuffers.Get().(*[busyRead]byte) // for the next part
+		}
+		if n > 0 {
+			return b, nil
+		}
+	}
+}
+
+func (c *wsCarrier) buffer() []byte {
+	if c.large != nil {
+		return c.large[:]
+	}
+	return c.small[:]
+}
+
+// shrink gives the large buffer back between messages, if what it holds fits
+// the small one.
+func (c *wsCarrier) shrink(b []byte) []byte {
+	if c.large != nil && len(b) <= idleRead {
+		b = append(c.small[:0], b...)
+		readBuffers.Put(c.large)
+		c.large = nil
+	}
+	return b
+}
+
+// begin waits for a message.
+func (c *wsCarrier) begin() error {
+	mode, r, err := c.ws.NextReader()
+	if err != nil {
+		return err
+	}
+	if mode == websocket.TextMessage && !c.o.Text {
+		c.control(int(c.o.CloseOnText))
+		return errText
+	}
+	if !c.seen {
+		c.seen = true
+		c.text.Store(mode == websocket.TextMessage)
+	}
+	c.msg = r
+	return nil
+}
+
+// write sends b as one message, in the client's mode where b allows it.
+func (c *wsCarrier) write(b []byte) error {
+	mode := websocket.BinaryMessage
+	if c.text.Load() && utf8.Valid(b) {
+		mode = websocket.TextMessage
+	}
+	return c.ws.WriteMessage(mode, b)
+}
+
+func (c *wsCarrier) finish(r core.Reason, deadline time.Time) {
+	c.control(closeCode(r))
+	c.ws.SetReadDeadline(deadline) //nolint:errcheck // a deadline on an open connection
+}
+
+func (c *wsCarrier) control(code int) {
+	c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(controlTime)) //nolint:errcheck // the peer may have gone
+}
+
+// close ends the connection below TLS, whose farewell could block.
+func (c *wsCarrier) close() { underneath(c.ws.NetConn()).Close() }
