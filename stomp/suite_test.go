@@ -1,0 +1,56 @@
+package stomp
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"testing"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/adaptertest"
+	"github.com/entrepot/entrepot/core"
+)
+
+func newRoom(h *adapters.Host) (adapters.Room, error) { return New(h, DefaultConfig()), nil }
+
+var sessionID = regexp.MustCompile(`session-[A-Z2-7]+`)
+
+func lines(s ...string) []byte {
+	var b bytes.Buffer
+	for _, l := range s {
+		b.WriteString(l + "\n")
+	}
+	return append(b.Bytes(), "\n\x00"...)
+}
+
+// What every protocol must do (ST9, ST10, ST22 among it).
+func TestSTOMP_ST9_TheSuiteOfEveryProtocol(t *testing.T) {
+	t.Parallel()
+	connect := lines("CONNECT", "accept-version:1.2", "host:/")
+	adaptertest.Run(t, adaptertest.Suite{
+		Room: newRoom,
+		Script: [][]byte{
+			connect,
+			lines("SUBSCRIBE", "id:1", "destination:/topic/other/+", "ack:client"),
+			[]byte("SEND\ndestination:/topic/a/b\nreceipt:1\nk:\\c\\n\ncontent-length:3\n\nx\x00y\x00"),
+			lines("BEGIN", "transaction:t"),
+			lines("SEND", "destination:/queue/q", "transaction:t", "receipt:2"),
+			lines("COMMIT", "transaction:t", "receipt:3"),
+			lines("UNSUBSCRIBE", "id:1", "receipt:4"),
+		},
+		Equal: func(a, b []byte) bool {
+			return string(sessionID.ReplaceAll(a, nil)) == string(sessionID.ReplaceAll(b, nil))
+		},
+		Oversized: [][]byte{
+			append(connect, []byte(fmt.Sprintf("SEND\ndestination:/topic/a\ncontent-length:%d\n\n", 17<<20))...),
+			append(connect, append([]byte("SEND\ndestination:/topic/a\nx:"), bytes.Repeat([]byte("a"), 9000)...)...),
+			append(connect, append([]byte("SEND\n"), bytes.Repeat([]byte("a:b\n"), 101)...)...),
+		},
+		Farewell: func(r core.Reason, said []byte) error {
+			if !bytes.HasPrefix(said, []byte("ERROR\nmessage:"+reasonMessage(r)+"\n")) {
+				return fmt.Errorf("said %q", said)
+			}
+			return nil
+		},
+	})
+}
