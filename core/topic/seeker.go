@@ -1,5 +1,7 @@
 package topic
 
+import "strings"
+
 // A seeker compares names in byte order with a filter and says, where one does
 // not match, which is the next that could.
 //
@@ -10,6 +12,7 @@ type seeker struct {
 	filter string
 	prefix string // no name below it matches
 	target []byte // where lookSeek wants to go
+	inside string // all names that begin so match; empty if not known
 }
 
 type look int
@@ -36,6 +39,9 @@ func newSeeker(filter string) *seeker {
 
 // look judges a name.
 func (q *seeker) look(name string) look {
+	if q.inside != "" && strings.HasPrefix(name, q.inside) {
+		return lookMatch
+	}
 	if hidden(name) && leadingWildcard(q.filter) {
 		return q.seek("", "%") // the byte after '$'
 	}
@@ -46,7 +52,7 @@ func (q *seeker) look(name string) look {
 		level := q.filter[f:fEnd]
 		switch {
 		case level == "#":
-			return q.rest(name, fEnd)
+			return q.rest(name, n, fEnd)
 		case n > len(name):
 			return lookStep // "a" for "a/+", but "a!" may come before "a/"
 		}
@@ -65,9 +71,16 @@ func (q *seeker) look(name string) look {
 	return lookMatch
 }
 
-// rest judges a name from a '#' on; nothing is skipped there.
-func (q *seeker) rest(name string, hashEnd int) look {
-	if hashEnd == len(q.filter) || matches(q.filter, name) {
+// rest judges a name whose levels from n on are for a '#'; nothing is skipped
+// there.
+func (q *seeker) rest(name string, n, hashEnd int) look {
+	if hashEnd == len(q.filter) {
+		if n <= len(name) {
+			q.inside = name[:n]
+		}
+		return lookMatch
+	}
+	if matches(q.filter, name) {
 		return lookMatch
 	}
 	return lookStep

@@ -20,7 +20,7 @@ type walk[V comparable] struct {
 func (t *trie[V]) match(dst []V, name string, dollar bool) []V {
 	n := &t.root
 	wild := dollar || !hidden(name)
-	if !wild && n.kids.Load() == 0 {
+	if n.kids.Load() == 0 && (!wild || n.plus.Load() == nil && n.hash.Load() == nil) {
 		return dst
 	}
 	w := walk[V]{trie: t, name: name, dst: dst}

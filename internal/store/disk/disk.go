@@ -20,6 +20,9 @@ import (
 
 // Options tunes a store. The zero value means the defaults.
 type Options struct {
+	Sync     SyncPolicy    // what a synced write waits for
+	Interval time.Duration // of SyncInterval; 0 means 100 ms
+
 	Cache    int64        // bytes of blocks kept in memory; 0 means 8 MiB
 	Memtable int64        // bytes gathered before they go to a table; up to 4 exist at a time; 0 means 8 MiB
 	Logger   *slog.Logger // for what goes wrong in the background; nil means slog.Default
@@ -41,6 +44,8 @@ type Store struct {
 	log  *logger
 	slow io.Closer // watches for slow operations
 
+	syncer *syncer
+
 	mu      sync.Mutex
 	idle    sync.Cond // users is 0
 	users   int       // guarded by mu: calls under way
@@ -54,7 +59,7 @@ var _ core.Store = (*Store)(nil)
 // Open opens the store in dir, which it makes if it is not there. Nothing is
 // changed in a directory that it refuses: ErrForeign, ErrNewer, ErrLocked.
 func Open(dir string, o Options) (*Store, error) {
-	s := &Store{dir: dir, log: newLogger(o), slow: io.NopCloser(nil)}
+	s := &Store{dir: dir, log: newLogger(o), slow: io.NopCloser(nil), syncer: newSyncer(o)}
 	s.idle.L = &s.mu
 	if o.FS == nil {
 		o.FS, s.slow = vfs.WithDiskHealthChecks(vfs.Default, 5*time.Second, nil, s.log.slow)
@@ -75,6 +80,7 @@ func (s *Store) open(o Options) (err error) {
 		return errors.Join(fmt.Errorf("store %s cannot be opened: %w", s.dir, err), s.lock.Close())
 	}
 	w.opened.Store(true)
+	s.syncer.start(o.Interval, s.syncLog)
 	return nil
 }
 
@@ -120,7 +126,9 @@ func (s *Store) Write(batches []*core.Batch, sync bool) error {
 	if b.Empty() {
 		return nil
 	}
-	return s.commit(b, sync)
+	err := s.guard(func() error { return b.Commit(s.syncer.options(sync)) })
+	s.syncer.dirty.Store(true)
+	return err
 }
 
 func gather(b *pebble.Batch, from *core.Batch) (err error) {
@@ -217,19 +225,29 @@ func (s *Store) walk(it *pebble.Iterator, yield func(core.Record, error) bool) e
 // Close waits for the calls under way, writes out what is gathered and releases
 // the directory.
 func (s *Store) Close() error {
+	if !s.close() {
+		return core.ErrStoreClosed
+	}
+	s.syncer.end()
+	if s.stuck { // nobody else is left to change it
+		return fmt.Errorf("store %s stays locked until the process ends: %w", s.dir, s.failed)
+	}
+	return errors.Join(closeDB(s.db), s.lock.Close(), s.slow.Close())
+}
+
+// close refuses new calls and waits for those under way; false if it was called
+// before.
+func (s *Store) close() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
-		return core.ErrStoreClosed
+		return false
 	}
 	s.closing = true
 	for s.users > 0 {
 		s.idle.Wait()
 	}
-	if s.stuck {
-		return fmt.Errorf("store %s stays locked until the process ends: %w", s.dir, s.failed)
-	}
-	return errors.Join(closeDB(s.db), s.lock.Close(), s.slow.Close())
+	return true
 }
 
 // closeDB turns a panic of pebble, which cannot write any more, into an error.

@@ -15,20 +15,16 @@ import (
 // ErrFailed marks a write that failed, and all that were refused after it.
 var ErrFailed = errors.New("the store cannot be written")
 
-// commit writes a batch. pebble has two ways to say that its log cannot be
+// guard runs a write. pebble has two ways to say that its log cannot be
 // written: Logger.Fatalf, when the write that it waits for failed, and a panic
 // with its locks held, when one before it did. Both become an error here.
-func (s *Store) commit(b *pebble.Batch, sync bool) (err error) {
+func (s *Store) guard(write func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = s.fail(p)
 		}
 	}()
-	opts := pebble.NoSync
-	if sync {
-		opts = pebble.Sync
-	}
-	if err := b.Commit(opts); err != nil {
+	if err := write(); err != nil {
 		return s.fail(commitFailure{err})
 	}
 	return nil

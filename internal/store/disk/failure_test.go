@@ -165,10 +165,6 @@ func TestAStoreThatCannotBeReadSaysSo(t *testing.T) {
 	if !strings.Contains(fmt.Sprint(last), errIO.Error()) {
 		t.Errorf("Scan: %v", last)
 	}
-	on.Store(false)
-	if v, err := s.Get([]byte("a")); string(v) != "1" || err != nil {
-		t.Errorf("when the disk is well again: %q, %v", v, err)
-	}
 }
 
 func TestOpenSurfacesEveryError(t *testing.T) {

@@ -1,0 +1,84 @@
+package disk
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// A SyncPolicy says what a synced write waits for, and so what a power cut may
+// take away of what was acknowledged. Killing the process takes nothing under
+// any of them, and whatever is lost is the newest: never a part of a write, nor
+// one with later ones left.
+type SyncPolicy int
+
+// The policies, `store.sync` in the configuration.
+const (
+	SyncAlways   SyncPolicy = iota // the disk: nothing is lost
+	SyncInterval                   // nothing: the last Options.Interval may be lost
+	SyncNever                      // nothing: what the operating system holds may be lost
+)
+
+// syncer syncs the log every interval in which something was written.
+type syncer struct {
+	policy SyncPolicy
+	dirty  atomic.Bool   // something was written since the last sync
+	stop   chan struct{} // closed to end it
+	ended  chan struct{} // closed when it has
+}
+
+func newSyncer(o Options) *syncer {
+	return &syncer{policy: o.Sync, stop: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// options are those of a write that asks for sync.
+func (y *syncer) options(sync bool) *pebble.WriteOptions {
+	if sync && y.policy == SyncAlways {
+		return pebble.Sync
+	}
+	return pebble.NoSync
+}
+
+// start runs sync in intervals until end.
+func (y *syncer) start(interval time.Duration, sync func()) {
+	if y.policy != SyncInterval {
+		close(y.ended)
+		return
+	}
+	if interval <= 0 {
+		interval = 100 * time.Millisecond
+	}
+	go func() {
+		defer close(y.ended)
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if y.dirty.Swap(false) {
+					sync()
+				}
+			case <-y.stop:
+				return
+			}
+		}
+	}()
+}
+
+// end stops it and waits for it.
+func (y *syncer) end() {
+	close(y.stop)
+	<-y.ended
+}
+
+// syncLog syncs what was written before. A failure stops all later writes.
+func (s *Store) syncLog() {
+	if s.enter() != nil {
+		return
+	}
+	defer s.leave()
+	if s.failure() == nil {
+		_ = s.guard(func() error { return s.db.LogData(nil, pebble.Sync) })
+	}
+}
