@@ -229,18 +229,18 @@ func (l *loading) entry(key, value []byte) error {
 	if flags&entryReceived != 0 {
 		e.state, e.attempts = received, 1
 	}
-	q.restore(seq, e)
+	q.restore(l.t, seq, e)
 	return nil
 }
 
 // restore puts an entry back into its place; entries come in ascending order.
-func (q *Queue) restore(seq uint64, e entry) {
+func (q *Queue) restore(t *Turn, seq uint64, e entry) {
 	if q.head == q.tail {
 		q.head, q.next, q.tail = seq, seq, seq
 	}
 	for {
 		if q.tail-q.head == uint64(len(q.ring)) {
-			q.grow()
+			q.grow(t)
 		}
 		at := q.tail
 		q.tail++

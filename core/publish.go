@@ -26,9 +26,6 @@ type target struct {
 	rap bool
 }
 
-// matched is scratch of a turn.
-type matched = *binding
-
 // Topic is the topic as a string that may be kept.
 func (m *Match) Topic() string { return m.topic }
 

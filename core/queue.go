@@ -248,7 +248,7 @@ func (q *Queue) replaceLatest(t *Turn) {
 
 func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	if q.tail-q.head == uint64(len(q.ring)) {
-		q.grow()
+		q.grow(t)
 	}
 	seq := q.tail
 	q.tail++
@@ -262,8 +262,16 @@ func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	}
 }
 
-func (q *Queue) grow() {
-	ring := make([]entry, max(4, 2*len(q.ring)))
+// smallRing is the size of the rings that turns keep for queues which had
+// been empty.
+const smallRing = 8
+
+func (q *Queue) grow(t *Turn) {
+	if len(q.ring) == 0 {
+		q.ring = t.smallRing()
+		return
+	}
+	ring := make([]entry, 2*len(q.ring))
 	for seq := q.head; seq < q.tail; seq++ {
 		ring[seq&uint64(len(ring)-1)] = *q.at(seq)
 	}
@@ -291,6 +299,7 @@ func (q *Queue) remove(t *Turn, seq uint64) {
 		q.next = q.head
 	}
 	if q.head == q.tail {
+		t.giveRing(q.ring)
 		q.ring = nil
 		q.touch(t)
 	}

@@ -64,6 +64,7 @@ type Session struct {
 
 	readyMu sync.Mutex
 	ready   []*Consumer
+	readyAt int // ready[:readyAt] has been taken
 }
 
 type seqRange struct{ from, to uint64 }
@@ -168,12 +169,16 @@ func (s *Session) listReady(c *Consumer) {
 func (s *Session) NextReady() *Consumer {
 	s.readyMu.Lock()
 	defer s.readyMu.Unlock()
-	if len(s.ready) == 0 {
-		s.ready = nil
+	if s.readyAt == len(s.ready) {
+		s.readyAt = 0
+		if s.ready = s.ready[:0]; cap(s.ready) > 8 {
+			s.ready = nil
+		}
 		return nil
 	}
-	c := s.ready[0]
-	s.ready = s.ready[1:]
+	c := s.ready[s.readyAt]
+	s.ready[s.readyAt] = nil
+	s.readyAt++
 	c.listed = false
 	return c
 }

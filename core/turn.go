@@ -13,9 +13,10 @@ type Turn struct {
 	Owner any
 
 	router *Router
-	work   *work     // what the pass submits; nil while there is nothing
-	kicks  []Kicker  // loops to notify, each once
-	match  []matched // scratch of Route
+	work   *work      // what the pass submits; nil while there is nothing
+	kicks  []Kicker   // loops to notify, each once
+	match  []*binding // scratch of Route
+	rings  [][]entry  // small rings of queues that became empty, for the next
 }
 
 // Kicker is a loop that sleeps until it is told that something waits for it.
@@ -56,4 +57,24 @@ func (t *Turn) End() {
 		t.kicks[i] = nil
 	}
 	t.kicks = t.kicks[:0]
+}
+
+// keptRings bounds the rings that a turn keeps.
+const keptRings = 256
+
+// smallRing takes a ring for a queue that was empty: an idle queue holds none.
+func (t *Turn) smallRing() []entry {
+	n := len(t.rings)
+	if n == 0 {
+		return make([]entry, smallRing)
+	}
+	ring := t.rings[n-1]
+	t.rings = t.rings[:n-1]
+	return ring
+}
+
+func (t *Turn) giveRing(ring []entry) {
+	if len(ring) == smallRing && len(t.rings) < keptRings {
+		t.rings = append(t.rings, ring)
+	}
 }

@@ -1,0 +1,155 @@
+package core_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+type deafSink struct{}
+
+func (deafSink) Ready(*core.Turn)  {}
+func (deafSink) Evict(core.Reason) {}
+
+// bench is a router with a publisher and n subscribers of one topic.
+type bench struct {
+	turn *core.Turn
+	pub  *core.Session
+	subs []*core.Session
+	buf  []core.Delivery
+}
+
+func newBench(b *testing.B, o core.Options, n int, filter string) *bench {
+	o.Store = newMapStore()
+	r, err := core.New(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(r.Close)
+	x := &bench{turn: r.NewTurn(nil), buf: make([]core.Delivery, 0, 64)}
+	x.pub, _ = r.Attach(x.turn, core.Client{}, deafSink{})
+	for range n {
+		s, _ := r.Attach(x.turn, core.Client{}, deafSink{})
+		s.Subscribe(x.turn, []core.Subscription{{Filter: filter, QoS: 2}}, nil)
+		x.subs = append(x.subs, s)
+	}
+	b.ReportAllocs()
+	return x
+}
+
+func (x *bench) publish(topic []byte, qos uint8, payload []byte) {
+	mt, _ := x.pub.Route(x.turn, topic)
+	if !mt.Any() {
+		return
+	}
+	m := core.NewMessage(payload)
+	m.Topic, m.QoS = mt.Topic(), qos
+	x.pub.Publish(x.turn, mt, m)
+}
+
+func (x *bench) drain() {
+	for _, s := range x.subs {
+		for c := s.NextReady(); c != nil; c = s.NextReady() {
+			for {
+				x.buf = c.Take(x.turn, x.buf[:0], 64)
+				for i := range x.buf {
+					if x.buf[i].QoS > 0 {
+						c.Settle(x.turn, x.buf[i].Seq, core.Accepted)
+					}
+				}
+				if len(x.buf) < 64 {
+					break
+				}
+			}
+		}
+	}
+}
+
+var (
+	payload64 = make([]byte, 64)
+	benchName = []byte("sensors/room1/temperature")
+)
+
+// BenchmarkMessage is a message's way through core: route, build, push, take
+// and, with QoS 1, settle; 64 a turn as in a busy loop.
+func BenchmarkMessage(b *testing.B) {
+	for _, qos := range []uint8{0, 1} {
+		b.Run(fmt.Sprint("qos=", qos), func(b *testing.B) {
+			x := newBench(b, core.Options{}, 1, "sensors/+/temperature")
+			n := 0
+			for b.Loop() {
+				x.publish(benchName, qos, payload64)
+				if n++; n%64 == 0 {
+					x.drain()
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkFanOut is one message to 500 receivers, per delivery.
+func BenchmarkFanOut(b *testing.B) {
+	x := newBench(b, core.Options{}, 500, "sensors/#")
+	for b.Loop() {
+		x.publish(benchName, 0, payload64)
+		x.drain()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/delivery")
+}
+
+// BenchmarkGroup is a message through a queue that 100 members share.
+func BenchmarkGroup(b *testing.B) {
+	x := newBench(b, core.Options{}, 100, "$share/g/sensors/#")
+	n := 0
+	for b.Loop() {
+		x.publish(benchName, 1, payload64)
+		if n++; n%64 == 0 {
+			x.drain()
+		}
+	}
+}
+
+type allowAll struct{}
+
+func (allowAll) Authorize(*core.Principal, core.Action, string) bool { return true }
+
+// BenchmarkAuthorized asks an authorizer at each publish and each delivery.
+func BenchmarkAuthorized(b *testing.B) {
+	x := newBench(b, core.Options{Authorizer: allowAll{}}, 1, "sensors/+/temperature")
+	n := 0
+	for b.Loop() {
+		x.publish(benchName, 0, payload64)
+		if n++; n%64 == 0 {
+			x.drain()
+		}
+	}
+}
+
+// BenchmarkNobody is a message that nobody matches.
+func BenchmarkNobody(b *testing.B) {
+	x := newBench(b, core.Options{}, 1, "other")
+	for b.Loop() {
+		x.publish(benchName, 0, payload64)
+	}
+}
+
+// BenchmarkAttach opens and ends a session that does not last.
+func BenchmarkAttach(b *testing.B) {
+	r := benchRouter(b)
+	t := r.NewTurn(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		s, _ := r.Attach(t, core.Client{ID: "a"}, deafSink{})
+		s.Detach(t, core.Normal)
+	}
+}
+
+func benchRouter(b *testing.B) *core.Router {
+	r, err := core.New(core.Options{Store: newMapStore()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(r.Close)
+	return r
+}
