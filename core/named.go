@@ -431,7 +431,7 @@ func (s *Session) getter(q *Queue, noAck bool) *Consumer {
 			return c
 		}
 	}
-	c := &Consumer{queue: q, opts: ConsumeOptions{QoS: 2, NoAck: noAck}, session: s, member: s.st, quiet: true}
+	c := &Consumer{queue: q, opts: ConsumeOptions{QoS: 2, NoAck: noAck, AckAll: true}, session: s, member: s.st, quiet: true}
 	s.consumers = append(s.consumers, c)
 	return c
 }

@@ -16,9 +16,14 @@ func (c *Conn) fail(err error) {
 		return
 	}
 	c.l.host.Metrics.ProtocolError(exchange.Protocol, e.Code.String())
+	c.farewell(e, reasonOf(e.Code))
+}
+
+// farewell says why and ends.
+func (c *Conn) farewell(e *wire.Error, r core.Reason) {
 	c.flushConfirms()
 	c.send(&wire.ConnectionClose{Code: uint16(e.Code), Text: e.ReplyText(), ClassID: e.ID.Class(), MethodID: e.ID.Method()})
-	c.end(reasonOf(e.Code))
+	c.end(r)
 }
 
 // closed answers the client's close: its unacknowledged messages are released
@@ -53,7 +58,15 @@ func (c *Conn) detach(r core.Reason) {
 // Evict implements adapters.Driven (AQ18).
 func (c *Conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 	defer c.enter(t, out)()
-	c.fail(refusal(r, "connection was ended"))
+	if c.state == ended {
+		out.CloseAfterFlush(r)
+		return
+	}
+	e := refusal(r, "connection was ended")
+	if !e.Code.Hard() {
+		e.Code = wire.ConnectionForced
+	}
+	c.farewell(e, r)
 }
 
 // Close implements adapters.Conn.
