@@ -1,0 +1,159 @@
+package amqp091_test
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/entrepot/entrepot/amqp/amqp091/wire"
+)
+
+func TestAMQP_AQ29_TheServerNamesAQueue(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.QueueDeclare{Exclusive: true})
+		got := p.recv()
+		if len(got) != 1 || !regexp.MustCompile(`^1 queue.declare-ok Queue:amq\.gen-[\w-]{22} MessageCount:0 ConsumerCount:0$`).MatchString(got[0]) {
+			t.Fatal(got)
+		}
+		p.send(1, &wire.QueueBind{Exchange: "amq.topic", RoutingKey: "a"}, &wire.QueueDeclare{Passive: true})
+		if again := p.recv(); len(again) != 2 || again[1] != got[0] {
+			t.Fatal(again)
+		}
+		w.refused("1 channel.close Code:404 Text:NOT_FOUND - no previously declared queue", &wire.QueuePurge{})
+		w.refused("1 channel.close Code:403", &wire.QueueDeclare{Queue: "amq.mine"})
+	})
+}
+
+func TestAMQP_AQ30_ExclusiveIsLockedForOthers(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.QueueDeclare{Queue: "x", Exclusive: true})
+		p.recv()
+		for _, m := range []wire.Method{
+			&wire.QueueDeclare{Queue: "x", Exclusive: true}, &wire.QueueDeclare{Queue: "x", Passive: true},
+			&wire.QueueBind{Queue: "x", Exchange: "amq.topic"}, &wire.QueueUnbind{Queue: "x", Exchange: "amq.topic"},
+			&wire.QueuePurge{Queue: "x"}, &wire.QueueDelete{Queue: "x"}, &wire.BasicConsume{Queue: "x"}, &wire.BasicGet{Queue: "x"},
+		} {
+			w.refused("1 channel.close Code:405 Text:RESOURCE_LOCKED", m)
+		}
+	})
+}
+
+func TestAMQP_AQ30_AutoDeleteAfterTheLastConsumer(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.QueueDeclare{Queue: "a", AutoDelete: true}, &wire.BasicGet{Queue: "a"}, &wire.BasicConsume{Queue: "a", ConsumerTag: "c"},
+			&wire.BasicConsume{Queue: "a", ConsumerTag: "d"}, &wire.BasicCancel{ConsumerTag: "c"})
+		p.recv()
+		p.call("1 queue.declare-ok Queue:a MessageCount:0 ConsumerCount:1", &wire.QueueDeclare{Queue: "a", Passive: true})
+		p.call("1 basic.cancel-ok ConsumerTag:d", &wire.BasicCancel{ConsumerTag: "d"})
+		p.send(1, &wire.QueueDeclare{Queue: "a", Passive: true})
+		p.expectPrefix("1 channel.close Code:404")
+	})
+}
+
+func TestAMQP_AQ31_RedeclarationMustBeEqual(t *testing.T) {
+	simulate(t, func(w *world) {
+		args := func(v wire.Value) wire.Table {
+			return wire.Table{}.Append("x-max-length", v).Append("note", wire.Longstr("n"))
+		}
+		w.refused("1 queue.declare-ok", &wire.QueueDeclare{Queue: "q", Arguments: args(wire.Int(5))})
+		w.refused("1 queue.declare-ok", &wire.QueueDeclare{Queue: "q", Arguments: args(wire.Long(5))})
+		w.refused("1 channel.close Code:406", &wire.QueueDeclare{Queue: "q", Arguments: args(wire.Int(6))})
+		w.refused("1 channel.close Code:406", &wire.QueueDeclare{Queue: "q"})
+		w.refused("1 channel.close Code:406", &wire.QueueDeclare{Queue: "q", Durable: true, Arguments: args(wire.Int(5))})
+		w.refused("1 channel.close Code:406", &wire.QueueDeclare{Queue: "q", AutoDelete: true, Arguments: args(wire.Int(5))})
+		w.refused("1 channel.close Code:404", &wire.QueueDeclare{Queue: "none", Passive: true})
+	})
+}
+
+func TestAMQP_AQ31_DeleteConditions(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.QueueDeclare{Queue: "q"}, &wire.BasicConsume{Queue: "q", ConsumerTag: "c"})
+		w.refused("1 channel.close Code:406", &wire.QueueDelete{Queue: "q", IfUnused: true})
+		p.send(1, &wire.BasicCancel{ConsumerTag: "c"})
+		p.publish("", "q", "m")
+		w.refused("1 channel.close Code:406", &wire.QueueDelete{Queue: "q", IfEmpty: true})
+		w.refused("1 queue.delete-ok MessageCount:1", &wire.QueueDelete{Queue: "q"})
+		w.refused("1 queue.delete-ok MessageCount:0", &wire.QueueDelete{Queue: "q"})
+	})
+}
+
+func TestAMQP_AQ32_PurgeLeavesWhatIsUnacked(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.QueueDeclare{Queue: "q"})
+		for _, m := range []string{"1", "2", "3"} {
+			p.publish("", "q", m)
+		}
+		p.send(1, &wire.BasicGet{Queue: "q"})
+		p.recv()
+		p.call("1 queue.purge-ok MessageCount:2", &wire.QueuePurge{Queue: "q"})
+		p.send(1, &wire.BasicReject{DeliveryTag: 1, Requeue: true})
+		p.call("1 queue.declare-ok Queue:q MessageCount:1 ConsumerCount:0", &wire.QueueDeclare{Queue: "q", Passive: true})
+	})
+}
+
+func TestAMQP_AQ32_BindAndUnbind(t *testing.T) {
+	simulate(t, func(w *world) {
+		for _, x := range []string{"amq.topic", "amq.direct"} {
+			w.refused("1 channel.close Code:404", &wire.QueueBind{Queue: "none", Exchange: x, RoutingKey: "k"})
+			p := w.dial()
+			bind := &wire.QueueBind{Queue: "q" + x, Exchange: x, RoutingKey: "k"}
+			p.call("1 queue.declare-ok Queue:q"+x+" MessageCount:0 ConsumerCount:0\n1 queue.bind-ok\n1 queue.bind-ok",
+				&wire.QueueDeclare{Queue: "q" + x}, bind, bind)
+			p.publish(x, "k", "m")
+			p.call("1 queue.unbind-ok\n1 queue.unbind-ok",
+				&wire.QueueUnbind{Queue: "q" + x, Exchange: x, RoutingKey: "k"}, &wire.QueueUnbind{Queue: "q" + x, Exchange: x, RoutingKey: "other"})
+			p.publish(x, "k", "m")
+			p.call("1 queue.declare-ok Queue:q"+x+" MessageCount:1 ConsumerCount:0", &wire.QueueDeclare{Queue: "q" + x, Passive: true})
+		}
+		w.refused("1 channel.close Code:404", &wire.QueueDeclare{Queue: "q"}, &wire.QueueBind{Queue: "q", Exchange: "none"})
+		w.refused("1 channel.close Code:406", &wire.QueueDeclare{Queue: "q"}, &wire.QueueBind{Queue: "q", Exchange: "amq.topic", RoutingKey: "#.a.#.b.#.c.#.d.#"})
+	})
+}
+
+func TestAMQP_AQ33_Arguments(t *testing.T) {
+	simulate(t, func(w *world) {
+		for name, c := range map[string]struct {
+			v  wire.Value
+			ok bool
+		}{
+			"x-expires": {wire.Int(1000), true}, "x-max-length": {wire.Int(10), true}, "x-max-length-bytes": {wire.Long(1 << 20), true},
+			"x-overflow": {wire.Longstr("reject-publish"), true}, "x-delivery-limit": {wire.Int(3), true}, "x-queue-mode": {wire.Longstr("lazy"), true},
+			"x-queue-type": {wire.Longstr("classic"), true}, "x-unknown": {wire.Bool(true), true},
+			"x-message-ttl": {wire.Int(5), false}, "x-dead-letter-exchange": {wire.Longstr("x"), false}, "x-max-priority": {wire.Int(9), false},
+			"x-single-active-consumer": {wire.Bool(true), false},
+		} {
+			want := "1 channel.close Code:406"
+			if c.ok {
+				want = "1 queue.declare-ok"
+			}
+			w.refused(want, &wire.QueueDeclare{Queue: name, Arguments: wire.Table{}.Append(name, c.v)})
+		}
+		for name, v := range map[string]wire.Value{
+			"x-expires": wire.Int(0), "x-max-length": wire.Longstr("10"), "x-overflow": wire.Longstr("reject-publish-dlx"),
+			"x-queue-type": wire.Longstr("stream"), "x-delivery-limit": wire.Int(-1),
+		} {
+			w.refused("1 channel.close Code:406", &wire.QueueDeclare{Queue: "bad", Arguments: wire.Table{}.Append(name, v)})
+		}
+	})
+}
+
+func TestAMQP_AQ33_MaxLengthDropsTheHeadOrRefuses(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		limit := wire.Table{}.Append("x-max-length", wire.Int(1))
+		p.send(1, &wire.ConfirmSelect{}, &wire.QueueDeclare{Queue: "drop", Arguments: limit},
+			&wire.QueueDeclare{Queue: "reject", Arguments: limit.Append("x-overflow", wire.Longstr("reject-publish"))})
+		p.recv()
+		p.publish("", "drop", "1")
+		p.publish("", "drop", "2")
+		p.expect("1 basic.ack DeliveryTag:1 Multiple:false\n1 basic.ack DeliveryTag:2 Multiple:false")
+		p.call(`1 basic.get-ok DeliveryTag:1 Redelivered:false Exchange: RoutingKey:drop MessageCount:0 "2"`, &wire.BasicGet{Queue: "drop", NoAck: true})
+		p.publish("", "reject", "1")
+		p.publish("", "reject", "2")
+		p.expect("1 basic.ack DeliveryTag:3 Multiple:false\n1 basic.nack DeliveryTag:4 Multiple:false Requeue:false")
+	})
+}
