@@ -38,13 +38,16 @@ type listener struct {
 }
 
 func newListener(s *Server, cfg Listener) (*listener, error) {
-	t, err := parseTarget(cfg.URL, s.options.Rooms)
+	if cfg.Rooms == nil {
+		cfg.Rooms = s.options.Rooms
+	}
+	t, err := parseTarget(cfg.URL, cfg.Rooms)
 	if err != nil {
 		return nil, err
 	}
 	l := &listener{target: t, server: s, cfg: cfg}
 	if t.kind != kindWebSocket {
-		l.room = s.options.Rooms[t.scheme]
+		l.room = cfg.Rooms[t.scheme]
 	}
 	if t.secure {
 		if l.tls, err = cfg.TLS.config(); err != nil {

@@ -32,6 +32,8 @@ type Listener struct {
 	// Origins are the Origin headers that a WebSocket client may send,
 	// scheme://host[:port] each; none: the listener's own host, or no Origin.
 	Origins []string
+	// Rooms are those of this listener, where they are not Options.Rooms.
+	Rooms map[string]adapters.Room
 }
 
 // TLS is the server side of TLS: a certificate chain and its key, as PEM

@@ -63,7 +63,7 @@ type webSocket struct {
 }
 
 func (l *listener) serveWebSocket() {
-	h := &webSocket{l: l, rooms: webSocketRooms(l.server.options.Rooms), counts: map[string]*counters{}}
+	h := &webSocket{l: l, rooms: webSocketRooms(l.cfg.Rooms), counts: map[string]*counters{}}
 	for _, r := range h.rooms {
 		h.counts[r.Name()] = newCounters(l.server.metrics, r.Name(), l.name)
 	}
