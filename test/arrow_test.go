@@ -44,12 +44,12 @@ var arrows = map[string][]string{
 	"amqp/amqp091/wire": {},
 	"amqp/exchange":     plus(below, "amqp/amqp091/wire"),
 
-	"mqtt":         plus(below, "mqtt/packet"),
-	"mqttsn":       plus(below, "mqttsn/packet"),
-	"coap":         plus(below, "coap/message"),
-	"stomp":        plus(below, "stomp/frame"),
-	"amqp":         plus(below, "amqp/amqp091", "amqp/exchange", "amqp/amqp091/wire"),
-	"amqp/amqp091": plus(below, "amqp/exchange", "amqp/amqp091/wire"),
+	"mqtt":         plus(below, "adapters/limit", "mqtt/packet"),
+	"mqttsn":       plus(below, "adapters/limit", "mqttsn/packet"),
+	"coap":         plus(below, "adapters/limit", "coap/message"),
+	"stomp":        plus(below, "adapters/limit", "stomp/frame"),
+	"amqp":         plus(below, "adapters/limit", "amqp/amqp091", "amqp/exchange", "amqp/amqp091/wire"),
+	"amqp/amqp091": plus(below, "adapters/limit", "amqp/exchange", "amqp/amqp091/wire"),
 
 	"mqtt/client":   {"mqtt/packet"},
 	"mqttsn/client": {"mqttsn/packet"},
@@ -69,11 +69,12 @@ var arrows = map[string][]string{
 	"internal/render":   {"internal/dial"},
 	"internal/bench":    {"internal/dial", "internal/config"},
 	"internal/generate": plus(below, "internal/config", "internal/standard", "internal/gateway", "internal/metrics"),
-	"cmd/entrepot":      {"adapters/listen", "internal/config", "internal/gateway", "internal/dial", "internal/render", "internal/bench"},
+	"cmd/entrepot":      {"adapters/listen", "adapters/listen", "internal/config", "internal/gateway", "internal/dial", "internal/render", "internal/bench"},
 
 	"test":         {},
-	"test/matrix":  {"internal/gateway", "internal/config", "internal/dial", "core"},
-	"test/interop": {"internal/config", "internal/dial"},
+	"test/script":  {"internal/dial"},
+	"test/matrix":  {"test/script", "internal/gateway", "internal/config", "internal/dial"},
+	"test/interop": {"test/script", "internal/config", "internal/dial"},
 }
 
 func plus(list []string, more ...string) []string { return append(slices.Clone(list), more...) }

@@ -1,0 +1,167 @@
+// Package gateway puts the parts together: store, router, rooms, sockets, health and metrics, from a configuration to a
+// running process and to its clean end.
+//
+// It is defined by docs/operations.md: all listeners are bound or none, and nothing is accepted before the gateway is ready.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/listen"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/standard"
+)
+
+// Memory is the word of node.data that keeps nothing on disk.
+const Memory = "memory"
+
+// Options of a gateway.
+type Options struct {
+	Config *config.Config
+	// Sections are the structures that the configuration was decoded into, as [Sections] made them.
+	Sections map[string]any
+	Log      *slog.Logger // default: discards
+	Version  string
+	Commit   string
+}
+
+// Gateway is one gateway of this process. Make it with [Open], then [Gateway.Run] it.
+type Gateway struct {
+	// Immutable after Open.
+	options Options
+	log     *slog.Logger
+	metrics *adapters.Metrics
+	store   core.Store
+	closers []func() error // of the store
+	router  *core.Router
+	server  *listen.Server
+	admin   []*adminListener
+
+	started  atomic.Bool
+	stopping atomic.Bool
+	ended    sync.Once
+}
+
+// Open takes the data directory and every address, or returns an error and leaves nothing behind. Nothing is accepted yet.
+// A taken address is a *[listen.BindError].
+func Open(o Options) (*Gateway, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	g := &Gateway{options: o, log: o.Log, metrics: adapters.NewMetrics()}
+	if err := g.open(); err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Gateway) open() error {
+	if err := g.openStore(); err != nil {
+		return err
+	}
+	limits := g.limits()
+	var err error
+	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: limits.core()}); err != nil {
+		return fmt.Errorf("the store in %s cannot be read: %w", g.options.Config.Node.Data, err)
+	}
+	host := &adapters.Host{Router: g.router, Log: g.log, Limits: limits.adapters(), Version: g.options.Version, Metrics: g.metrics}
+	if err := g.bindAdmin(); err != nil {
+		return err
+	}
+	return g.bindRooms(host)
+}
+
+func (g *Gateway) limits() *Limits {
+	if l, ok := g.options.Sections["limits"].(*Limits); ok {
+		return l
+	}
+	return DefaultLimits()
+}
+
+// Run serves until the context ends, then stops in order: nobody new, farewells, answers under way, the store.
+// It returns within five seconds, and nil when all went well. It is called once.
+func (g *Gateway) Run(ctx context.Context) error {
+	defer g.close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	failed := make(chan error, 1+len(g.admin))
+	for _, a := range g.admin {
+		wg.Go(func() { report(failed, a.server.Serve(a.listener)) })
+	}
+	wg.Go(func() { report(failed, g.server.Serve(serving)) })
+	g.started.Store(true)
+	g.log.Info("ready")
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	g.stopping.Store(true)
+	g.log.Info("stopping")
+	g.router.Stop()
+	stop()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	for _, a := range g.admin {
+		err = errors.Join(err, a.server.Shutdown(end))
+	}
+	wg.Wait()
+	err = errors.Join(err, g.close())
+	g.log.Info("stopped")
+	return err
+}
+
+// report passes an error on, if it is one.
+func report(to chan<- error, err error) {
+	if err != nil {
+		to <- err
+	}
+}
+
+// close ends what was opened, in the reverse order; only its first call does anything.
+func (g *Gateway) close() (err error) {
+	g.ended.Do(func() {
+		for _, a := range g.admin {
+			_ = a.listener.Close() // closed already, if it was served
+		}
+		if g.router != nil {
+			g.router.Close()
+		}
+		for _, c := range g.closers {
+			err = errors.Join(err, c())
+		}
+	})
+	return err
+}
+
+// Sections makes the structures of all sections that the gateway and its protocols have, at their defaults.
+func Sections() map[string]any {
+	all := map[string]any{"limits": DefaultLimits(), "store": DefaultStore()}
+	for _, r := range standard.Protocols() {
+		all[r.Name] = r.Config()
+	}
+	return all
+}
+
+// Protocols maps the protocol of a listener to the sections whose keys it may repeat.
+func Protocols() map[string][]string {
+	all := map[string][]string{}
+	for _, r := range standard.Protocols() {
+		all[r.Name] = []string{r.Name}
+		if r.Name == "mqtt" || r.Name == "stomp" {
+			all["ws"] = append(all["ws"], r.Name)
+		}
+	}
+	return all
+}

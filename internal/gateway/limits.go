@@ -1,0 +1,165 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/config"
+)
+
+// Limits is the section `limits`: bounds that hold for every protocol. SECURITY.md, section 5
+type Limits struct {
+	// Preauth bounds a connection that has not logged in yet.
+	Preauth Preauth `yaml:"preauth"`
+	// Connections of the whole process; at most the number of descriptors less 512.
+	Connections int `yaml:"connections" min:"1"`
+	// AcceptRate bounds new connections; loopback is exempt from the part for one address.
+	AcceptRate AcceptRate `yaml:"accept_rate" plain:"listener"`
+	// MessageBytes is the largest payload.
+	MessageBytes config.Size `yaml:"message_bytes" min:"1KiB" max:"256MiB"`
+	// TopicBytes is the longest topic or filter.
+	TopicBytes int `yaml:"topic_bytes" min:"1" max:"65535"`
+	// TopicLevels is the number of levels of a topic or filter.
+	TopicLevels int `yaml:"topic_levels" min:"1" max:"65535"`
+	// ClientIDBytes is the longest client identifier.
+	ClientIDBytes int `yaml:"client_id_bytes" min:"23" max:"65535"`
+	// UsernameBytes is the longest user name.
+	UsernameBytes int `yaml:"username_bytes" min:"1" max:"65535"`
+	// PasswordBytes is the longest password.
+	PasswordBytes int `yaml:"password_bytes" min:"1" max:"65535"`
+	// Properties is the number of user properties or headers of a message.
+	Properties int `yaml:"properties" min:"1" max:"65535"`
+	// PropertyBytes is their sum.
+	PropertyBytes config.Size `yaml:"property_bytes" min:"1KiB" max:"16MiB"`
+	// Subscriptions of one session.
+	Subscriptions int `yaml:"subscriptions" min:"1"`
+	// QueueMessages is what may wait in one queue. A session's queue drops its oldest, a named one refuses.
+	QueueMessages int `yaml:"queue_messages" min:"1"`
+	// QueueBytes is the memory that counts for them.
+	QueueBytes config.Size `yaml:"queue_bytes" min:"1KiB"`
+	// WriteBuffer bounds what waits for a peer that reads slowly.
+	WriteBuffer WriteBuffer `yaml:"write_buffer" plain:"bytes"`
+	// SessionsOffline is the number of stored sessions.
+	SessionsOffline int `yaml:"sessions_offline" min:"1"`
+	// SessionExpiryMax caps the life of a session after its connection, and the delay of a will.
+	SessionExpiryMax time.Duration `yaml:"session_expiry_max" min:"1s" max:"3650d"`
+	// Retained is the number of retained messages.
+	Retained int `yaml:"retained" min:"1"`
+	// RetainedBytes is the memory that counts for them.
+	RetainedBytes config.Size `yaml:"retained_bytes" min:"1KiB"`
+	// Queues bounds named queues.
+	Queues Queues `yaml:"queues" plain:"namespace"`
+	// UDP bounds datagram listeners.
+	UDP UDP `yaml:"udp"`
+}
+
+// Preauth bounds a connection that has not logged in yet.
+type Preauth struct {
+	// Deadline is the time from accept to the complete credentials.
+	Deadline time.Duration `yaml:"deadline" min:"100ms" max:"5m"`
+	// Exchange is the time from there to the end of the login.
+	Exchange time.Duration `yaml:"exchange" min:"100ms" max:"5m"`
+	// Bytes is how much may be received before.
+	Bytes config.Size `yaml:"bytes" min:"1KiB" max:"16MiB"`
+	// Connections without login at a time.
+	Connections PreauthConnections `yaml:"connections" plain:"process"`
+}
+
+// PreauthConnections counts connections without login.
+type PreauthConnections struct {
+	// Process is the number of all.
+	Process int `yaml:"process" min:"1"`
+	// Address is the number from one address; loopback is exempt.
+	Address int `yaml:"address" min:"1"`
+}
+
+// AcceptRate bounds new connections.
+type AcceptRate struct {
+	// Listener is the rate of one listener.
+	Listener config.Rate `yaml:"listener"`
+	// Address is the rate of one address.
+	Address config.Rate `yaml:"address"`
+}
+
+// WriteBuffer bounds what waits for a peer that reads slowly.
+type WriteBuffer struct {
+	// Bytes that wait before the peer's input stops.
+	Bytes config.Size `yaml:"bytes" min:"64KiB" max:"1GiB"`
+	// Stalled ends a peer that reads nothing for so long.
+	Stalled time.Duration `yaml:"stalled" min:"1s" max:"1h"`
+}
+
+// Queues bounds named queues.
+type Queues struct {
+	// Namespace is the number of all.
+	Namespace int `yaml:"namespace" min:"1"`
+	// Bindings is the number of filters of one.
+	Bindings int `yaml:"bindings" min:"1"`
+}
+
+// UDP bounds datagram listeners.
+type UDP struct {
+	// Peers of one protocol.
+	Peers int `yaml:"peers" min:"1"`
+	// PeersPerAddress is how many of them one address may have; loopback is exempt.
+	PeersPerAddress int `yaml:"peers_per_address" min:"1"`
+}
+
+// DefaultLimits are the bounds when the configuration says nothing.
+func DefaultLimits() *Limits {
+	a := adapters.Limits{}.WithDefaults()
+	return &Limits{
+		Preauth: Preauth{Deadline: a.PreauthDeadline, Exchange: a.PreauthExchange, Bytes: config.Size(a.PreauthBytes),
+			Connections: PreauthConnections{a.PreauthConnections, a.PreauthPerAddress}},
+		Connections:      a.Connections,
+		AcceptRate:       AcceptRate{config.Rate(a.AcceptRate), config.Rate(a.AcceptRateAddress)},
+		MessageBytes:     config.Size(a.MessageBytes),
+		TopicBytes:       65535,
+		TopicLevels:      128,
+		ClientIDBytes:    a.ClientIDBytes,
+		UsernameBytes:    a.UsernameBytes,
+		PasswordBytes:    a.PasswordBytes,
+		Properties:       a.Properties,
+		PropertyBytes:    config.Size(a.PropertyBytes),
+		Subscriptions:    10_000,
+		QueueMessages:    1_000_000,
+		QueueBytes:       1 << 30,
+		WriteBuffer:      WriteBuffer{config.Size(a.WriteBuffer), a.WriteStall},
+		SessionsOffline:  1_000_000,
+		SessionExpiryMax: 7 * 24 * time.Hour,
+		Retained:         1_000_000,
+		RetainedBytes:    1 << 30,
+		Queues:           Queues{10_000, 1000},
+		UDP:              UDP{a.UDPPeers, a.UDPPeersPerAddress},
+	}
+}
+
+// adapters are the bounds that loops and rooms keep.
+func (l *Limits) adapters() adapters.Limits {
+	return adapters.Limits{
+		PreauthDeadline: l.Preauth.Deadline, PreauthExchange: l.Preauth.Exchange, PreauthBytes: int(l.Preauth.Bytes),
+		PreauthConnections: l.Preauth.Connections.Process, PreauthPerAddress: l.Preauth.Connections.Address,
+		Connections: l.Connections, AcceptRate: rate(l.AcceptRate.Listener), AcceptRateAddress: rate(l.AcceptRate.Address),
+		MessageBytes: int(l.MessageBytes), ClientIDBytes: l.ClientIDBytes, UsernameBytes: l.UsernameBytes, PasswordBytes: l.PasswordBytes,
+		Properties: l.Properties, PropertyBytes: int(l.PropertyBytes), WriteBuffer: int(l.WriteBuffer.Bytes), WriteStall: l.WriteBuffer.Stalled,
+		UDPPeers: l.UDP.Peers, UDPPeersPerAddress: l.UDP.PeersPerAddress,
+	}
+}
+
+// rate is a whole number of events in a second; what is unlimited is more than a machine can do.
+func rate(r config.Rate) int {
+	if r < 0 {
+		return 1 << 30
+	}
+	return max(1, int(r))
+}
+
+// core are the bounds of a namespace.
+func (l *Limits) core() core.Limits {
+	return core.Limits{
+		Sessions: l.SessionsOffline, Subscriptions: l.Subscriptions, Retained: l.Retained, RetainedBytes: int64(l.RetainedBytes),
+		Queues: l.Queues.Namespace, Bindings: l.Queues.Bindings, QueueMessages: l.QueueMessages, QueueBytes: int64(l.QueueBytes),
+		TopicBytes: l.TopicBytes, TopicLevels: l.TopicLevels, SessionExpiryMS: l.SessionExpiryMax.Milliseconds(),
+	}
+}

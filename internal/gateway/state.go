@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/admin"
+	"github.com/entrepot/entrepot/internal/metrics"
+)
+
+var _ admin.State = (*Gateway)(nil)
+
+// Alive implements admin.State: core answers, whose locks every loop needs.
+func (g *Gateway) Alive(ctx context.Context) error {
+	answered := make(chan struct{})
+	go func() {
+		g.router.Stats()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+		return nil
+	case <-ctx.Done():
+		return errors.New("core does not answer")
+	}
+}
+
+// Started implements admin.State.
+func (g *Gateway) Started() bool { return g.started.Load() }
+
+// Problems implements admin.State.
+func (g *Gateway) Problems() (list []string) {
+	if g.stopping.Load() {
+		list = append(list, "stopping")
+	} else if !g.started.Load() {
+		return []string{"starting"}
+	}
+	if g.router.StoreFailed() {
+		list = append(list, "store")
+	}
+	return list
+}
+
+// Details implements admin.State.
+func (g *Gateway) Details() (list []string) {
+	if !g.started.Load() {
+		return nil
+	}
+	for _, l := range g.Listening() {
+		line := "listener " + l.URL
+		if l.Insecure {
+			line += " insecure: anybody who reaches it may use it" // SECURITY S14
+		}
+		list = append(list, line)
+	}
+	return list
+}
+
+// build is the metrics source of what runs.
+func (g *Gateway) build(emit metrics.Emit) {
+	emit("entrepot_build_info", 1, g.options.Version, g.options.Commit, runtime.Version())
+	emit("entrepot_config_info", 1, g.options.Config.Sum)
+}
+
+// state is the metrics source of core. There is one namespace, so its values are the sums.
+func (g *Gateway) state(emit metrics.Emit) {
+	s := g.router.Stats()
+	var sum core.NamespaceStats
+	for _, n := range s.Namespaces {
+		sum.Connected += n.Connected
+		sum.Offline += n.Offline
+		sum.Subscriptions += n.Subscriptions
+		sum.Retained += n.Retained
+		sum.RetainedBytes += n.RetainedBytes
+		sum.Queues += n.Queues
+		sum.QueueMessages += n.QueueMessages
+		sum.QueueBytes += n.QueueBytes
+		sum.InFlight += n.InFlight
+	}
+	emit("entrepot_sessions", float64(sum.Connected), "connected")
+	emit("entrepot_sessions", float64(sum.Offline), "offline")
+	emit("entrepot_subscriptions", float64(sum.Subscriptions))
+	emit("entrepot_retained_messages", float64(sum.Retained))
+	emit("entrepot_retained_bytes", float64(sum.RetainedBytes))
+	emit("entrepot_queues", float64(sum.Queues))
+	emit("entrepot_queue_messages", float64(sum.QueueMessages))
+	emit("entrepot_queue_bytes", float64(sum.QueueBytes))
+	emit("entrepot_inflight", float64(sum.InFlight))
+	for cause, n := range s.Dropped {
+		emit("entrepot_messages_dropped_total", float64(n), "core", cause.String())
+	}
+	emit("entrepot_session_takeovers_total", float64(s.Takeovers), "core")
+	failed := 0.0
+	if s.StoreFailed {
+		failed = 1
+	}
+	emit("entrepot_store_state", failed)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/gateway"
+)
+
+const root = "../.."
+
+func TestCommittedFilesAreUpToDate(t *testing.T) {
+	t.Parallel()
+	files, err := generate(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		have, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil || string(have) != want {
+			t.Errorf("%s is out of date; run make generate (%v)", name, err)
+		}
+	}
+}
+
+func load(t *testing.T, file string) (*config.Config, map[string]any) {
+	t.Helper()
+	sections := gateway.Sections()
+	c, err := config.Load(config.Input{File: file, Sections: sections, Protocols: gateway.Protocols()})
+	if err != nil {
+		t.Fatalf("%s:\n%v", file, err)
+	}
+	return c, sections
+}
+
+func TestEveryFileInConfigsLoads(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(root, "configs", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		load(t, f)
+	}
+}
+
+func TestTheDefaultFileSaysWhatNoFileMeans(t *testing.T) {
+	t.Parallel()
+	none, noneSections := load(t, "")
+	file, fileSections := load(t, filepath.Join(root, "configs", "default.yaml"))
+	if !reflect.DeepEqual(none.Node, file.Node) || !reflect.DeepEqual(none.Log, file.Log) || !reflect.DeepEqual(none.Admin, file.Admin) ||
+		len(none.Listeners) != len(file.Listeners) {
+		t.Errorf("%+v\n%+v", none, file)
+	}
+	for _, name := range []string{"limits", "store"} {
+		if !reflect.DeepEqual(noneSections[name], fileSections[name]) {
+			t.Errorf("%s: %+v, %+v", name, noneSections[name], fileSections[name])
+		}
+	}
+}
+
+func TestEveryKeyIsInTheDefaultFile(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "configs", "default.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, section := range gateway.Sections() {
+		for _, f := range config.Fields(reflect.TypeOf(section).Elem()) {
+			if !strings.Contains(string(text), " "+f.Name+":") {
+				t.Errorf("%s.%s is not in configs/default.yaml", name, f.Name)
+			}
+		}
+	}
+}
