@@ -33,18 +33,6 @@ func (m *Match) Topic() string { return m.topic }
 // to be retained, it need not be built.
 func (m *Match) Any() bool { return len(m.targets) > 0 }
 
-// Admits tells whether every queue would take the message now: QueueFull when
-// one would refuse it. For transactions, which check all before they publish
-// any.
-func (m *Match) Admits(msg *Message) Reason {
-	for i := range m.targets {
-		if m.targets[i].q.refuses(msg) {
-			return QueueFull
-		}
-	}
-	return OK
-}
-
 func (r *Router) topicLimits() topic.Limits {
 	return topic.Limits{Bytes: r.limits.TopicBytes, Levels: r.limits.TopicLevels}
 }
@@ -242,9 +230,11 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, from *session, cond f
 	if m.QoS > 0 && r.failed.Load() {
 		return false, Unavailable
 	}
-	if reason = mt.Admits(m); reason != OK {
-		r.drop(DropQueueFull)
-		return false, reason
+	for i := range mt.targets {
+		if mt.targets[i].q.refuses(m) {
+			r.drop(DropQueueFull)
+			return false, QueueFull
+		}
 	}
 	if m.Retain && !mt.direct {
 		if reason = ns.retain(t, m, cond); reason != OK {

@@ -87,10 +87,6 @@ func (q *Queue) release(t *Turn, seq uint64, e *entry) *Consumer {
 		q.ns.r.timers.soon(func(t *Turn) { q.reject(t, m) })
 		return nil
 	}
-	if c := e.owner; c != nil && c.isArmed { // another consumer first
-		q.disarm(c)
-		q.arm(c)
-	}
 	q.giveBack(seq, e)
 	return q.wakeOther(e)
 }
