@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -87,6 +88,16 @@ func (f Format) IsText() bool {
 }
 
 func (f Format) String() string { return strconv.Itoa(int(f)) }
+
+// Formats returns the registered formats in ascending order.
+func Formats() []Format {
+	all := make([]Format, 0, len(mediaTypes))
+	for f := range mediaTypes {
+		all = append(all, f)
+	}
+	slices.Sort(all)
+	return all
+}
 
 // FormatOf returns the number of a media type: first with its parameters,
 // then without; ok is false when there is none and the option must be left

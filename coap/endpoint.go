@@ -1,0 +1,163 @@
+package coap
+
+import (
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/coap/message"
+	"github.com/entrepot/entrepot/core"
+)
+
+// Endpoint is one listener: it finds the peer of a datagram, and looks after
+// what bounds all of them.
+type Endpoint struct {
+	// Immutable.
+	room    *Room
+	cfg     *Config
+	loop    adapters.Loop
+	info    adapters.ListenerInfo
+	handler handler
+	szx     uint8          // our largest block, such that a datagram holds it
+	spread  func() float64 // 0 to below 1, for the first timeout
+
+	// Owned by the loop.
+	peers   map[netip.AddrPort]*peer
+	recent  peerList
+	sources map[netip.Addr]int // observations of each IP address
+	in      message.Message    // scratch
+	req     request            // scratch
+	batch   []core.Delivery    // scratch
+}
+
+// headroom is what a block needs beside its payload in a datagram, octets:
+// header and token (12), the options we send with a block (under 50).
+const headroom = 64
+
+func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo, h handler) *Endpoint {
+	return &Endpoint{
+		room: r, cfg: &r.cfg, loop: l, info: info, handler: h,
+		szx:    message.SZXFor(min(r.cfg.BlockSize, r.cfg.MaxDatagram-headroom)),
+		spread: rand.Float64,
+		peers:  map[netip.AddrPort]*peer{}, sources: map[netip.Addr]int{},
+	}
+}
+
+// Datagram takes one datagram. RFC 7252, section 4.
+func (e *Endpoint) Datagram(t *core.Turn, from netip.AddrPort, in []byte, out *adapters.Output) {
+	m := &e.in
+	if err := message.Parse(in, m); err != nil {
+		e.malformed(from, err.(*message.FormatError), out)
+		return
+	}
+	switch {
+	case m.Code.IsRequest():
+		if p := e.peer(t, from); p != nil {
+			p.request(t, m, in, out)
+			p.schedule(t.Now)
+		} else {
+			e.refuse(m, from, out)
+		}
+	case m.Type == message.CON: // a ping (M5), or a response to no request of ours (M12)
+		e.reset(m.ID, from, out)
+	case m.Type == message.ACK:
+		if p := e.peers[from]; p != nil {
+			p.acknowledged(t, m.ID, out)
+			p.schedule(t.Now)
+		}
+	case m.Type == message.RST:
+		e.room.count.resetsIn.Add(1)
+		if p := e.peers[from]; p != nil {
+			p.rejected(t, m.ID, out)
+			p.schedule(t.Now)
+		}
+	}
+}
+
+// malformed rejects (M6): a Reset for a Confirmable, silence for the rest.
+func (e *Endpoint) malformed(from netip.AddrPort, err *message.FormatError, out *adapters.Output) {
+	e.room.count.malformed(err.Reason)
+	if !err.Silent && e.in.Type == message.CON {
+		e.reset(e.in.ID, from, out)
+	}
+}
+
+func (e *Endpoint) reset(id uint16, to netip.AddrPort, out *adapters.Output) {
+	e.room.count.resetsOut.Add(1)
+	out.B = message.AppendEmpty(out.B, message.RST, id)
+	out.Datagram(to)
+}
+
+// refuse answers a peer for which there is no room (L24).
+func (e *Endpoint) refuse(m *message.Message, to netip.AddrPort, out *adapters.Output) {
+	if m.Type != message.CON {
+		return
+	}
+	var r response
+	r.fail(message.ServiceUnavailable, "too many endpoints")
+	r.setMaxAge(busyFor)
+	out.B = r.appendTo(out.B, message.ACK, m.ID, m.Token)
+	out.Datagram(to)
+}
+
+// peer finds the peer of an address, or makes it; nil when there are too many
+// and none can go.
+func (e *Endpoint) peer(t *core.Turn, from netip.AddrPort) *peer {
+	if p := e.peers[from]; p != nil {
+		p.seenAt = t.Now
+		e.recent.touch(p)
+		return p
+	}
+	if len(e.peers) >= e.cfg.MaxEndpoints && !e.makeRoom(t) {
+		return nil
+	}
+	p := &peer{ep: e, addr: from, seenAt: t.Now, ids: messageIDs{next: uint16(rand.Uint32())}}
+	p.handle = e.loop.Handle(p)
+	p.proof = proofOf(e.cfg.AddressProof, from.Addr())
+	e.peers[from] = p
+	e.recent.pushFront(p)
+	e.room.count.endpoints.add(1)
+	return p
+}
+
+// makeRoom forgets the peer that was silent longest among those without
+// observations, looking at the oldest only (S7).
+func (e *Endpoint) makeRoom(t *core.Turn) bool {
+	const look = 32
+	p := e.recent.back
+	for range look {
+		if p == nil {
+			return false
+		}
+		if len(p.observations) == 0 && len(p.suspended) == 0 {
+			p.forget(t, core.Quota)
+			p.handle.Ended(core.Quota)
+			return true
+		}
+		p = p.newer
+	}
+	return false
+}
+
+// growDedup asks whether a window may hold n entries more; if the total is
+// reached, the window of the peer that was silent longest goes.
+func (e *Endpoint) growDedup(keep *peer, n int) bool {
+	if e.room.entries.value()+n > e.cfg.DedupTotal {
+		for p := e.recent.back; p != nil && p != keep; p = p.newer {
+			if freed := p.dedup.clear(); freed > 0 {
+				e.room.entries.add(-freed)
+				break
+			}
+		}
+	}
+	return e.room.entries.value()+n <= e.cfg.DedupTotal
+}
+
+// Close ends all peers: observers are told 5.03.
+func (e *Endpoint) Close(t *core.Turn, r core.Reason, out *adapters.Output) {
+	for _, p := range e.peers {
+		p.farewell(t, r, out)
+		p.forget(t, r)
+		p.handle.Ended(r)
+	}
+}

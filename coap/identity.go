@@ -1,0 +1,155 @@
+package coap
+
+import (
+	"context"
+	"crypto/sha256"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/coap/message"
+	"github.com/entrepot/entrepot/core"
+)
+
+// maxIdentities bounds the different credentials that one peer may use at a
+// time; the oldest makes room.
+const maxIdentities = 4
+
+// identity is who a request of a peer comes from, with the session that it
+// works through. Most peers have one, the anonymous one.
+type identity struct {
+	proof   [32]byte // hash of the credentials; zero for none
+	client  string
+	login   *adapters.Login
+	session *core.Session
+	expires core.Time // end of the login; 0: none
+	state   identityState
+	reason  core.Reason
+}
+
+type identityState uint8
+
+const (
+	loggingIn identityState = iota
+	attaching
+	ready
+	refused
+)
+
+// identify finds or makes the identity that the credentials in the query ask
+// for. A nil identity means that r is the answer.
+func (p *peer) identify(t *core.Turn, q *query, r *response) *identity {
+	plain := p.addr.Addr().Unmap().IsLoopback() || p.ep.cfg.AllowPlain
+	switch {
+	case q.hasToken:
+		r.fail(message.Unauthorized, "unknown token")
+		return nil
+	case q.hasUser && !plain:
+		r.fail(message.Unauthorized, "credentials need DTLS")
+		return nil
+	}
+	var proof [32]byte
+	if q.hasUser {
+		proof = sha256.Sum256([]byte(q.clientID + "\x00" + q.user + "\x00" + q.password))
+	}
+	for i, id := range p.identities {
+		if id.proof != proof {
+			continue
+		}
+		if id.expires == 0 || t.Now < id.expires {
+			return id
+		}
+		p.leave(t, i, core.LoginExpired)
+		break
+	}
+	return p.login(t, q, proof)
+}
+
+// login begins a login.
+func (p *peer) login(t *core.Turn, q *query, proof [32]byte) *identity {
+	if len(p.identities) >= maxIdentities {
+		p.leave(t, 0, core.Normal)
+	}
+	id := &identity{proof: proof, client: "coap-" + p.addr.String()}
+	c := adapters.Credentials{
+		Protocol: Protocol, Listener: p.ep.info.Listener, Addr: p.addr.String(), ClientID: id.client,
+		User: q.user, Password: []byte(q.password), HasUser: q.hasUser,
+		Loopback: p.addr.Addr().Unmap().IsLoopback(),
+	}
+	if q.hasUser && q.clientID != "" {
+		c.ClientID = q.clientID
+	}
+	id.login = p.ep.room.host.Login(context.Background(), c, p.handle)
+	p.identities = append(p.identities, id)
+	id.move(t, p)
+	return id
+}
+
+// leave ends the identity at i, with its observations.
+func (p *peer) leave(t *core.Turn, i int, r core.Reason) {
+	id := p.identities[i]
+	for j := len(p.observations) - 1; j >= 0; j-- {
+		if p.observations[j].who == id {
+			p.drop(t, p.observations[j], "deleted")
+		}
+	}
+	id.close(t, r)
+	p.identities = append(p.identities[:i], p.identities[i+1:]...)
+}
+
+// disown forgets a refused identity, so that the next request tries again.
+func (p *peer) disown(t *core.Turn, id *identity) {
+	for i, x := range p.identities {
+		if x == id {
+			p.leave(t, i, id.reason)
+			return
+		}
+	}
+}
+
+// move takes an identity as far as it goes without waiting: login, attachment.
+func (id *identity) move(t *core.Turn, p *peer) {
+	if id.state == loggingIn {
+		who, r, done := id.login.Result()
+		if !done {
+			return
+		}
+		id.login = nil
+		if r != core.OK {
+			id.state, id.reason = refused, r
+			return
+		}
+		id.attach(t, p, who)
+	}
+	if id.state == attaching {
+		attached, failed := id.session.State()
+		switch {
+		case failed != core.OK:
+			id.state, id.reason = refused, failed
+		case attached:
+			id.state = ready
+			p.handle.Authenticated()
+		}
+	}
+}
+
+// attach opens the transient session of the identity.
+func (id *identity) attach(t *core.Turn, p *peer, who *core.Principal) {
+	if who != nil && !who.Expires.IsZero() {
+		id.expires = core.Time(who.Expires.UnixMilli())
+	}
+	s, r := p.ep.room.host.Router.Attach(t, core.Client{
+		ID: id.client, Principal: who, Protocol: Protocol, Addr: p.addr.String(), Clean: true,
+	}, p.handle)
+	if r != core.OK {
+		id.state, id.reason = refused, r
+		return
+	}
+	id.session, id.state = s, attaching
+}
+
+func (id *identity) close(t *core.Turn, r core.Reason) {
+	if id.session != nil {
+		id.session.Detach(t, r)
+		id.session = nil
+	}
+	id.state, id.reason = refused, r
+}

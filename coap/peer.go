@@ -1,0 +1,196 @@
+package coap
+
+import (
+	"net/netip"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
+	"github.com/entrepot/entrepot/coap/message"
+	"github.com/entrepot/entrepot/core"
+)
+
+// busyFor is the Max-Age of a 5.03, in seconds.
+const busyFor = 5
+
+// peer is one address and port that has sent a request.
+type peer struct {
+	// Immutable.
+	ep     *Endpoint
+	addr   netip.AddrPort
+	handle adapters.Handle
+
+	// Owned by the endpoint's list.
+	newer, older *peer
+
+	// Owned by the loop.
+	seenAt core.Time
+	proof  limit.Amplification
+	proven core.Time // until then the proof holds; 0: it needs none or there is none
+	ids    messageIDs
+	dedup  dedup
+
+	outstanding []*exchange // sent, not acknowledged: at most NSTART
+	outbox      []*exchange // responses and farewells that wait for a place
+	suspended   []suspension
+
+	identities   []*identity
+	observations []*observation
+	blocked      []*observation // have something to send and no place
+	full         []*observation // have more to send than one output takes
+	transfers    *transfers
+
+	tickAt  core.Time // what the loop was asked for
+	checkAt core.Time // not after the first check of an observation is due; 0: none
+	gone    bool
+}
+
+// transfers are the bodies under way, made when the first begins.
+type transfers struct {
+	up   uploads
+	down downloads
+}
+
+// suspension is a request whose answer is not there yet.
+type suspension struct {
+	ask
+	key    string
+	since  core.Time
+	w      waiter
+	upload *upload // the body that it executes
+}
+
+// schedule asks the loop for a tick if one is needed before the one that was
+// asked for. An early tick finds nothing to do and asks anew, so that the
+// usual datagram costs no call.
+func (p *peer) schedule(now core.Time) {
+	if p.gone {
+		return
+	}
+	next := p.seenAt.After(p.ep.cfg.EndpointIdle)
+	for _, x := range p.outstanding {
+		next = min(next, x.next)
+	}
+	for i := range p.suspended {
+		if s := &p.suspended[i]; s.typ == message.CON && !s.acked {
+			next = min(next, s.since.After(p.ep.cfg.SeparateAfter))
+		}
+	}
+	if p.checkAt != 0 {
+		next = min(next, p.checkAt)
+	}
+	if len(p.outbox)+len(p.blocked) > 0 && len(p.outstanding) == 0 {
+		next = min(next, now.After(p.ep.cfg.AckTimeout)) // waits for a message id
+	}
+	if p.tickAt == 0 || next < p.tickAt || p.tickAt <= now {
+		p.tickAt = max(next, now+1)
+		p.handle.TickAt(p.tickAt)
+	}
+}
+
+// Tick does what is due: retransmissions, empty acknowledgements, checks of
+// observers, the end of an idle peer.
+func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
+	if p.gone {
+		return
+	}
+	p.tickAt = 0
+	p.retransmit(t, out)
+	p.acknowledgeSlow(t, out)
+	p.checkObservers(t, out)
+	p.expireTransfers(t.Now)
+	p.advance(t, out)
+	if t.Now >= p.seenAt.After(p.ep.cfg.EndpointIdle) {
+		if p.idle() {
+			p.forget(t, core.IdleTimeout)
+			p.handle.Ended(core.IdleTimeout)
+			return
+		}
+		p.seenAt = t.Now
+	}
+	p.schedule(t.Now)
+}
+
+// idle says that nothing would be lost if the peer were forgotten.
+func (p *peer) idle() bool {
+	return len(p.observations) == 0 && len(p.suspended) == 0 && len(p.outstanding) == 0 && len(p.outbox) == 0
+}
+
+// Wake follows core's Ready: what is safe now is answered, what waits in the
+// observations' queues is sent.
+func (p *peer) Wake(t *core.Turn, out *adapters.Output) {
+	if p.gone {
+		return
+	}
+	p.ep.handler.wake(t, p)
+	p.resume(t, out)
+	p.collect(t, out)
+	p.schedule(t.Now)
+}
+
+// Evict follows core's wish that the peer goes.
+func (p *peer) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
+	if p.gone {
+		return
+	}
+	p.farewell(t, r, out)
+	p.forget(t, r)
+	out.CloseAfterFlush(r)
+}
+
+// forget lets everything go. What was not acknowledged goes back to its queue.
+func (p *peer) forget(t *core.Turn, r core.Reason) {
+	p.gone = true
+	for len(p.observations) > 0 {
+		p.drop(t, p.observations[0], removedWith(r))
+	}
+	for i := range p.suspended {
+		p.suspended[i].w.cancel(t)
+	}
+	for _, x := range p.outstanding {
+		x.consume.settle(t, core.Released)
+	}
+	for _, id := range p.identities {
+		id.close(t, r)
+	}
+	if p.transfers != nil {
+		p.transfers.up.clear(&p.ep.room.memory)
+		p.transfers.down.clear(&p.ep.room.memory)
+	}
+	p.ep.room.entries.add(-p.dedup.clear())
+	p.blocked, p.full = nil, nil
+	p.outstanding, p.outbox, p.suspended, p.identities, p.transfers = nil, nil, nil, nil, nil
+	delete(p.ep.peers, p.addr)
+	p.ep.recent.remove(p)
+	p.ep.room.count.endpoints.add(-1)
+}
+
+func removedWith(r core.Reason) string {
+	if r == core.Normal || r == core.IdleTimeout {
+		return "limit"
+	}
+	return "deleted"
+}
+
+// moving returns the transfers of the peer.
+func (p *peer) moving() *transfers {
+	if p.transfers == nil {
+		p.transfers = new(transfers)
+	}
+	return p.transfers
+}
+
+func (p *peer) expireTransfers(now core.Time) {
+	if p.transfers == nil {
+		return
+	}
+	p.transfers.up.expire(now, p.uploadLimits())
+	p.transfers.down.expire(now, p.ep.cfg.BlockTTL, &p.ep.room.memory)
+	if len(p.transfers.up.list)+len(p.transfers.down.list) == 0 {
+		p.transfers = nil
+	}
+}
+
+func (p *peer) uploadLimits() uploadLimits {
+	c := p.ep.cfg
+	return uploadLimits{body: c.MaxBody, count: c.BlocksPerEndpoint, ttl: c.BlockTTL, memory: &p.ep.room.memory}
+}
