@@ -5,6 +5,7 @@ package standard
 import (
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/amqp"
+	"github.com/entrepot/entrepot/coap"
 	"github.com/entrepot/entrepot/mqttsn"
 	"github.com/entrepot/entrepot/stomp"
 )
@@ -13,6 +14,7 @@ import (
 func Protocols() []adapters.Registration {
 	return []adapters.Registration{
 		mqttsn.Registration(),
+		coap.Registration,
 		stomp.Registration,
 		amqp.Registration(),
 	}
