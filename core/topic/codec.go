@@ -9,7 +9,17 @@ type Codec struct {
 	// It loses levels ("a.b/c" comes back as "a/b/c"); results that would be
 	// illegal are errors.
 	Plain bool
+
+	// Sparkplug carries the first level "spBv1.0" as "spBv1___0", as RabbitMQ's
+	// option does, so that it stays one word that people can bind to. A topic
+	// that begins with "spBv1___0" then comes back as the other.
+	Sparkplug bool
 }
+
+const (
+	sparkplugLevel = "spBv1.0"
+	sparkplugWord  = "spBv1___0"
+)
 
 // Dotted is the lossless codec: decoding what was encoded gives the same topic.
 var Dotted = Codec{}
@@ -22,7 +32,7 @@ const upperHex = "0123456789ABCDEF"
 // EncodeName turns a legal topic into a routing key. The key holds no wildcard
 // word, except that a Plain codec leaves a level "*" as it is.
 func (c Codec) EncodeName(topic string) string {
-	if !c.escapes(topic) {
+	if !c.escapes(topic) && !c.Sparkplug {
 		return strings.ReplaceAll(topic, "/", ".")
 	}
 	return string(c.AppendName(make([]byte, 0, len(topic)+16), topic))
@@ -35,6 +45,22 @@ func (c Codec) EncodeFilter(filter string) string {
 
 // AppendName appends EncodeName to dst.
 func (c Codec) AppendName(dst []byte, topic string) []byte {
+	if rest, ok := c.swapFirst(topic, sparkplugLevel, '/'); ok {
+		return c.appendLevels(append(dst, sparkplugWord...), rest)
+	}
+	return c.appendLevels(dst, topic)
+}
+
+// swapFirst takes the first level off s if the option is on and it is that one.
+func (c Codec) swapFirst(s, level string, separator byte) (rest string, ok bool) {
+	if !c.Sparkplug {
+		return s, false
+	}
+	rest, ok = strings.CutPrefix(s, level)
+	return rest, ok && (rest == "" || rest[0] == separator)
+}
+
+func (c Codec) appendLevels(dst []byte, topic string) []byte {
 	for i := 0; i < len(topic); i++ {
 		dst = c.appendByte(dst, topic[i])
 	}
@@ -43,6 +69,13 @@ func (c Codec) AppendName(dst []byte, topic string) []byte {
 
 // AppendFilter appends EncodeFilter to dst.
 func (c Codec) AppendFilter(dst []byte, filter string) []byte {
+	if rest, ok := c.swapFirst(filter, sparkplugLevel, '/'); ok {
+		return c.appendFilter(append(dst, sparkplugWord...), rest)
+	}
+	return c.appendFilter(dst, filter)
+}
+
+func (c Codec) appendFilter(dst []byte, filter string) []byte {
 	for pos := first(filter); pos <= len(filter); {
 		if pos > 0 {
 			dst = append(dst, '.')
@@ -54,7 +87,7 @@ func (c Codec) AppendFilter(dst []byte, filter string) []byte {
 		case "#":
 			dst = append(dst, '#')
 		default:
-			dst = c.AppendName(dst, level)
+			dst = c.appendLevels(dst, level)
 		}
 		pos = end + 1
 	}
@@ -85,6 +118,9 @@ func appendEscape(dst []byte, b byte) []byte {
 // what has no legal form is the error of CheckName.
 func (c Codec) DecodeName(key string) (string, error) {
 	t := c.decode(key)
+	if rest, ok := c.swapFirst(t, sparkplugWord, '/'); ok {
+		t = sparkplugLevel + rest
+	}
 	if err := CheckName(t, Limits{}); err != nil {
 		return "", err
 	}
@@ -103,6 +139,9 @@ func (c Codec) DecodeFilter(key string) (string, error) {
 		default:
 			words[i] = c.decode(w)
 		}
+	}
+	if c.Sparkplug && words[0] == sparkplugWord {
+		words[0] = sparkplugLevel
 	}
 	f := strings.Join(words, "/")
 	if err := CheckWideFilter(f, Limits{}); err != nil {

@@ -88,6 +88,31 @@ func TestAMQP_7_2_BindingsAndFilters(t *testing.T) {
 	}
 }
 
+func TestAMQP_AM11_TheSparkplugNamespaceIsOneWord(t *testing.T) {
+	t.Parallel()
+	for _, c := range []Codec{{Sparkplug: true}, {Sparkplug: true, Plain: true}} {
+		for topic, key := range map[string]string{
+			"spBv1.0/g/NDATA/n": "spBv1___0.g.NDATA.n", "spBv1.0": "spBv1___0", "spBv1x0/a": "spBv1x0.a", "a/b": "a.b",
+		} {
+			if got := c.EncodeName(topic); got != key {
+				t.Errorf("%+v: EncodeName(%q) = %q", c, topic, got)
+			}
+			if got, err := c.DecodeName(key); got != topic || err != nil {
+				t.Errorf("%+v: DecodeName(%q) = %q, %v", c, key, got, err)
+			}
+			if got := c.EncodeFilter(topic + "/#"); got != key+".#" {
+				t.Errorf("%+v: EncodeFilter = %q", c, got)
+			}
+			if got, err := c.DecodeFilter(key + ".#"); got != topic+"/#" || err != nil {
+				t.Errorf("%+v: DecodeFilter = %q, %v", c, got, err)
+			}
+		}
+	}
+	if got := Dotted.EncodeName("spBv1.0/g"); got != "spBv1%2E0.g" {
+		t.Errorf("without the option: %q", got)
+	}
+}
+
 func FuzzCodec_AM8(f *testing.F) {
 	for _, s := range []string{"a/b", "a.b/c", "a%2Fb", "50%", "*", "#", "a#b", "a+b", "/", "%2525", "%23", "a\x00", "*.#.*", "ü.é"} {
 		f.Add(s)
