@@ -98,6 +98,11 @@ func (s *Session) ClientID() string { return s.client.ID }
 // Principal is who is attached.
 func (s *Session) Principal() *Principal { return s.client.Principal }
 
+// Allows asks the authorizer about an action of whoever is attached.
+func (s *Session) Allows(a Action, name string) bool {
+	return s.r.allows(s.client.Principal, a, name)
+}
+
 // Namespace is the name of the namespace that the session lives in.
 func (s *Session) Namespace() string { return s.st.ns.name }
 
