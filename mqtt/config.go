@@ -1,0 +1,183 @@
+package mqtt
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// Config is the section `mqtt` of the configuration. The zero value of a field
+// is its documented default.
+type Config struct {
+	// Versions are the protocol versions that are served. Default: 3.1, 3.1.1 and 5.0.
+	Versions []string `yaml:"versions"`
+	// MaxKeepAlive bounds a client's keep alive, in seconds; clients of 5.0 are told. 0: no bound.
+	MaxKeepAlive int `yaml:"max_keepalive" unlimited:"0" min:"0" max:"65535"`
+	// MaxQoS is the highest QoS of a PUBLISH, 0 to 2. Default: 2.
+	MaxQoS *int `yaml:"max_qos" min:"0" max:"2"`
+	// RetainAvailable allows retained messages. Default: true.
+	RetainAvailable *bool `yaml:"retain_available"`
+	// WildcardAvailable allows wildcards in subscriptions. Default: true.
+	WildcardAvailable *bool `yaml:"wildcard_available"`
+	// SharedAvailable allows shared subscriptions. Default: true.
+	SharedAvailable *bool `yaml:"shared_available"`
+	// SessionExpiryMax caps what a client asks for, and the delay of its will. Default: 7d.
+	SessionExpiryMax time.Duration `yaml:"session_expiry_max" min:"0s"`
+	// V3SessionExpiry is how long a session of 3.1 or 3.1.1 with clean session 0 outlives its connection. Default: 7d.
+	V3SessionExpiry time.Duration `yaml:"v3_session_expiry" min:"0s"`
+	// ReceiveMaximum is how many PUBLISH packets of QoS 1 and 2 a client of 5.0 may have unacknowledged. Default: 1024.
+	ReceiveMaximum int `yaml:"receive_maximum" min:"1" max:"65535"`
+	// Inflight is how many PUBLISH packets of QoS 1 and 2 a client gets before it acknowledges. Default: 256.
+	Inflight int `yaml:"inflight" min:"1" max:"65535"`
+	// TopicAliasMaximum is how many topic aliases a client may set. Default: 64.
+	TopicAliasMaximum *int `yaml:"topic_alias_maximum" min:"0" max:"65535"`
+	// TopicAliasOut uses topic aliases towards clients that allow them. Default: true.
+	TopicAliasOut *bool `yaml:"topic_alias_out"`
+	// MaximumPacketSize is the largest packet that a client may send, in bytes. Default: 16MiB.
+	MaximumPacketSize int `yaml:"maximum_packet_size" min:"128" max:"268435460"`
+	// AllowZeroLengthClientID gives an identifier to clients that bring none. Default: true.
+	AllowZeroLengthClientID *bool `yaml:"allow_zero_length_client_id"`
+	// StrictUTF8 refuses control characters and non-characters in every string. Default: false.
+	StrictUTF8 bool `yaml:"strict_utf8"`
+	// PayloadFormatCheck refuses a payload that claims to be UTF-8 and is not. Default: true.
+	PayloadFormatCheck *bool `yaml:"payload_format_check"`
+	// Overlap is merge, one copy for overlapping subscriptions, or each, a copy for each. Default: merge.
+	Overlap string `yaml:"overlap" enum:"merge,each"`
+	// QueueQoS0 keeps QoS 0 messages for sessions whose client is away. Default: false.
+	QueueQoS0 bool `yaml:"queue_qos0"`
+	// V3Denied says what a denied publish of 3.1 or 3.1.1 gets: ack, an acknowledgement, or close. Default: ack.
+	V3Denied string `yaml:"v3_denied" enum:"ack,close"`
+	// BridgeBit accepts the levels 0x83 and 0x84 of bridges. Default: true.
+	BridgeBit *bool `yaml:"bridge_bit"`
+	// ResponseInformation is the template of the Response Information, with {client}. Empty: never sent.
+	ResponseInformation string `yaml:"response_information"`
+	// WSPath is the path of MQTT on WebSocket listeners. Default: /mqtt.
+	WSPath string `yaml:"ws_path"`
+}
+
+const (
+	defaultExpiry      = 7 * 24 * time.Hour // L18
+	defaultReceiveMax  = 1024               // L12
+	defaultInflight    = 256                // L13
+	defaultAliases     = 64                 // L21
+	defaultPacketBytes = 16 << 20           // L7
+)
+
+// Validate names the first key that is out of range.
+func (c *Config) Validate() error {
+	for _, v := range c.Versions {
+		if versionNamed(v) == 0 {
+			return fmt.Errorf("mqtt.versions: %q is none of 3.1, 3.1.1, 5.0", v)
+		}
+	}
+	for _, n := range []struct {
+		key         string
+		value       int
+		least, most int
+	}{
+		{"max_keepalive", c.MaxKeepAlive, 0, 65535},
+		{"max_qos", intOr(c.MaxQoS, 2), 0, 2},
+		{"receive_maximum", c.ReceiveMaximum, 0, 65535},
+		{"inflight", c.Inflight, 0, 65535},
+		{"topic_alias_maximum", intOr(c.TopicAliasMaximum, defaultAliases), 0, 65535},
+		{"maximum_packet_size", c.MaximumPacketSize, 0, packet.MaxVarint + 5},
+		{"session_expiry_max", int(c.SessionExpiryMax), 0, int(^uint(0) >> 1)},
+		{"v3_session_expiry", int(c.V3SessionExpiry), 0, int(^uint(0) >> 1)},
+	} {
+		if n.value < n.least || n.value > n.most {
+			return fmt.Errorf("mqtt.%s: %d is not between %d and %d", n.key, n.value, n.least, n.most)
+		}
+	}
+	if !slices.Contains([]string{"", "merge", "each"}, c.Overlap) {
+		return fmt.Errorf("mqtt.overlap: %q is neither merge nor each", c.Overlap)
+	}
+	if !slices.Contains([]string{"", "ack", "close"}, c.V3Denied) {
+		return fmt.Errorf("mqtt.v3_denied: %q is neither ack nor close", c.V3Denied)
+	}
+	if c.WSPath != "" && c.WSPath[0] != '/' {
+		return fmt.Errorf("mqtt.ws_path: %q does not begin with /", c.WSPath)
+	}
+	return nil
+}
+
+func versionNamed(s string) packet.Version {
+	for _, v := range []packet.Version{packet.V31, packet.V311, packet.V5} {
+		if v.String() == s {
+			return v
+		}
+	}
+	return 0
+}
+
+func intOr(p *int, def int) int {
+	if p == nil {
+		return def
+	}
+	return *p
+}
+
+func boolOr(p *bool, def bool) bool {
+	if p == nil {
+		return def
+	}
+	return *p
+}
+
+// settings is a Config with its defaults filled in: what the room reads.
+type settings struct {
+	versions       [packet.V5 + 1]bool
+	maxKeepAlive   uint16
+	maxQoS         uint8
+	retain         bool
+	wildcard       bool
+	shared         bool
+	expiryMax      time.Duration
+	v3Expiry       time.Duration
+	receiveMax     int
+	inflight       int
+	aliasesIn      int
+	aliasesOut     bool
+	packetBytes    int
+	emptyID        bool
+	strict         bool
+	payloadCheck   bool
+	each           bool
+	queueQoS0      bool
+	v3DeniedCloses bool
+	bridgeBit      bool
+	responseInfo   string
+	wsPath         string
+}
+
+func (c *Config) settings() settings {
+	or := func(v, def int) int {
+		if v == 0 {
+			return def
+		}
+		return v
+	}
+	s := settings{
+		maxKeepAlive: uint16(c.MaxKeepAlive), maxQoS: uint8(intOr(c.MaxQoS, 2)),
+		retain: boolOr(c.RetainAvailable, true), wildcard: boolOr(c.WildcardAvailable, true), shared: boolOr(c.SharedAvailable, true),
+		expiryMax: time.Duration(or(int(c.SessionExpiryMax), int(defaultExpiry))), v3Expiry: time.Duration(or(int(c.V3SessionExpiry), int(defaultExpiry))),
+		receiveMax: or(c.ReceiveMaximum, defaultReceiveMax), inflight: or(c.Inflight, defaultInflight),
+		aliasesIn: intOr(c.TopicAliasMaximum, defaultAliases), aliasesOut: boolOr(c.TopicAliasOut, true),
+		packetBytes: or(c.MaximumPacketSize, defaultPacketBytes), emptyID: boolOr(c.AllowZeroLengthClientID, true),
+		strict: c.StrictUTF8, payloadCheck: boolOr(c.PayloadFormatCheck, true), each: c.Overlap == "each",
+		queueQoS0: c.QueueQoS0, v3DeniedCloses: c.V3Denied == "close", bridgeBit: boolOr(c.BridgeBit, true),
+		responseInfo: c.ResponseInformation, wsPath: c.WSPath,
+	}
+	s.v3Expiry = min(s.v3Expiry, s.expiryMax) // MC19
+	if s.wsPath == "" {
+		s.wsPath = "/mqtt"
+	}
+	for _, v := range c.Versions {
+		s.versions[versionNamed(v)] = true
+	}
+	if len(c.Versions) == 0 {
+		s.versions[packet.V31], s.versions[packet.V311], s.versions[packet.V5] = true, true, true
+	}
+	return s
+}

@@ -1,0 +1,223 @@
+package mqtt
+
+import (
+	"errors"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// phase is how far a connection has come.
+type phase uint8
+
+const (
+	awaitConnect phase = iota // nothing but CONNECT may come
+	awaitLogin                // CONNECT is in, the login is under way
+	awaitAttach               // the session is held by another connection, or not safe yet
+	connected                 // CONNACK 00 is out
+	ended                     // nothing is read or written any more
+)
+
+// conn is the state machine of one connection. All of it is owned by the loop
+// that drives it.
+type conn struct {
+	// Immutable.
+	room   *Room
+	handle adapters.Handle
+
+	// From CONNECT to CONNACK; nil after.
+	opening *opening
+
+	phase       phase
+	version     packet.Version
+	bridge      bool // all subscriptions are No Local and Retain As Published
+	problemInfo bool // Reason Strings are wanted outside of CONNACK and DISCONNECT
+	durable     bool // the session outlives the connection
+	mayHold     bool // the session may know inbound QoS 2 identifiers
+	freed       bool // an acknowledgement freed a place in the window
+	session     *core.Session
+	addr        string
+	keep        keepAlive
+	resumeAt    core.Time // reading was paused until then; 0: it was not
+
+	// Towards the client.
+	maxOut   int // its Maximum Packet Size; 0: none
+	window   int // how many QoS 1 and 2 may be unacknowledged
+	inflight inflight
+	aliases  aliasesOut
+	stalled  []*core.Consumer // to be taken from again when there is room
+
+	// From the client.
+	inbound   inbound
+	aliasesIn aliasesIn
+	answers   answers
+}
+
+var _ adapters.Conn = (*conn)(nil)
+
+// reading tells whether the next packet may be processed. What came behind a
+// CONNECT waits for the CONNACK. [MQTT-3.1.4-6]
+func (c *conn) reading() bool {
+	return (c.phase == awaitConnect || c.phase == connected) && c.resumeAt == 0
+}
+
+// Input processes the complete packets in in.
+func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error) {
+	sc := c.room.borrow()
+	defer c.room.giveBack(sc)
+	used := 0
+	for used < len(in) && c.reading() {
+		if out.Full() {
+			out.More = true
+			break
+		}
+		n, err := c.packet(t, sc, in[used:], out)
+		if err != nil {
+			c.refuse(t, out, err)
+		}
+		if n == 0 {
+			break
+		}
+		used += n
+	}
+	if c.phase == ended {
+		return len(in), nil
+	}
+	if c.freed && c.phase == connected {
+		c.deliver(t, sc, out)
+	}
+	return used, nil
+}
+
+// packet processes the packet at the start of in and returns its size, 0 when
+// it is not complete.
+func (c *conn) packet(t *core.Turn, sc *scratch, in []byte, out *adapters.Output) (int, error) {
+	if c.phase == awaitConnect {
+		return c.firstPacket(t, sc, in, out)
+	}
+	h, state := packet.Scan(in, c.room.set.packetBytes)
+	if err := h.Check(c.version, packet.Client); err != nil {
+		return 0, err
+	}
+	if err := state.Err(); err != nil {
+		return 0, err // [MQTT-3.2.2-15]
+	}
+	if state != packet.Complete {
+		return 0, nil
+	}
+	c.room.count.in(h.Type)
+	c.keep.heard(t.Now) // MK2: complete packets alone count
+	return h.Size(), c.dispatch(t, sc, h, in[h.Head:h.Size()], out)
+}
+
+func (c *conn) dispatch(t *core.Turn, sc *scratch, h packet.Header, body []byte, out *adapters.Output) error {
+	switch h.Type {
+	case packet.PUBLISH:
+		return c.onPublish(t, sc, h.Flags, body, out)
+	case packet.PUBACK, packet.PUBREC, packet.PUBREL, packet.PUBCOMP:
+		return c.onAck(t, sc, h.Type, body, out)
+	case packet.SUBSCRIBE:
+		return c.onSubscribe(t, sc, body, out)
+	case packet.UNSUBSCRIBE:
+		return c.onUnsubscribe(t, sc, body, out)
+	case packet.PINGREQ:
+		c.pong(out) // [MQTT-3.12.4-1]
+		return nil
+	case packet.DISCONNECT:
+		return c.onDisconnect(t, sc, body, out)
+	case packet.AUTH:
+		return errAuthUnasked // [MQTT-4.12.0-7]
+	}
+	return errSecondConnect // [MQTT-3.1.0-2]
+}
+
+var (
+	errSecondConnect = &packet.Error{Code: packet.ProtocolError, Rule: "MC2 a second CONNECT"}
+	errAuthUnasked   = &packet.Error{Code: packet.ProtocolError, Rule: "ME4 AUTH without an authentication method"}
+)
+
+// Wake goes on after a login, an attachment, a sync, or for deliveries.
+func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
+	sc := c.room.borrow()
+	defer c.room.giveBack(sc)
+	if c.phase == awaitLogin {
+		c.pollLogin(t, out)
+	}
+	if c.phase == awaitAttach {
+		c.pollAttach(t, out)
+	}
+	if c.phase != connected {
+		return
+	}
+	c.flushAnswers(t, out) // MF7: acknowledgements before PUBLISH
+	if c.phase == connected {
+		c.deliver(t, sc, out)
+	}
+}
+
+// Tick serves keep alive and paused reading.
+func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
+	if c.phase != connected {
+		return
+	}
+	if c.resumeAt != 0 && t.Now >= c.resumeAt {
+		c.resumeAt = 0
+		c.keep.heard(t.Now) // MF6: the timer stood still while we did not read
+		out.ResumeReading()
+	}
+	if c.resumeAt == 0 && c.keep.expired(t.Now) {
+		c.room.count.keepAlive.Add(1)
+		c.disconnect(t, out, packet.KeepAliveTimeout, "MK1 keep alive", core.IdleTimeout)
+		return
+	}
+	c.inflight.shrink()
+	c.arm()
+}
+
+// arm asks for the next tick.
+func (c *conn) arm() {
+	at := c.keep.due()
+	if c.resumeAt != 0 && (at == 0 || c.resumeAt < at) {
+		at = c.resumeAt
+	}
+	c.handle.TickAt(at)
+}
+
+// Evict ends the connection on behalf of core: takeover, shutdown, an
+// administrator.
+func (c *conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
+	switch {
+	case c.phase == ended:
+		out.CloseAfterFlush(r)
+	case c.phase == connected:
+		c.disconnect(t, out, codesOf(r).disconnect, "", r)
+	case c.phase == awaitConnect:
+		c.finish(t, out, r) // [MQTT-3.14.0-1]
+	default:
+		c.refuseConnect(t, out, r, "")
+	}
+}
+
+// Close is the end of the transport.
+func (c *conn) Close(t *core.Turn, r core.Reason) {
+	c.leave(t, r)
+}
+
+// refuse ends the connection because of what the client sent.
+func (c *conn) refuse(t *core.Turn, out *adapters.Output, err error) {
+	var e *packet.Error
+	if !errors.As(err, &e) {
+		e = &packet.Error{Code: packet.UnspecifiedError, Rule: "unforeseen"}
+	}
+	why := neutral(e.Code)
+	c.room.host.Metrics.ProtocolError(Name, why.String())
+	switch {
+	case e.Silent || c.version == 0:
+		c.finish(t, out, why)
+	case c.phase == connected:
+		c.disconnect(t, out, e.Code, e.Rule, why)
+	default:
+		c.refuseWith(t, out, e.Code, e.Rule, why)
+	}
+}

@@ -1,0 +1,267 @@
+package mqtt
+
+import (
+	"slices"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// deliver takes from every consumer that has something and for which there is
+// room.
+func (c *conn) deliver(t *core.Turn, sc *scratch, out *adapters.Output) {
+	c.freed = false
+	sc.retry = append(sc.retry[:0], c.stalled...)
+	c.stalled = c.stalled[:0]
+	for i, consumer := range sc.retry {
+		if !c.drain(t, sc, consumer, out) {
+			for _, rest := range sc.retry[i+1:] {
+				c.stall(rest)
+			}
+			return
+		}
+	}
+	for consumer := c.session.NextReady(); consumer != nil; consumer = c.session.NextReady() {
+		if !c.drain(t, sc, consumer, out) {
+			return
+		}
+	}
+}
+
+// stall remembers a consumer that was stopped by the window or a full output.
+func (c *conn) stall(consumer *core.Consumer) {
+	if !slices.Contains(c.stalled, consumer) {
+		c.stalled = append(c.stalled, consumer)
+	}
+}
+
+// drain takes until the consumer has no more or the window is full; false when
+// the output is full or the connection has ended. QoS 0 flows at quota 0.
+// [MQTT-3.3.4-10]
+func (c *conn) drain(t *core.Turn, sc *scratch, consumer *core.Consumer, out *adapters.Output) bool {
+	for {
+		if out.Full() {
+			c.stall(consumer)
+			out.More = true
+			return false
+		}
+		ds := consumer.Take(t, sc.deliveries[:0], c.inflight.free(c.window)) // [MQTT-3.3.4-9]
+		for i := range ds {
+			c.send(t, sc, &ds[i], out)
+		}
+		n := len(ds)
+		clear(ds)
+		switch {
+		case n == len(sc.deliveries):
+		case c.inflight.free(c.window) <= 0:
+			c.stall(consumer)
+			return true
+		default:
+			return true
+		}
+	}
+}
+
+// send appends one delivery.
+func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.Output) {
+	if d.Received {
+		c.sendRelease(t, d, out)
+		return
+	}
+	if d.QoS == 0 && c.sendShared(d, out) {
+		return
+	}
+	m := d.Message
+	alias, fresh := c.aliases.lookup(m.Topic)
+	props := c.appendProps(t, sc.props[:0], d)
+	sc.props = props
+	if alias != 0 {
+		props = packet.AppendNum(props, packet.TopicAlias, uint32(alias))
+		sc.props = props
+	}
+	name := m.Topic
+	if alias != 0 && !fresh {
+		name = ""
+	}
+	rest := len(m.Payload)
+	if c.version >= packet.V5 {
+		rest += packet.VarintLen(uint32(len(props))) + len(props)
+	}
+	if c.tooLarge(packetSize(len(name), d.QoS, rest)) { // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+		c.skip(t, d)
+		return
+	}
+	id, dup := uint16(0), false
+	if d.QoS > 0 {
+		id, dup = c.assign(t, d)
+	}
+	switch {
+	case fresh && alias != 0:
+		c.aliases.set(m.Topic, alias)
+	case alias != 0:
+		c.room.count.aliasSaved.Add(uint64(len(m.Topic)))
+	}
+	out.B = packet.AppendPublishHead(out.B, packet.PublishFlags(d.QoS, dup, d.Retain), name, id, rest)
+	if c.version >= packet.V5 {
+		out.B = append(packet.AppendVarint(out.B, uint32(len(props))), props...)
+	}
+	out.B = append(out.B, m.Payload...)
+	c.delivered(d)
+}
+
+// delivered counts a PUBLISH that was appended.
+func (c *conn) delivered(d *core.Delivery) {
+	c.room.count.out(packet.PUBLISH)
+	c.room.traffic.Count(adapters.Out, d.QoS, len(d.Message.Payload))
+	if d.Redelivered() {
+		c.room.count.redelivers[d.QoS].Add(1)
+		if d.Consumer != c.session.Inbox() {
+			c.room.count.handovers.Add(1)
+		}
+	}
+	if c.version < packet.V5 && d.Message.Meta != nil {
+		countLosses3(d.Message, c.room.host.Metrics) // MC23
+	}
+}
+
+// Keys of encoded forms: this room's number above, version and retain below.
+const (
+	frameProps = 0x4d51_0000 // the properties that do not differ per delivery
+	frameQoS0  = 0x4d51_0100 // a whole PUBLISH of QoS 0
+)
+
+// sendShared sends a QoS 0 PUBLISH that has the same bytes for many receivers;
+// false when this one has its own.
+func (c *conn) sendShared(d *core.Delivery, out *adapters.Output) bool {
+	m := d.Message
+	if !m.Shared() || m.Expires != 0 || len(d.IDs) > 0 || c.aliases.max > 0 {
+		return false
+	}
+	key := uint32(frameQoS0) | uint32(min(c.version, packet.V311+1))<<1
+	if d.Retain {
+		key |= 1
+	}
+	frame := m.Frame(key)
+	if frame == nil {
+		rest := len(m.Payload)
+		var props []byte
+		if c.version >= packet.V5 {
+			props = appendMeta(nil, m, c.room.host.Metrics)
+			rest += packet.VarintLen(uint32(len(props))) + len(props)
+		}
+		frame = make([]byte, 0, packetSize(len(m.Topic), 0, rest))
+		frame = packet.AppendPublishHead(frame, packet.PublishFlags(0, false, d.Retain), m.Topic, 0, rest)
+		if c.version >= packet.V5 {
+			frame = append(packet.AppendVarint(frame, uint32(len(props))), props...)
+		}
+		frame = append(frame, m.Payload...)
+		m.SetFrame(key, frame)
+	}
+	if c.tooLarge(len(frame)) {
+		c.room.count.tooLarge.Add(1)
+		c.room.host.Metrics.Dropped(Name, "too_large")
+		return true
+	}
+	out.B = append(out.B, frame...)
+	c.delivered(d)
+	return true
+}
+
+// packetSize is the size of a PUBLISH.
+func packetSize(name int, qos uint8, rest int) int {
+	n := 2 + name + rest
+	if qos > 0 {
+		n += 2
+	}
+	return 1 + packet.VarintLen(uint32(n)) + n
+}
+
+func (c *conn) tooLarge(size int) bool {
+	return c.maxOut > 0 && size > c.maxOut || size > packet.MaxVarint
+}
+
+// skip settles a delivery that this client cannot take as if it were done.
+// MD7
+func (c *conn) skip(t *core.Turn, d *core.Delivery) {
+	c.room.count.tooLarge.Add(1)
+	c.room.host.Metrics.Dropped(Name, "too_large")
+	if d.QoS > 0 {
+		d.Consumer.Settle(t, d.Seq, core.Accepted)
+	}
+}
+
+// appendProps appends the properties of a delivery but the alias; nothing
+// before 5.0.
+func (c *conn) appendProps(t *core.Turn, dst []byte, d *core.Delivery) []byte {
+	m := d.Message
+	if c.version < packet.V5 {
+		return dst
+	}
+	if left, ok := m.Remaining(t.Now, time.Second); ok { // [MQTT-3.3.2-6]
+		dst = packet.AppendNum(dst, packet.MessageExpiryInterval, uint32(min(max(left, 1), 1<<32-1)))
+	}
+	for _, id := range d.IDs { // [MQTT-3.3.4-3] [MQTT-3.3.4-4]
+		dst = packet.AppendNum(dst, packet.SubscriptionIdentifier, id)
+	}
+	if m.Meta == nil {
+		return dst
+	}
+	if !m.Shared() {
+		return appendMeta(dst, m, c.room.host.Metrics)
+	}
+	props := m.Frame(frameProps)
+	if props == nil {
+		props = appendMeta([]byte{}, m, c.room.host.Metrics)
+		m.SetFrame(frameProps, props)
+	}
+	return append(dst, props...)
+}
+
+// assign gives a delivery its packet identifier, and tells whether the client
+// may have seen it under that identifier. The session's own queue numbers its
+// messages, and the identifier follows from the number, so that a repetition
+// has that of before without its being stored; where it is taken, another one
+// is found and stored as the delivery's tag. [MQTT-2.2.1-4] [MQTT-4.4.0-1]
+func (c *conn) assign(t *core.Turn, d *core.Delivery) (id uint16, dup bool) {
+	x := flight{consumer: d.Consumer, seq: d.Seq, qos: d.QoS, counts: true}
+	own := d.Consumer == c.session.Inbox()
+	again := d.Redelivered() && (own || d.QoS == 2 && d.Tag != 0)
+	switch {
+	case again && d.Tag != 0:
+		x.id = uint16(d.Tag)
+	case own && !d.Stored:
+		x.id = numbered(d.Seq)
+	}
+	if again && c.inflight.restore(x) {
+		return x.id, true // [MQTT-3.3.1-1]
+	}
+	if !again && c.inflight.put(x) {
+		return x.id, false // [MQTT-4.3.2-2] [MQTT-4.3.3-2]
+	}
+	id = c.inflight.next(x)
+	if c.durable {
+		d.Consumer.Tag(t, d.Seq, uint32(id))
+	}
+	return id, again
+}
+
+// numbered is the identifier that follows from a number of the own queue.
+func numbered(seq uint64) uint16 { return uint16(seq%65535) + 1 }
+
+// sendRelease repeats the PUBREL of an exchange whose PUBREC had come before
+// the connection was lost. It does not count against the Receive Maximum.
+// [MQTT-4.3.3-6]
+func (c *conn) sendRelease(t *core.Turn, d *core.Delivery, out *adapters.Output) {
+	x := flight{consumer: d.Consumer, seq: d.Seq, qos: 2, stage: released, id: uint16(d.Tag)}
+	if d.Tag == 0 {
+		x.id = numbered(d.Seq)
+	}
+	if !c.inflight.restore(x) {
+		d.Consumer.Settle(t, d.Seq, core.Accepted) // the identifier means another message by now
+		return
+	}
+	c.room.count.redelivers[2].Add(1)
+	c.write(t, out, answer{kind: packet.PUBREL, id: x.id})
+}

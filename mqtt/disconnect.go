@@ -1,0 +1,94 @@
+package mqtt
+
+import (
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+var errExpiryRaised = &packet.Error{Code: packet.ProtocolError, Rule: "MX1 session expiry raised from 0"}
+
+// onDisconnect ends the connection by the client's wish. We send nothing more
+// and close. [MQTT-3.14.4-1] [MQTT-3.14.4-2]
+func (c *conn) onDisconnect(t *core.Turn, sc *scratch, body []byte, out *adapters.Output) error {
+	d := &sc.disconnect
+	if err := d.Parse(&c.room.rules, c.version, 0, body); err != nil {
+		c.room.count.code(packet.DISCONNECT, d.Code, "in")
+		return err
+	}
+	c.room.count.code(packet.DISCONNECT, d.Code, "in")
+	if d.Properties.Has(packet.SessionExpiryInterval) {
+		asked := d.Properties.Num(packet.SessionExpiryInterval, 0)
+		if asked > 0 && !c.durable {
+			return errExpiryRaised
+		}
+		c.session.SetExpiry(t, c.expiry(asked))
+	}
+	if d.Code == packet.Success { // the will goes with a plain DISCONNECT alone [MQTT-3.14.4-3]
+		c.leave(t, core.Normal)
+	} else {
+		c.leave(t, core.ConnectionLost)
+	}
+	c.finish(t, out, core.Normal)
+	return nil
+}
+
+// expiry turns a Session Expiry Interval into what is granted. MC18
+func (c *conn) expiry(seconds uint32) time.Duration {
+	d := time.Duration(seconds) * time.Second
+	if seconds == 1<<32-1 {
+		d = core.Forever
+	}
+	return min(d, c.room.set.expiryMax)
+}
+
+// disconnect ends the connection from our side, in words where the version
+// has them. [MQTT-4.13.1-1]
+func (c *conn) disconnect(t *core.Turn, out *adapters.Output, code packet.Code, rule string, why core.Reason) {
+	if c.version >= packet.V5 {
+		d := packet.Disconnect{Code: code}
+		if rule != "" {
+			d.Properties.SetStr(packet.ReasonString, []byte(rule))
+		}
+		if c.maxOut > 0 && d.Len(c.version) > c.maxOut {
+			d.Properties.Drop(packet.ReasonString) // [MQTT-3.14.2-3]
+		}
+		if c.maxOut == 0 || d.Len(c.version) <= c.maxOut {
+			out.B = d.AppendTo(out.B, c.version)
+			c.room.count.out(packet.DISCONNECT)
+			c.room.count.code(packet.DISCONNECT, code, "out")
+		}
+	}
+	c.finish(t, out, why)
+}
+
+// finish closes after what was appended; nothing follows it.
+func (c *conn) finish(t *core.Turn, out *adapters.Output, why core.Reason) {
+	c.leave(t, why)
+	out.CloseAfterFlush(why)
+}
+
+// leave detaches the session, once. Any reason but Normal lets core publish
+// the will. [MQTT-3.1.2-8]
+func (c *conn) leave(t *core.Turn, why core.Reason) {
+	if c.phase == ended {
+		return
+	}
+	if o := c.opening; o != nil && o.cancel != nil {
+		o.cancel()
+	}
+	if c.session != nil {
+		c.session.Detach(t, why)
+	}
+	if c.phase == connected {
+		down(c.room.count.open[c.version])
+		c.room.host.Log.Info("client.disconnected", "protocol", Name, "client", c.session.ClientID(), "addr", c.addr, "reason", why.String())
+	}
+	c.phase = ended
+	c.handle.TickAt(0)
+	c.opening, c.stalled = nil, nil
+	c.inflight, c.inbound, c.answers = inflight{}, inbound{}, answers{}
+	c.aliases, c.aliasesIn = aliasesOut{}, aliasesIn{} // [MQTT-3.3.2-7]
+}

@@ -1,0 +1,117 @@
+package mqtt
+
+import "github.com/entrepot/entrepot/core"
+
+// stage is how far an outbound exchange has come.
+type stage uint8
+
+const (
+	sent     stage = iota // PUBLISH is out, PUBACK or PUBREC is awaited
+	received              // PUBREC is in, PUBREL waits for the store
+	released              // PUBREL is out, PUBCOMP is awaited
+)
+
+// A flight is one PUBLISH of QoS 1 or 2 that the client has not completed.
+type flight struct {
+	consumer *core.Consumer // nil: the slot is free
+	seq      uint64
+	id       uint16
+	qos      uint8
+	stage    stage
+	counts   bool // against the Receive Maximum: all but a repeated PUBREL
+}
+
+// inflight holds the packet identifiers that are in use towards the client,
+// over QoS 1 and QoS 2 of the session [MQTT-2.2.1-4]. It is a table addressed
+// by the low bits of the identifier: an identifier whose slot is taken is not
+// given out.
+type inflight struct {
+	slots []flight // length 0 or a power of two
+	used  int
+	quota int    // what still counts against the Receive Maximum
+	last  uint16 // identifier given out last
+}
+
+// free returns how many more exchanges may begin below max. [MQTT-4.9.0-1]
+func (f *inflight) free(max int) int { return max - f.quota }
+
+// get returns the exchange with that identifier, nil when there is none.
+func (f *inflight) get(id uint16) *flight {
+	if len(f.slots) == 0 {
+		return nil
+	}
+	if s := &f.slots[int(id)&(len(f.slots)-1)]; s.consumer != nil && s.id == id {
+		return s
+	}
+	return nil
+}
+
+// put enters an exchange under the identifier of x; false when its slot is
+// taken or the identifier is 0.
+func (f *inflight) put(x flight) bool {
+	if f.used*2 >= len(f.slots) {
+		f.grow()
+	}
+	s := &f.slots[int(x.id)&(len(f.slots)-1)]
+	if x.id == 0 || s.consumer != nil {
+		return false
+	}
+	*s = x
+	f.used++
+	f.last = x.id
+	if x.counts {
+		f.quota++
+	}
+	return true
+}
+
+// restore is put for an identifier that the client knows already: the table
+// grows until it fits; false when the identifier itself is in use.
+func (f *inflight) restore(x flight) bool {
+	if x.id == 0 || f.get(x.id) != nil {
+		return false
+	}
+	for !f.put(x) {
+		f.grow()
+	}
+	return true
+}
+
+// next enters an exchange under an identifier that is not in use, counted
+// round-robin from the last one, so that a late acknowledgement does not hit a
+// new message. MQ17.
+func (f *inflight) next(x flight) uint16 {
+	for id := f.last + 1; ; id++ {
+		if x.id = id; f.put(x) {
+			return id
+		}
+	}
+}
+
+// done frees the identifier of an exchange that get returned. [MQTT-3.3.4-9]
+func (f *inflight) done(s *flight) {
+	if s.counts {
+		f.quota--
+	}
+	f.used--
+	*s = flight{}
+}
+
+// grow doubles the table. Identifiers that differ in their low bits before do
+// so after.
+func (f *inflight) grow() {
+	old := f.slots
+	f.slots = make([]flight, max(4, 2*len(old)))
+	for i := range old {
+		if old[i].consumer != nil {
+			f.slots[int(old[i].id)&(len(f.slots)-1)] = old[i]
+		}
+	}
+}
+
+// shrink gives the table back when nothing is in flight.
+func (f *inflight) shrink() {
+	if f.used == 0 {
+		f.slots = nil
+	}
+}

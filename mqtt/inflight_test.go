@@ -1,0 +1,104 @@
+package mqtt
+
+import (
+	"testing"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+func TestMQTT_MQ2_IdentifiersAreNonZeroAndUnused(t *testing.T) {
+	t.Parallel()
+	var f inflight
+	c := new(core.Consumer)
+	held := map[uint16]bool{}
+	for i := range 3 * 65535 {
+		id := f.next(flight{consumer: c, seq: uint64(i), counts: true})
+		if id == 0 || held[id] {
+			t.Fatalf("identifier %d given out while in use", id)
+		}
+		held[id] = true
+		if i%251 == 0 { // a straggler that is never acknowledged
+			continue
+		}
+		f.done(f.get(id))
+		delete(held, id)
+		if len(held) > 200 {
+			for id := range held {
+				f.done(f.get(id))
+			}
+			clear(held)
+		}
+	}
+	if f.used != len(held) || f.quota != len(held) {
+		t.Errorf("%d used, %d counted, want %d", f.used, f.quota, len(held))
+	}
+}
+
+func TestMQTT_MQ17_IdentifiersAreTakenRoundRobin(t *testing.T) {
+	t.Parallel()
+	var f inflight
+	c := new(core.Consumer)
+	for want := uint16(1); want < 100; want++ {
+		id := f.next(flight{consumer: c})
+		if id != want {
+			t.Fatalf("got %d, want %d", id, want)
+		}
+		f.done(f.get(id))
+	}
+	f.last = 65535
+	if id := f.next(flight{consumer: c}); id != 1 {
+		t.Errorf("after 65535 comes %d, want 1", id)
+	}
+}
+
+func TestMQTT_MF1_OnlyWhatCountsTakesQuota(t *testing.T) {
+	t.Parallel()
+	var f inflight
+	c := new(core.Consumer)
+	f.put(flight{consumer: c, id: 7, counts: true})
+	f.put(flight{consumer: c, id: 8, stage: released}) // a resent PUBREL
+	if f.free(10) != 9 {
+		t.Errorf("free = %d, want 9", f.free(10))
+	}
+	f.done(f.get(7))
+	f.done(f.get(8))
+	if f.free(10) != 10 || f.used != 0 {
+		t.Errorf("free = %d, used = %d", f.free(10), f.used)
+	}
+	f.shrink()
+	if f.slots != nil || f.get(7) != nil {
+		t.Error("an empty table is kept")
+	}
+}
+
+func TestMQTT_MQ15_IdentifiersOfBeforeAreRestored(t *testing.T) {
+	t.Parallel()
+	var f inflight
+	c := new(core.Consumer)
+	for _, id := range []uint16{1, 257, 513, 65281, 2} { // all but the last share their low bits
+		if !f.restore(flight{consumer: c, id: id}) {
+			t.Fatalf("%d was not restored", id)
+		}
+	}
+	for _, id := range []uint16{1, 257, 513, 65281, 2} {
+		if f.get(id) == nil {
+			t.Errorf("%d is lost", id)
+		}
+	}
+	if f.restore(flight{consumer: c, id: 257}) {
+		t.Error("an identifier in use was restored again")
+	}
+	if f.put(flight{consumer: c, id: 0}) {
+		t.Error("identifier 0 was taken")
+	}
+}
+
+func BenchmarkInflight(b *testing.B) {
+	var f inflight
+	c := new(core.Consumer)
+	b.ReportAllocs()
+	for b.Loop() {
+		id := f.next(flight{consumer: c, counts: true})
+		f.done(f.get(id))
+	}
+}

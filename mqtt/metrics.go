@@ -1,0 +1,64 @@
+package mqtt
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// counters are the room's own metrics (section 7 of the page), resolved once.
+type counters struct {
+	m *adapters.Metrics
+
+	packets    [2][16]*atomic.Uint64 // [adapters.In|Out][type]
+	open       [packet.V5 + 1]*atomic.Uint64
+	keepAlive  *atomic.Uint64
+	redelivers [3]*atomic.Uint64 // by QoS
+	duplicates *atomic.Uint64
+	held       *atomic.Uint64
+	aliasSaved *atomic.Uint64
+	tooLarge   *atomic.Uint64
+	handovers  *atomic.Uint64
+}
+
+func newCounters(m *adapters.Metrics) *counters {
+	c := &counters{
+		m:          m,
+		keepAlive:  m.Counter("mqtt_keepalive_timeouts_total"),
+		duplicates: m.Counter("mqtt_duplicates_total"),
+		held:       m.Counter("mqtt_qos2_held"),
+		aliasSaved: m.Counter("mqtt_alias_saved_bytes_total"),
+		tooLarge:   m.Counter("mqtt_too_large_total"),
+		handovers:  m.Counter("mqtt_group_handovers_total"),
+	}
+	for dir, word := range []string{"in", "out"} {
+		for t := range c.packets[dir] {
+			c.packets[dir][t] = m.Counter("mqtt_packets_total", word, packet.Type(t).String())
+		}
+	}
+	for _, v := range []packet.Version{packet.V31, packet.V311, packet.V5} {
+		c.open[v] = m.Counter("mqtt_connections", v.String())
+	}
+	for qos := range c.redelivers {
+		c.redelivers[qos] = m.Counter("mqtt_redelivered_total", fmt.Sprint(qos))
+	}
+	return c
+}
+
+// in counts a packet of the client, out one of ours.
+func (c *counters) in(t packet.Type)  { c.packets[adapters.In][t].Add(1) }
+func (c *counters) out(t packet.Type) { c.packets[adapters.Out][t].Add(1) }
+
+// code counts a reason code that is not a plain success.
+func (c *counters) code(t packet.Type, code packet.Code, direction string) {
+	if code != packet.Success {
+		c.m.Counter("mqtt_reason_codes_total", t.String(), fmt.Sprintf("%02x", byte(code)), direction).Add(1)
+	}
+}
+
+func (c *counters) stray(t packet.Type) { c.m.Counter("mqtt_stray_acks_total", t.String()).Add(1) }
+
+// down decrements a gauge.
+func down(g *atomic.Uint64) { g.Add(^uint64(0)) }

@@ -1,0 +1,96 @@
+package mqtt
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// Name is the protocol's name in logs, metrics and message origins.
+const Name = "mqtt"
+
+// Registration is the protocol's entry in the list of the binary.
+func Registration() adapters.Registration {
+	return adapters.Registration{
+		Name:    Name,
+		Schemes: []string{"mqtt", "mqtts", "mqtt+unix", "ws", "wss"},
+		Config:  func() adapters.Config { return &Config{} },
+		New: func(h *adapters.Host, c adapters.Config) (adapters.Room, error) {
+			cfg, ok := c.(*Config)
+			if !ok {
+				return nil, fmt.Errorf("mqtt: configuration is a %T", c)
+			}
+			return New(h, cfg)
+		},
+	}
+}
+
+// Room is the server side of MQTT.
+type Room struct {
+	// Immutable.
+	host    *adapters.Host
+	set     settings
+	rules   packet.Rules
+	count   *counters
+	traffic *adapters.Traffic
+
+	scratches sync.Pool
+}
+
+var _ adapters.WebSocketRoom = (*Room)(nil)
+
+// New makes the room. The error is Config.Validate's.
+func New(h *adapters.Host, c *Config) (*Room, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	r := &Room{host: h, set: c.settings(), count: newCounters(h.Metrics), traffic: h.Metrics.Traffic(Name)}
+	limits := h.Limits.WithDefaults()
+	r.set.packetBytes = min(r.set.packetBytes, limits.MessageBytes) // the smaller wins
+	r.rules = packet.Rules{
+		From: packet.Client, StrictUTF8: r.set.strict,
+		MaxProperties: limits.Properties, MaxPropBytes: limits.PropertyBytes,
+	}
+	r.scratches.New = func() any { return new(scratch) }
+	return r, nil
+}
+
+// Name returns "mqtt".
+func (r *Room) Name() string { return Name }
+
+// Open makes the state machine of a connection.
+func (r *Room) Open(h adapters.Handle, info adapters.Info, _ *core.Turn) adapters.Conn {
+	return &conn{room: r, handle: h, opening: &opening{info: info}}
+}
+
+// WebSocket says how MQTT rides on WebSocket. [MQTT-6.0.0-1] to [MQTT-6.0.0-4]
+func (r *Room) WebSocket() adapters.WebSocketOptions {
+	return adapters.WebSocketOptions{
+		Paths: []string{r.set.wsPath}, Subprotos: []string{"mqtt", "mqttv3.1"}, RequireSub: true,
+		MaxMessage: r.set.packetBytes, CloseOnText: 1003,
+	}
+}
+
+// scratch is what a call of a connection needs for its duration only.
+type scratch struct {
+	connect     packet.Connect
+	publish     packet.Publish
+	ack         packet.Ack
+	subscribe   packet.Subscribe
+	unsubscribe packet.Unsubscribe
+	disconnect  packet.Disconnect
+	subs        []core.Subscription
+	grants      []core.Grant
+	filters     []string
+	reasons     []core.Reason
+	codes       []byte
+	props       []byte
+	retry       []*core.Consumer
+	deliveries  [64]core.Delivery
+}
+
+func (r *Room) borrow() *scratch     { return r.scratches.Get().(*scratch) }
+func (r *Room) giveBack(sc *scratch) { r.scratches.Put(sc) }

@@ -1,0 +1,206 @@
+package mqtt
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+var (
+	errAliasRange = &packet.Error{Code: packet.TopicAliasInvalid, Rule: "MA1 topic alias above the maximum"}
+	errAliasUnset = &packet.Error{Code: packet.ProtocolError, Rule: "MA1 topic alias that was never set"}
+	errMaxQoS     = &packet.Error{Code: packet.QoSNotSupported, Rule: "MP7 QoS above the maximum"}
+	errRetain     = &packet.Error{Code: packet.RetainNotSupported, Rule: "MP7 retained messages are off"}
+	errReceiveMax = &packet.Error{Code: packet.ReceiveMaximumExceeded, Rule: "MF3 more unacknowledged PUBLISH packets than the Receive Maximum"}
+	errPayload    = &packet.Error{Code: packet.PayloadFormatInvalid, Rule: "MP9 payload is not the UTF-8 that it claims to be"}
+	errDenied3    = &packet.Error{Code: packet.NotAuthorized, Rule: "MP6 publish is not allowed"}
+	errTopic3     = &packet.Error{Code: packet.TopicNameInvalid, Rule: "MP1 topic name is not allowed"}
+)
+
+func (c *conn) onPublish(t *core.Turn, sc *scratch, flags byte, body []byte, out *adapters.Output) error {
+	p := &sc.publish
+	if err := p.Parse(&c.room.rules, c.version, flags, body); err != nil {
+		return err
+	}
+	name, err := c.topicOf(p) // also for what is refused below: MP10
+	switch {
+	case err != nil:
+		return err
+	case p.QoS > c.room.set.maxQoS:
+		return errMaxQoS // [MQTT-3.2.2-9]
+	case p.Retain && !c.room.set.retain:
+		return errRetain
+	}
+	c.room.traffic.Count(adapters.In, p.QoS, len(p.Payload))
+	switch p.QoS { // [MQTT-3.3.4-1]
+	case 0:
+		_, _, r := c.submit(t, p, name)
+		return c.refused0(r)
+	case 1:
+		return c.publish1(t, p, name, out)
+	}
+	return c.publish2(t, p, name, out)
+}
+
+// topicOf resolves the topic alias. [MQTT-3.3.2-8] [MQTT-3.3.2-9] [MQTT-3.3.2-12]
+func (c *conn) topicOf(p *packet.Publish) ([]byte, error) {
+	if !p.Properties.Has(packet.TopicAlias) {
+		return p.Topic, nil
+	}
+	alias := int(p.Properties.Num(packet.TopicAlias, 0))
+	if alias > c.room.set.aliasesIn {
+		return nil, errAliasRange
+	}
+	name, known := c.aliasesIn.resolve(alias, p.Topic)
+	if !known {
+		return nil, errAliasUnset
+	}
+	return name, nil
+}
+
+// refused0 is what becomes of a QoS 0 publish: it has no answer.
+func (c *conn) refused0(r core.Reason) error {
+	switch {
+	case r == core.OK, r == core.NoReceiver:
+		return nil
+	case r == core.BadPayload:
+		return errPayload
+	case c.version < packet.V5 && r == core.BadTopic:
+		return errTopic3
+	case c.version < packet.V5 && r == core.NotAuthorized && c.room.set.v3DeniedCloses:
+		return errDenied3 // [3: MQTT-3.3.5-2]
+	}
+	c.room.host.Metrics.Dropped(Name, dropped(r))
+	return nil
+}
+
+// dropped is the word of messages_dropped_total for a refused QoS 0 publish.
+func dropped(r core.Reason) string {
+	switch r {
+	case core.NotAuthorized:
+		return "acl"
+	case core.QueueFull, core.Quota:
+		return "queue_full"
+	}
+	return strings.ReplaceAll(r.String(), " ", "_")
+}
+
+// publish1 is QoS 1: PUBACK once we own the message. [MQTT-4.3.2-4]
+func (c *conn) publish1(t *core.Turn, p *packet.Publish, name []byte, out *adapters.Output) error {
+	if c.version >= packet.V5 {
+		if c.inbound.count >= c.room.set.receiveMax {
+			return errReceiveMax // [MQTT-3.3.4-7]
+		}
+		if c.inUse(p.ID) {
+			c.answer(t, out, 0, false, answer{kind: packet.PUBACK, id: p.ID, code: packet.PacketIdentifierInUse})
+			return nil
+		}
+	}
+	seq, pending, r := c.submit(t, p, name)
+	return c.acknowledge(t, out, seq, pending, packet.PUBACK, p.ID, r)
+}
+
+// publish2 is QoS 2, exactly once by the identifiers that the session
+// remembers. [MQTT-4.3.3-8] [MQTT-4.3.3-10]
+func (c *conn) publish2(t *core.Turn, p *packet.Publish, name []byte, out *adapters.Output) error {
+	owed, used := c.inbound.owed(p.ID)
+	if c.version >= packet.V5 && c.inbound.count >= c.room.set.receiveMax && owed != packet.PUBREC {
+		return errReceiveMax
+	}
+	if c.mayHold && c.session.Seen(uint64(p.ID)) { // DUP decides nothing [MQTT-3.3.1-3]
+		c.room.count.duplicates.Add(1)
+		if !used {
+			c.inbound.begin(p.ID, packet.PUBREC)
+		}
+		c.answer(t, out, 0, false, answer{kind: packet.PUBREC, id: p.ID})
+		return nil
+	}
+	if used && c.version >= packet.V5 {
+		c.answer(t, out, 0, false, answer{kind: packet.PUBREC, id: p.ID, code: packet.PacketIdentifierInUse})
+		return nil
+	}
+	c.mayHold = true
+	rseq, rpending := c.session.Remember(t, uint64(p.ID))
+	seq, pending, r := c.submit(t, p, name)
+	if r != core.OK && r != core.NoReceiver { // after a refusal the identifier is free [MQTT-4.3.3-9]
+		c.session.Forget(t, uint64(p.ID))
+		return c.acknowledge(t, out, 0, false, packet.PUBREC, p.ID, r)
+	}
+	if seq == 0 { // not published at all: the identifier alone must be safe
+		seq, pending = rseq, rpending
+	}
+	c.room.count.held.Add(1)
+	c.inbound.begin(p.ID, packet.PUBREC)
+	return c.acknowledge(t, out, seq, pending, packet.PUBREC, p.ID, r)
+}
+
+// inUse tells that an exchange of the client holds the identifier.
+// [MQTT-2.2.1-3]
+func (c *conn) inUse(id uint16) bool {
+	if _, used := c.inbound.owed(id); used {
+		return true
+	}
+	return c.mayHold && c.session.Seen(uint64(id))
+}
+
+// acknowledge answers a PUBLISH, or does what 3.x does instead.
+func (c *conn) acknowledge(t *core.Turn, out *adapters.Output, seq uint64, pending bool, kind packet.Type, id uint16, r core.Reason) error {
+	a := answer{kind: kind, id: id, code: codesOf(r).puback}
+	if c.version < packet.V5 && a.code.Failed() {
+		switch {
+		case r == core.BadTopic, r == core.BadPayload:
+			return errTopic3
+		case r == core.NotAuthorized && c.room.set.v3DeniedCloses:
+			return errDenied3 // [3: MQTT-3.3.5-2]
+		case r != core.NotAuthorized:
+			c.withhold(t, out)
+			return nil
+		}
+		a.code = packet.Success
+	}
+	if a.code.Failed() {
+		c.room.host.Metrics.Refused(Name, r)
+	}
+	c.answer(t, out, seq, pending, a)
+	return nil
+}
+
+// submit routes a message. The seq and pending are core's; a message that
+// nobody receives is not built.
+func (c *conn) submit(t *core.Turn, p *packet.Publish, name []byte) (seq uint64, pending bool, r core.Reason) {
+	if c.room.set.payloadCheck && p.Properties.Num(packet.PayloadFormatIndicator, 0) == 1 && !utf8.Valid(p.Payload) {
+		return 0, false, core.BadPayload
+	}
+	mt, r := c.session.Route(t, name)
+	if r != core.OK {
+		return 0, false, r
+	}
+	if !mt.Any() && !p.Retain {
+		return 0, false, core.NoReceiver
+	}
+	m := core.NewMessage(p.Payload)
+	m.Topic, m.Origin, m.QoS, m.Retain = mt.Topic(), Name, p.QoS, p.Retain
+	if m.Retain && m.Queue() != "" {
+		m.Retain = false // MY3
+		c.room.host.Metrics.Lost(Name, "queue", "retain")
+	}
+	if !p.Properties.Empty() {
+		m.Meta = metaOf(&p.Properties)
+		m.Expires = expires(t.Now, &p.Properties)
+	}
+	return c.session.Publish(t, mt, m)
+}
+
+// expires is the instant that a Message Expiry Interval names. 0 is for those
+// who can take the message at once. MP11
+func expires(now core.Time, p *packet.Properties) core.Time {
+	if !p.Has(packet.MessageExpiryInterval) {
+		return 0
+	}
+	d := time.Duration(p.Num(packet.MessageExpiryInterval, 0)) * time.Second
+	return now.After(max(d, time.Millisecond))
+}

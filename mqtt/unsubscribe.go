@@ -1,0 +1,49 @@
+package mqtt
+
+import (
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// onUnsubscribe removes subscriptions whose filter is equal byte for byte.
+// [MQTT-3.10.4-1]
+func (c *conn) onUnsubscribe(t *core.Turn, sc *scratch, body []byte, out *adapters.Output) error {
+	p := &sc.unsubscribe
+	if err := p.Parse(&c.room.rules, c.version, 2, body); err != nil {
+		return err
+	}
+	sc.filters = sc.filters[:0]
+	for filter := range p.All() {
+		sc.filters = append(sc.filters, string(filter))
+	}
+	a := answer{kind: packet.UNSUBACK, id: p.ID, codes: make([]byte, len(sc.filters))}
+	if c.version >= packet.V5 && c.inUse(p.ID) { // [MQTT-2.2.1-3]
+		allOf(a.codes, packet.PacketIdentifierInUse)
+		c.write(t, out, a)
+		return nil
+	}
+	reasons, seq, pending := c.session.Unsubscribe(t, sc.filters, sc.reasons[:0])
+	sc.reasons = reasons
+	clear(sc.filters)
+	for i, r := range reasons {
+		a.codes[i] = byte(unsubackCode(r)) // [MQTT-3.11.3-1]
+	}
+	c.answerFilters(t, out, seq, pending, a) // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+	return nil
+}
+
+// unsubackCode is the UNSUBACK column of the reasons: few apply.
+func unsubackCode(r core.Reason) packet.Code {
+	switch r {
+	case core.OK:
+		return packet.Success
+	case core.NotFound:
+		return packet.NoSubscriptionExisted
+	case core.BadFilter, core.BadTopic:
+		return packet.TopicFilterInvalid
+	case core.NotAuthorized:
+		return packet.NotAuthorized
+	}
+	return packet.UnspecifiedError
+}
