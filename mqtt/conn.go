@@ -35,7 +35,7 @@ type conn struct {
 	problemInfo bool // Reason Strings are wanted outside of CONNACK and DISCONNECT
 	durable     bool // the session outlives the connection
 	mayHold     bool // the session may know inbound QoS 2 identifiers
-	freed       bool // an acknowledgement freed a place in the window
+	freed       bool // deliveries are to be taken: the session is there, or the window has room again
 	session     *core.Session
 	addr        string
 	keep        keepAlive

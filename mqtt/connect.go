@@ -263,6 +263,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 	}
 	c.sendConnack(out, &p)
 	c.phase = connected
+	c.freed = true // what the session holds is to be taken now
 	c.mayHold = c.session.Present()
 	c.room.count.open[c.version].Add(1)
 	c.room.host.Log.Info("client.connected", "protocol", Name, "client", c.session.ClientID(), "addr", c.addr, "version", c.version.String())

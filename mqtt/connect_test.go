@@ -224,7 +224,7 @@ func TestMQTT_MC12_PacketsBehindConnectWait(t *testing.T) {
 			t.Error("reading goes on during the login")
 		}
 		w.Advance(time.Second)
-		p.want("CONNACK "+announced, "SUBACK #1 00", `PUBLISH a "x"`, "PINGRESP")
+		p.want("CONNACK "+announced, "SUBACK #1 00", "PINGRESP", `PUBLISH a "x"`)
 	}, func(o *adaptertest.Options) { o.Auth = login{takes: time.Second} })
 }
 
