@@ -130,6 +130,12 @@ func (p *peer) sendWaiting(t *core.Turn, out *adapters.Output) {
 // try sends a message if its id is known to the client, the window is open
 // and the address may be sent that much.
 func (p *peer) try(t *core.Turn, m *outgoing, out *adapters.Output) bool {
+	kind, id, known := p.idOf(m.Message.Topic)
+	n := packet.Publish{Data: m.Message.Payload}.Len()
+	if !m.Received && (!known || !p.affords(n)) {
+		p.makeKnown(t.Now, m.Message.Topic, out)
+		return false
+	}
 	if m.acknowledged() && p.outbound.inflight() >= p.e.cfg.MaxInflight { // O3
 		return false
 	}
@@ -137,12 +143,6 @@ func (p *peer) try(t *core.Turn, m *outgoing, out *adapters.Output) bool {
 		p.number(t, m)
 		p.sendRelease(t.Now, m, out)
 		return true
-	}
-	kind, id, known := p.idOf(m.Message.Topic)
-	n := packet.Publish{Data: m.Message.Payload}.Len()
-	if !known || !p.affords(n) {
-		p.makeKnown(t.Now, m.Message.Topic, out)
-		return false
 	}
 	if m.acknowledged() {
 		p.number(t, m)

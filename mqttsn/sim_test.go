@@ -59,9 +59,9 @@ func simulateHost(t *testing.T, c Config, h *adapters.Host, o core.Options, fn f
 		}
 		s.turn = s.router.NewTurn(s)
 		s.e = room.Listen(s, adapters.ListenerInfo{Listener: "mqttsn://127.0.0.1:1884", Scheme: "mqttsn"}).(*endpoint)
+		defer s.router.Close()
+		defer s.do(func() { s.e.Close(s.turn, core.ShuttingDown, &s.out) })
 		fn(s)
-		s.do(func() { s.e.Close(s.turn, core.ShuttingDown, &s.out) })
-		s.router.Close()
 	})
 }
 
@@ -336,13 +336,15 @@ func (s *sim) wantCount(n uint64, name string, labels ...string) {
 
 // mapStore is a store in memory.
 type mapStore struct {
-	mu sync.Mutex
-	m  map[string][]byte
+	mu     sync.Mutex
+	m      map[string][]byte
+	writes int
 }
 
 func (s *mapStore) Write(batches []*core.Batch, _ bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.writes++
 	for _, b := range batches {
 		for kind, r := range b.All() {
 			switch kind {

@@ -57,7 +57,7 @@ func (t *topics) add(name string, own bool, limit int) (r *registered, ok bool) 
 		r.own = r.own || own
 		return r, true
 	}
-	if len(t.list) >= limit {
+	for len(t.list) >= limit {
 		i := slices.IndexFunc(t.list, func(r registered) bool { return !r.own })
 		if i < 0 {
 			return nil, false
