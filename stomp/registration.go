@@ -12,16 +12,18 @@ import (
 const Name = "stomp"
 
 // Registration lists the protocol for the stock binary.
-var Registration = adapters.Registration{
-	Name:    Name,
-	Schemes: []string{"stomp", "stomps"},
-	Config: func() adapters.Config {
-		c := DefaultConfig()
-		return &c
-	},
-	New: func(h *adapters.Host, c adapters.Config) (adapters.Room, error) {
-		return New(h, *c.(*Config)), nil
-	},
+func Registration() adapters.Registration {
+	return adapters.Registration{
+		Name:    Name,
+		Schemes: []string{"stomp", "stomps"},
+		Config: func() adapters.Config {
+			c := DefaultConfig()
+			return &c
+		},
+		New: func(h *adapters.Host, c adapters.Config) (adapters.Room, error) {
+			return New(h, *c.(*Config)), nil
+		},
+	}
 }
 
 // Room serves STOMP connections.

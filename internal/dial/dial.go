@@ -81,6 +81,7 @@ func Send(ctx context.Context, c Conn, m Message) error {
 var dialers = map[string]func(context.Context, Options) (Conn, error){
 	"mqttsn": dialMQTTSN,
 	"amqp":   dialAMQP,
+	"stomp":  dialSTOMP,
 }
 
 // Dial connects. The error is an [Error].

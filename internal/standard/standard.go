@@ -15,7 +15,7 @@ func Protocols() []adapters.Registration {
 	return []adapters.Registration{
 		mqttsn.Registration(),
 		coap.Registration,
-		stomp.Registration,
+		stomp.Registration(),
 		amqp.Registration(),
 	}
 }

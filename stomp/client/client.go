@@ -63,6 +63,7 @@ type Client struct {
 	n       int                    // Guarded by mu: receipts and subscriptions.
 	waiting map[string]func(error) // Guarded by mu: by receipt.
 	acked   map[string]bool        // Guarded by mu: subscriptions with ACK.
+	closing bool                   // Guarded by mu: DISCONNECT was sent.
 	ended   bool                   // Guarded by mu.
 	err     error                  // Guarded by mu.
 }
@@ -230,6 +231,9 @@ func (c *Client) end(err error) {
 	if c.ended {
 		c.mu.Unlock()
 		return
+	}
+	if c.closing {
+		err = nil // the end was asked for
 	}
 	c.ended, c.err = true, err
 	waiting := c.waiting

@@ -176,7 +176,13 @@ func (c *Client) Subscribe(ctx context.Context, filter string, qos int) (granted
 // processed when it returns nil. The context bounds the wait.
 func (c *Client) Close(ctx context.Context) error {
 	result := make(chan error, 1)
-	c.put(&frame.Frame{Command: frame.Disconnect}, func(err error) { result <- err })
+	defer c.work.Wait()
+	c.put(&frame.Frame{Command: frame.Disconnect}, func(err error) {
+		c.mu.Lock()
+		c.closing = err == nil // what the reader meets from now on was asked for
+		c.mu.Unlock()
+		result <- err
+	})
 	var err error
 	select {
 	case err = <-result:
@@ -184,7 +190,6 @@ func (c *Client) Close(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	c.end(nil)
-	c.work.Wait()
 	if err == errClosed {
 		return nil
 	}
