@@ -105,6 +105,13 @@ func (r *rig) run(t testing.TB, router *core.Router) {
 // udp here.
 type streamOnly struct{ adapters.WebSocketRoom }
 
+// withRoom registers another room.
+func withRoom(scheme string, r adapters.Room) func(*listen.Options) {
+	return func(o *listen.Options) { o.Rooms[scheme] = r }
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
 // addr is the bound address of the listener.
 func (r *rig) addr(i int) string { return r.Addrs()[i].String() }
 

@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -31,8 +32,9 @@ type pump struct {
 	car    carrier       // Immutable.
 	resume chan struct{} // Immutable; a token lets the reader go on, closed by release
 
-	chunk []byte // the loop's from post(bitChunk) to the token
-	owed  bool   // Owned by the loop: the reader waits for a token
+	chunk  []byte      // the loop's from post(bitChunk) to the token
+	ending core.Reason // the loop's from post(bitEnd)
+	owed   bool        // Owned by the loop: the reader waits for a token
 
 	mu     sync.Mutex // guards what follows
 	pend   []byte     // to be written
@@ -63,6 +65,8 @@ func (l *listener) runPump(car carrier, counts *counters, info adapters.Info, ro
 			<-p.resume
 		}
 		if err != nil {
+			p.ending = core.ConnectionLost
+			errors.As(err, &p.ending)
 			p.post(bitEnd)
 			return
 		}
@@ -83,7 +87,7 @@ func (p *pump) attend(bits uint32) {
 	}
 	p.stream.attend(bits)
 	if bits&bitEnd != 0 {
-		p.gone(core.ConnectionLost)
+		p.gone(p.ending)
 	}
 }
 

@@ -23,8 +23,8 @@ const maxHeader = 4 << 10
 // defaultMessage is the largest WebSocket message of a room that names none.
 const defaultMessage = 1 << 20
 
-// admitted is an accepted connection that the gate and the server's wait
-// group have counted. Its Close counts it out, unless a stream took that over.
+// admitted is an accepted connection that the gate has counted. Its Close
+// counts it out, unless a stream took that over.
 type admitted struct {
 	net.Conn
 	l    *listener
@@ -32,10 +32,7 @@ type admitted struct {
 }
 
 func (a *admitted) Close() error {
-	a.once.Do(func() {
-		a.l.unadmit(addrPort(a.RemoteAddr()).Addr())
-		a.l.server.wg.Done()
-	})
+	a.once.Do(func() { a.l.unadmit(addrPort(a.RemoteAddr()).Addr()) })
 	return a.Conn.Close()
 }
 
@@ -51,7 +48,7 @@ func (g gated) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	keepAlive(nc)
-	g.l.server.wg.Add(1)
+	g.l.server.wg.Add(1) // until connState
 	return &admitted{Conn: nc, l: g.l}, nil
 }
 
@@ -68,7 +65,7 @@ func (l *listener) serveWebSocket() {
 		h.counts[r.Name()] = newCounters(l.server.metrics, r.Name(), l.name)
 	}
 	l.http = &http.Server{
-		Handler: h, TLSConfig: l.tls, MaxHeaderBytes: maxHeader, ErrorLog: discardLog,
+		Handler: h, ConnState: l.connState, TLSConfig: l.tls, MaxHeaderBytes: maxHeader, ErrorLog: discardLog,
 		ReadHeaderTimeout: l.server.limits.PreauthDeadline, IdleTimeout: l.server.limits.PreauthDeadline,
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // no HTTP/2
 	}
@@ -85,6 +82,8 @@ func (l *listener) serveWebSocket() {
 // ServeHTTP upgrades a request and runs the connection; it returns when that
 // has ended.
 func (h *webSocket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.l.server.wg.Add(1) // beyond the hijacking
+	defer h.l.server.wg.Done()
 	room := h.rooms[r.URL.Path]
 	if room == nil {
 		http.NotFound(w, r)
@@ -122,7 +121,6 @@ func (h *webSocket) run(ws *websocket.Conn, room adapters.WebSocketRoom, o adapt
 	if !taken {
 		return // closed meanwhile
 	}
-	defer h.l.server.wg.Done()
 	limit := int64(o.MaxMessage)
 	if limit == 0 {
 		limit = defaultMessage
@@ -132,6 +130,13 @@ func (h *webSocket) run(ws *websocket.Conn, room adapters.WebSocketRoom, o adapt
 	info := h.l.info(remote, addrPort(base.LocalAddr()))
 	info.WebSocket, info.Subproto = true, sub
 	h.l.runPump(newWSCarrier(ws, o), h.counts[room.Name()], info, room)
+}
+
+// connState counts the goroutine of a connection out.
+func (l *listener) connState(_ net.Conn, s http.ConnState) {
+	if s == http.StateClosed || s == http.StateHijacked {
+		l.server.wg.Done()
+	}
 }
 
 // underneath is the accepted connection below TLS.

@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"errors"
 	"io"
 	"log"
 	"sync"
@@ -18,7 +17,6 @@ import (
 var (
 	writeBuffers sync.Pool
 	discardLog   = log.New(io.Discard, "", 0)
-	errText      = errors.New("text frame where only binary ones are allowed")
 )
 
 // wsCarrier is a WebSocket: each message is a stretch of the stream, each
@@ -55,6 +53,8 @@ func (c *wsCarrier) next() ([]byte, error) {
 		case err == io.EOF:
 			c.msg = nil
 			b = c.shrink(b)
+		case err == websocket.ErrReadLimit: // within a message of several frames
+			return nil, c.refuse(core.TooLarge)
 		case err != nil:
 			return b, err
 		case n == idleRead && c.large == nil:
@@ -87,12 +87,15 @@ func (c *wsCarrier) shrink(b []byte) []byte {
 // begin waits for a message.
 func (c *wsCarrier) begin() error {
 	mode, r, err := c.ws.NextReader()
-	if err != nil {
+	switch {
+	case err == websocket.ErrReadLimit: // the library has said 1009
+		return c.refuse(core.TooLarge)
+	case err != nil:
 		return err
 	}
 	if mode == websocket.TextMessage && !c.o.Text {
 		c.control(int(c.o.CloseOnText))
-		return errText
+		return c.refuse(core.ProtocolError)
 	}
 	if !c.seen {
 		c.seen = true
@@ -100,6 +103,15 @@ func (c *wsCarrier) begin() error {
 	}
 	c.msg = r
 	return nil
+}
+
+// refuse discards input for a bounded time after a close frame of ours, so
+// that no reset destroys the frame on its way, and returns r.
+func (c *wsCarrier) refuse(r core.Reason) error {
+	below := c.ws.NetConn()
+	below.SetReadDeadline(time.Now().Add(linger)) //nolint:errcheck // a deadline on an open connection
+	io.Copy(io.Discard, below)                    //nolint:errcheck // it ends with the peer or the deadline
+	return r
 }
 
 // write sends b as one message, in the client's mode where b allows it.
