@@ -176,7 +176,7 @@ type receiver struct {
 }
 
 // Next implements script.Receiver.
-func (r *receiver) Next(ctx context.Context) (dial.Message, error) {
+func (r *receiver) Next(ctx context.Context, _ []byte) (dial.Message, error) {
 	select {
 	case m := <-r.messages:
 		return m, nil

@@ -37,8 +37,8 @@ type Peer interface {
 
 // A Receiver is one subscription of its own connection.
 type Receiver interface {
-	// Next waits for the next message.
-	Next(ctx context.Context) (dial.Message, error)
+	// Next waits for the next message. A client that prints payloads without anything between them reads as much as want has.
+	Next(ctx context.Context, want []byte) (dial.Message, error)
 	Close()
 }
 
@@ -147,7 +147,7 @@ func (r *run) said(m dial.Message) dial.Message {
 }
 
 func (r *run) receive(ctx context.Context, st Step) error {
-	got, err := r.receivers[st.Who].Next(ctx)
+	got, err := r.receivers[st.Who].Next(ctx, st.Message.Payload)
 	if err != nil {
 		return fmt.Errorf("want %s %s: %w", st.Message.Topic, brief(st.Message.Payload), err)
 	}
@@ -213,82 +213,19 @@ func find(list []dial.Header, name string) (string, bool) {
 // nothing publishes one message more, and that must be the next.
 func (r *run) nothing(ctx context.Context, who string) error {
 	r.sentinels++
-	topic := strings.NewReplacer("+", "z", "#", "z").Replace(r.filters[who])
+	topic := strings.NewReplacer("+", "sentinel", "#", "sentinel").Replace(r.filters[who])
 	payload := fmt.Sprintf("sentinel %d", r.sentinels)
 	if err := r.In.Publish(ctx, dial.Message{Topic: topic, Payload: []byte(payload), QoS: 1}); err != nil {
 		return err
 	}
-	got, err := r.receivers[who].Next(ctx)
+	got, err := r.receivers[who].Next(ctx, []byte(payload))
 	if err != nil {
 		return err
 	}
 	if string(got.Payload) != payload {
 		return fmt.Errorf("there is %s %s", got.Topic, brief(got.Payload))
 	}
-	for other, rc := range r.receivers { // who has a filter that matches too gets it as well
-		if other == who || !overlaps(r.filters[other], topic) {
-			continue
-		}
-		if err := r.discard(ctx, rc, payload); err != nil {
-			return err
-		}
-	}
 	return nil
-}
-
-// discard remembers nothing: messages before the sentinel are put back in order.
-func (r *run) discard(ctx context.Context, rc Receiver, payload string) error {
-	b, ok := rc.(*buffered)
-	if !ok {
-		b = &buffered{Receiver: rc}
-		for name, have := range r.receivers {
-			if have == rc {
-				r.receivers[name] = b
-			}
-		}
-	}
-	var kept []dial.Message
-	for {
-		m, err := b.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if string(m.Payload) == payload {
-			b.waiting = append(kept, b.waiting...)
-			return nil
-		}
-		kept = append(kept, m)
-	}
-}
-
-// buffered is a receiver with messages put back.
-type buffered struct {
-	Receiver
-	waiting []dial.Message
-}
-
-// Next returns what was put back first.
-func (b *buffered) Next(ctx context.Context) (dial.Message, error) {
-	if len(b.waiting) > 0 {
-		m := b.waiting[0]
-		b.waiting = b.waiting[1:]
-		return m, nil
-	}
-	return b.Receiver.Next(ctx)
-}
-
-// overlaps tells whether a filter matches a topic, for the plain filters of the scripts.
-func overlaps(filter, topic string) bool {
-	f, t := strings.Split(filter, "/"), strings.Split(topic, "/")
-	for i, level := range f {
-		if level == "#" {
-			return true
-		}
-		if i >= len(t) || level != "+" && level != t[i] {
-			return false
-		}
-	}
-	return len(f) == len(t)
 }
 
 func (r *run) drops(reason string) float64 {

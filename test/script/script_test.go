@@ -48,12 +48,3 @@ func TestCountersAreSummed(t *testing.T) {
 		t.Error(n)
 	}
 }
-
-func TestFiltersOfTheScriptsMatch(t *testing.T) {
-	t.Parallel()
-	for pair, want := range map[[2]string]bool{{"a/#", "a/b"}: true, {"a/+/c", "a/b/c"}: true, {"a/+/c", "a/b/d"}: false, {"a", "a/b"}: false, {"a/b", "a"}: false} {
-		if overlaps(pair[0], pair[1]) != want {
-			t.Error(pair)
-		}
-	}
-}
