@@ -6,6 +6,7 @@ import (
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/amqp"
 	"github.com/entrepot/entrepot/coap"
+	"github.com/entrepot/entrepot/mqtt"
 	"github.com/entrepot/entrepot/mqttsn"
 	"github.com/entrepot/entrepot/stomp"
 )
@@ -13,6 +14,7 @@ import (
 // Protocols are the protocols of the stock binary.
 func Protocols() []adapters.Registration {
 	return []adapters.Registration{
+		mqtt.Registration(),
 		mqttsn.Registration(),
 		coap.Registration,
 		stomp.Registration(),
