@@ -97,6 +97,9 @@ func (c *Client) await(w pendingConfirm) {
 	case <-w.confirm.Done():
 		if w.confirm.Acked() {
 			err = nil
+		} else if c.sure.IsClosed() { // the library's way of saying that no answer will come
+			<-c.done
+			err = c.failure()
 		}
 	case <-c.done:
 		err = c.failure()
