@@ -1,0 +1,375 @@
+package mqttsn
+
+import (
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+const (
+	wakeCl1  = "05 16 63 6c 31"
+	pingresp = "02 17"
+)
+
+// sleeping is "cl1", subscribed to "a/b" as 0401 with QoS 2, asleep for 30 s.
+func (s *sim) sleeping(addr string) *device {
+	s.Helper()
+	d := s.subscribed(addr)
+	d.ask("04 18 00 1e", "02 18")
+	return d
+}
+
+func TestMQTTSN_K1_SilentClientIsLost(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000").connect("cl1")
+		s.sleep(89 * time.Second)
+		d.ask("02 16", pingresp)
+		s.sleep(89 * time.Second)
+		if len(s.e.peers) != 1 {
+			t.Fatal("lost too early")
+		}
+		s.sleep(time.Second)
+		if len(s.e.peers) != 0 {
+			t.Fatal("not lost")
+		}
+		d.want()
+	})
+}
+
+func TestMQTTSN_K2_PingIsAnsweredAndAnyPacketResetsTheTimer(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000").connect("cl1")
+		d.ask("02 16", pingresp)
+		d.ask(wakeCl1, pingresp) // its own id, while active
+		s.sleep(89 * time.Second)
+		d.ask("04 0e 00 09")
+		s.sleep(89 * time.Second)
+		d.ask("02 16", pingresp)
+	})
+}
+
+func TestMQTTSN_K3_ProbeBeforeLost(t *testing.T) {
+	simulate(t, Config{ProbeBeforeLost: true}, func(s *sim) {
+		d := s.at("10.0.0.1:1000").connect("cl1")
+		s.sleep(60 * time.Second)
+		d.want("02 16")
+		d.ask("02 17")
+		s.sleep(60 * time.Second)
+		d.want("02 16")
+		s.sleep(30 * time.Second)
+		if len(s.e.peers) != 0 {
+			t.Fatal("not lost")
+		}
+	})
+}
+
+func TestMQTTSN_K4_Disconnect(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000").connect("cl1")
+		d.ask("02 18", "02 18")
+		if len(s.e.peers) != 0 || len(s.e.byID) != 0 {
+			t.Error("the client is still there")
+		}
+	})
+}
+
+func TestMQTTSN_K5_DisconnectWithDurationIsSleep(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000").connect("cl1")
+		d.ask("04 18 00 1e", "02 18")
+		if s.e.byID["cl1"].state != asleep {
+			t.Error("not asleep")
+		}
+		e := s.at("10.0.0.2:1000").connect("cl2")
+		e.ask("04 18 00 00", "02 18") // a duration of 0 is a plain disconnect
+		if s.e.byID["cl2"] != nil {
+			t.Error("asleep for 0 s")
+		}
+		s.at("10.0.0.3:1000").ask("02 18", "02 18") // an unknown address
+		s.at("10.0.0.3:1000").ask("04 18 00 1e", "02 18")
+	})
+}
+
+func TestMQTTSN_K6_NothingIsSentToASleepingClient(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.subscribed("10.0.0.1:1000"), s.watch("")
+		w.publish("a/b", "1")
+		d.want("08 0c 20 04 01 00 01 31")
+		d.ask("04 18 00 64", "02 18") // with one in flight
+		w.publish("a/b", "2")
+		s.sleep(149 * time.Second)
+		d.want()
+		d.ask(wakeCl1, "08 0c a0 04 01 00 01 31")
+		d.ask("07 0d 04 01 00 01 00", "08 0c 20 04 01 00 02 32")
+		d.ask("07 0d 04 01 00 02 00", pingresp)
+	})
+}
+
+func TestMQTTSN_K6_SleepingClientThatIsEvictedHearsNothing(t *testing.T) {
+	simulate(t, Config{Roaming: "off"}, func(s *sim) {
+		a, b := s.sleeping("10.0.0.1:1000"), s.at("10.0.0.2:1000")
+		b.ask(connectCl1, connack)
+		a.want()
+	})
+}
+
+func TestMQTTSN_K7_MessagesAreBufferedOldestDroppedFirst(t *testing.T) {
+	simulate(t, Config{Queue: 3}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		for i, payload := range []string{"1", "2", "3", "4", "5"} {
+			w.publishQoS("a/b", payload, uint8(i%2))
+		}
+		d.ask(wakeCl1, "08 0c 00 04 01 00 00 33", "08 0c 20 04 01 00 01 34", "08 0c 00 04 01 00 00 35")
+		d.ask("07 0d 04 01 00 01 00", pingresp)
+	})
+}
+
+func TestMQTTSN_K8_SleeperThatNeverWakesIsLost(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		s.sleeping("10.0.0.1:1000") // 30 s; the keep-alive of 60 s is suspended
+		s.sleep(44 * time.Second)
+		if len(s.e.peers) != 1 {
+			t.Fatal("lost too early")
+		}
+		s.sleep(time.Second)
+		if len(s.e.peers) != 0 {
+			t.Fatal("not lost")
+		}
+	})
+}
+
+func TestMQTTSN_K8_SleepLongerThanTheKeepAlive(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d := s.subscribed("10.0.0.1:1000")
+		d.ask("04 18 0e 10", "02 18") // one hour
+		s.sleep(89 * time.Minute)
+		d.ask(wakeCl1, pingresp)
+	})
+}
+
+func TestMQTTSN_K9_WakeDeliversInOrderAcrossTopicsThenPingresp(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.wild("10.0.0.1:1000"), s.watch("")
+		d.ask("04 18 00 1e", "02 18")
+		w.publishQoS("a/b", "1", 1)
+		w.publishQoS("c/d", "2", 0)
+		w.publishQoS("a/b", "3", 0)
+		w.publishQoS("c/d", "4", 1)
+		d.ask(wakeCl1, "09 0a 04 01 00 01 61 2f 62")
+		d.ask("07 0b 04 01 00 01 00", "08 0c 20 04 01 00 02 31", "09 0a 04 02 00 03 63 2f 64")
+		d.ask("07 0d 04 01 00 02 00")
+		d.ask("07 0b 04 02 00 03 00", "08 0c 00 04 02 00 00 32", "08 0c 00 04 01 00 00 33", "08 0c 20 04 02 00 04 34")
+		d.ask("07 0d 04 02 00 04 00", pingresp)
+		s.wantCount(1, "mqttsn_wakes_total", "delivered")
+		s.sleep(44 * time.Second) // the sleep timer started again
+		d.ask(wakeCl1, pingresp)
+	})
+}
+
+func TestMQTTSN_K10_SilenceWhileAwakeIsNoLoss(t *testing.T) {
+	simulate(t, Config{RetryInterval: time.Second, MaxRetries: 2}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publish("a/b", "x")
+		again := "08 0c a0 04 01 00 01 78"
+		d.ask(wakeCl1, "08 0c 20 04 01 00 01 78")
+		s.sleep(3 * time.Second)
+		d.want(again, again)
+		if s.e.byID["cl1"].state != asleep {
+			t.Fatal("not asleep again")
+		}
+		s.sleep(30 * time.Second)
+		d.ask(wakeCl1, again)
+		d.ask("07 0d 04 01 00 01 00", pingresp)
+	})
+}
+
+func TestMQTTSN_K10_SilenceToARegisterWhileAwakeKeepsTheMessage(t *testing.T) {
+	simulate(t, Config{RetryInterval: time.Second, MaxRetries: 1}, func(s *sim) {
+		d, w := s.wild("10.0.0.1:1000"), s.watch("")
+		d.ask("04 18 00 1e", "02 18")
+		w.publish("a/b", "x")
+		d.ask(wakeCl1, "09 0a 04 01 00 01 61 2f 62")
+		s.sleep(2 * time.Second)
+		d.want("09 0a 04 01 00 01 61 2f 62")
+		d.ask(wakeCl1, "09 0a 04 01 00 02 61 2f 62")
+		d.ask("07 0b 04 01 00 02 00", "08 0c 20 04 01 00 03 78")
+		d.ask("07 0d 04 01 00 03 00", pingresp)
+	})
+}
+
+func TestMQTTSN_K11_PingOfAnotherClient(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000").connect("cl1")
+		d.ask("05 16 63 6c 32", "02 18") // unknown: X1
+		s.sleeping("10.0.0.2:1000")      // takes "cl1" over
+		d.want("02 18")
+		s.at("10.0.0.3:1000").ask("05 16 63 6c 32", "02 18")
+	})
+}
+
+func TestMQTTSN_K12_SleeperRoams(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		a, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publish("a/b", "x")
+		b := s.at("10.0.0.2:2000")
+		b.ask(wakeCl1, "08 0c 20 04 01 00 01 78")
+		b.ask("07 0d 04 01 00 01 00", pingresp)
+		a.ask(wakeCl1, pingresp) // and back
+		a.ask("02 18", "02 18")
+		b.ask("02 18", "02 18")
+		s.wantCount(2, "mqttsn_roams_total", "moved")
+	})
+}
+
+func TestMQTTSN_K12_ActiveClientIsNeverMoved(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		a := s.at("10.0.0.1:1000").connect("cl1")
+		s.at("10.0.0.2:2000").ask(wakeCl1)
+		a.ask("02 16", pingresp)
+	})
+}
+
+func TestMQTTSN_K12_RoamingOff(t *testing.T) {
+	simulate(t, Config{Roaming: "off"}, func(s *sim) {
+		s.sleeping("10.0.0.1:1000")
+		s.at("10.0.0.2:2000").ask(wakeCl1)
+	})
+}
+
+func TestMQTTSN_K13_ConnectFromSleepContinuesTheSession(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publish("a/b", "x")
+		d.ask(connectWill, connack, "08 0c 20 04 01 00 01 78") // Clean and Will are ignored
+		d.ask("07 0d 04 01 00 01 00")
+		w.publish("a/b", "y")
+		d.want("08 0c 20 04 01 00 02 79")
+	})
+}
+
+func TestMQTTSN_K13_ConnectFromSleepAtAnotherAddress(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		a, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publish("a/b", "x")
+		b := s.at("10.0.0.2:2000")
+		b.ask(connectCl1, connack, "08 0c 20 04 01 00 01 78")
+		a.want()
+		if len(s.e.peers) != 1 {
+			t.Errorf("%d clients", len(s.e.peers))
+		}
+	})
+}
+
+func TestMQTTSN_K13_CleanHonouredIfAskedFor(t *testing.T) {
+	simulate(t, Config{WakeConnectClean: "honour"}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publish("a/b", "x")
+		d.ask(connectCl1, connack)
+		w.publish("a/b", "y")
+		d.want()
+	})
+}
+
+func TestMQTTSN_K14_K15_DisconnectWhileAsleep(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d := s.sleeping("10.0.0.1:1000")
+		s.sleep(40 * time.Second)
+		d.ask("04 18 00 64", "02 18")
+		s.sleep(149 * time.Second)
+		d.ask("02 18", "02 18")
+		if len(s.e.peers) != 0 {
+			t.Error("not disconnected")
+		}
+	})
+}
+
+func TestMQTTSN_K16_WakeWithAnEmptyBuffer(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d := s.sleeping("10.0.0.1:1000")
+		d.ask(wakeCl1, pingresp)
+		s.wantCount(1, "mqttsn_wakes_total", "empty")
+	})
+}
+
+func TestMQTTSN_K17_MaxAwakeMessages(t *testing.T) {
+	simulate(t, Config{MaxAwakeMessages: 2}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		for _, payload := range []string{"1", "2", "3"} {
+			w.publish("a/b", payload)
+		}
+		d.ask(wakeCl1, "08 0c 20 04 01 00 01 31")
+		d.ask("07 0d 04 01 00 01 00", "08 0c 20 04 01 00 02 32")
+		d.ask("07 0d 04 01 00 02 00", pingresp)
+		d.ask(wakeCl1, "08 0c 20 04 01 00 03 33")
+		d.ask("07 0d 04 01 00 03 00", pingresp)
+		s.wantCount(1, "mqttsn_wakes_total", "partial")
+	})
+}
+
+func TestMQTTSN_K18_SleeperIsConnectedForTheCore(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.at("10.0.0.1:1000").withWill(), s.watch("w")
+		d.ask("04 18 00 64", "02 18")
+		s.sleep(149 * time.Second)
+		w.want()
+		d.ask(wakeCl1, pingresp)
+	})
+}
+
+func TestMQTTSN_K19_AcknowledgedMessageIsNotDeliveredAgain(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publishQoS("a/b", "x", 2)
+		d.ask(wakeCl1, "08 0c 40 04 01 00 01 78")
+		d.ask("04 0f 00 01", "04 10 00 01")
+		d.ask("04 0e 00 01", pingresp)
+		d.ask(wakeCl1, pingresp)
+	})
+}
+
+func TestMQTTSN_K20_MessagesThatArriveDuringAWake(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publish("a/b", "1")
+		d.ask(wakeCl1, "08 0c 20 04 01 00 01 31")
+		w.publish("a/b", "2") // before PINGRESP: in the same wake
+		d.ask("07 0d 04 01 00 01 00", "08 0c 20 04 01 00 02 32")
+		d.ask("07 0d 04 01 00 02 00", pingresp)
+		w.publish("a/b", "3") // later: waits
+		d.want()
+		d.ask(wakeCl1, "08 0c 20 04 01 00 03 33")
+	})
+}
+
+func TestWakeThatIsRepeatedRepeatsWhatIsInFlight(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publish("a/b", "x")
+		d.ask(wakeCl1, "08 0c 20 04 01 00 01 78")
+		d.ask(wakeCl1) // at once: nothing is lost yet
+		s.sleep(time.Second)
+		d.ask(wakeCl1, "08 0c a0 04 01 00 01 78")
+	})
+}
+
+func TestMQTTSN_ClientThatMQTTKnowsTooIsTakenOver(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000")
+		d.reconnect("cl1").want(connack)
+		d.ask("08 12 20 00 01 61 2f 62", "08 13 20 04 01 00 01 00")
+		other := &watcher{s: s}
+		s.do(func() { // the same client id by another protocol
+			other.session, _ = s.router.Attach(s.turn, core.Client{ID: "cl1", Protocol: "mqtt", Expiry: time.Hour}, other)
+		})
+		d.want("02 18")
+		s.watch("").publish("a/b", "x")
+		other.want("a/b=x q1") // with its subscriptions
+		s.do(func() { other.session.Detach(s.turn, core.Normal) })
+		s.watch("").publish("a/b", "y")
+		d.put(packet.Connect{ProtocolID: 1, Duration: 60, ClientID: []byte("cl1")})
+		d.want(connack, "09 0a 04 01 00 01 61 2f 62")
+		d.ask("07 0b 04 01 00 01 00", "08 0c 20 04 01 00 02 79")
+	})
+}
