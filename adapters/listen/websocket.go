@@ -79,8 +79,8 @@ func (l *listener) serveWebSocket() {
 	})
 }
 
-// ServeHTTP upgrades a request and runs the connection; it returns when that
-// has ended.
+// ServeHTTP upgrades a request and starts the connection, on a goroutine of
+// its own so that the request's memory is not held.
 func (h *webSocket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.l.server.wg.Add(1) // beyond the hijacking
 	defer h.l.server.wg.Done()
@@ -107,7 +107,7 @@ func (h *webSocket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Upgrade has answered
 	}
-	h.run(ws, room, o, sub)
+	h.l.server.wg.Go(func() { h.run(ws, room, o, sub) })
 }
 
 func (h *webSocket) run(ws *websocket.Conn, room adapters.WebSocketRoom, o adapters.WebSocketOptions, sub string) {

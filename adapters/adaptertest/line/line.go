@@ -62,7 +62,7 @@ type peer struct {
 	s    *core.Session
 	in   bool // the login was answered
 	spam int
-	took [64]core.Delivery
+	took [4]core.Delivery
 	to   netip.AddrPort // of a datagram peer
 
 	paused  bool // by PAUSE
