@@ -71,7 +71,7 @@ func (l *listener) bind() error {
 	if err != nil {
 		e := &BindError{URL: l.name, Err: err}
 		if isInUse(err) {
-			e.Process, e.PID = holder(l.network, l.target.addr)
+			e.Process, e.PID = Holder(l.network, l.target.addr)
 		}
 		return e
 	}

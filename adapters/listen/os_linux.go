@@ -29,9 +29,9 @@ func isInUse(err error) bool {
 	return errors.Is(err, unix.EADDRINUSE) || errors.Is(err, errInUse)
 }
 
-// holder finds the process that holds an address, by /proc; "" when it does
+// Holder finds the process that holds an address, by /proc; "" when it does
 // not tell: another user's, or in another container.
-func holder(network, addr string) (name string, pid int) {
+func Holder(network, addr string) (name string, pid int) {
 	if network == "unix" {
 		return "", 0
 	}

@@ -14,8 +14,8 @@ func isInUse(err error) bool {
 	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaeAddrInUse) || errors.Is(err, errInUse)
 }
 
-// holder: these systems tell it to nobody in a way worth asking.
-func holder(string, string) (name string, pid int) { return "", 0 }
+// Holder: these systems tell it to nobody in a way worth asking.
+func Holder(string, string) (name string, pid int) { return "", 0 }
 
 // maxConnections is not known here.
 func maxConnections() int { return 1 << 30 }

@@ -128,13 +128,13 @@ func (o *serve) notOpened(c *config.Config, err error) error {
 	text := err.Error()
 	var be *listen.BindError
 	if errors.As(err, &be) && be.InUse() {
-		text += "\nTry: " + o.moved(c, be.URL)
+		text += "\nTry: " + o.moved(c)
 	}
 	return &exitError{exitConfig, text}
 }
 
-// moved is the command of this start with one listener on the next free port.
-func (o *serve) moved(c *config.Config, taken string) string {
+// moved is the command of this start with every listener whose port is taken on the next free one.
+func (o *serve) moved(c *config.Config) string {
 	words := []string{"entrepot serve"}
 	for _, f := range []struct{ flag, value string }{{"--config", o.config}, {"--data", o.data}} {
 		if f.value != "" {
@@ -145,12 +145,9 @@ func (o *serve) moved(c *config.Config, taken string) string {
 		words = append(words, "--set '"+s+"'")
 	}
 	for _, l := range c.Listeners {
-		url := l.URL
-		if url == taken {
-			a := l.Address
-			a.Port = gateway.FreePort(a)
-			url = a.String()
-		}
+		a := l.Address
+		a.Port = gateway.FreePort(a)
+		url := a.String()
 		if l.Insecure {
 			url = "'" + url + "?anonymous=true&insecure=true'"
 		}

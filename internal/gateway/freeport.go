@@ -7,9 +7,9 @@ import (
 	"github.com/entrepot/entrepot/internal/config"
 )
 
-// FreePort is the next port above the address's that nobody holds just now; the same port if there is none.
+// FreePort is the address's port if nobody holds it just now, or the next one above it that nobody holds.
 func FreePort(a config.Address) int {
-	for port := a.Port + 1; port <= min(a.Port+1000, 65535); port++ {
+	for port := a.Port; port <= min(a.Port+1000, 65535); port++ {
 		if free(a.Scheme.Network, net.JoinHostPort(a.Host, strconv.Itoa(port))) {
 			return port
 		}

@@ -74,10 +74,15 @@ func (g *Gateway) open() error {
 		return fmt.Errorf("the store in %s cannot be read: %w", g.options.Config.Node.Data, err)
 	}
 	host := &adapters.Host{Router: g.router, Log: g.log, Limits: limits.adapters(), Version: g.options.Version, Metrics: g.metrics}
-	if err := g.bindAdmin(); err != nil {
+	if err := g.bindRooms(host); err != nil {
 		return err
 	}
-	return g.bindRooms(host)
+	if err := g.bindAdmin(); err != nil {
+		ended, end := context.WithCancel(context.Background())
+		end()
+		return errors.Join(err, g.server.Serve(ended)) // gives the addresses back
+	}
+	return nil
 }
 
 func (g *Gateway) limits() *Limits {

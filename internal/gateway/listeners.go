@@ -31,7 +31,11 @@ func (g *Gateway) bindAdmin() error {
 		}
 		ln, err := net.Listen("tcp", l.Address.HostPort())
 		if err != nil {
-			return &listen.BindError{URL: l.URL, Err: err}
+			e := &listen.BindError{URL: l.URL, Err: err}
+			if e.InUse() {
+				e.Process, e.PID = listen.Holder("tcp", l.Address.HostPort())
+			}
+			return e
 		}
 		o.AnyHost = !l.Address.Loopback()
 		_, port, _ := net.SplitHostPort(ln.Addr().String())
