@@ -34,9 +34,9 @@ type Endpoint struct {
 // header and token (12), the options we send with a block (under 50).
 const headroom = 64
 
-func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo, h handler) *Endpoint {
+func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *Endpoint {
 	return &Endpoint{
-		room: r, cfg: &r.cfg, loop: l, info: info, handler: h,
+		room: r, cfg: &r.cfg, loop: l, info: info,
 		szx:    message.SZXFor(min(r.cfg.BlockSize, r.cfg.MaxDatagram-headroom)),
 		spread: rand.Float64,
 		peers:  map[netip.AddrPort]*peer{}, sources: map[netip.Addr]int{},

@@ -23,9 +23,19 @@ func scriptWith(t *testing.T, c Config, o adaptertest.Options, f func(d *adapter
 	if c.AddressProof == "" {
 		c.AddressProof = "off"
 	}
-	newRoom := func(h *adapters.Host) (adapters.Room, error) { return New(h, c) }
+	var ep *Endpoint
+	newRoom := func(h *adapters.Host) (adapters.Room, error) {
+		r, err := New(h, c)
+		if err == nil {
+			r.serve = func(e *Endpoint) handler { ep = e; return newTopics(r, e) }
+		}
+		return r, err
+	}
 	adaptertest.Test(t, newRoom, o, func(t *testing.T, d *adaptertest.Driver) {
-		f(d, newClient(t, d))
+		c := newClient(t, d)
+		c.ping()
+		c.ep = ep
+		f(d, c)
 	})
 }
 
@@ -35,6 +45,17 @@ type client struct {
 	t  *testing.T
 	d  *adaptertest.Driver
 	id uint16
+	ep *Endpoint // of the first client only
+}
+
+// ping also makes the driver make the endpoint, which it does at the first
+// datagram.
+func (c *client) ping() {
+	c.t.Helper()
+	c.Send(message.AppendEmpty(nil, message.CON, 1))
+	if m := c.must(); m.Type != message.RST || m.ID != 1 {
+		c.t.Fatalf("ping: %v", m)
+	}
 }
 
 func newClient(t *testing.T, d *adaptertest.Driver) *client {
@@ -43,6 +64,23 @@ func newClient(t *testing.T, d *adaptertest.Driver) *client {
 
 // again is another client on the network.
 func (c *client) another() *client { return newClient(c.t, c.d) }
+
+// put publishes a body of any size, block-wise if need be.
+func (c *client) put(path, body string, options ...option) *message.Message {
+	c.t.Helper()
+	for num := uint32(0); ; num++ {
+		at := int(num) * 1024
+		more := len(body)-at > 1024
+		part := body[at:min(at+1024, len(body))]
+		m := c.ask(message.PUT, path, append(options, payload(part), optBlock(message.Block1, num, more, 6))...)
+		if !more {
+			return m
+		}
+		if m.Code != message.Continue {
+			c.t.Fatalf("block %d: %v", num, m)
+		}
+	}
+}
 
 // option changes a request.
 type option func(m *message.Message)

@@ -27,6 +27,7 @@ type Room struct {
 	metas map[message.Format]*core.Meta // what a message has that brings a Content-Format and nothing else
 	echo  *echoKey
 	count counters
+	serve func(*Endpoint) handler // what lies behind the message layer; nil: the topics
 
 	// Atomic.
 	memory   budget // of all transfers
@@ -62,7 +63,11 @@ func (r *Room) Name() string { return Protocol }
 
 // Listen makes the endpoint of a listener.
 func (r *Room) Listen(l adapters.Loop, info adapters.ListenerInfo) adapters.Endpoint {
-	h := &topics{room: r, cfg: &r.cfg}
-	h.endpoint = newEndpoint(r, l, info, h)
-	return h.endpoint
+	e := newEndpoint(r, l, info)
+	if r.serve != nil {
+		e.handler = r.serve(e)
+	} else {
+		e.handler = newTopics(r, e)
+	}
+	return e
 }

@@ -22,6 +22,8 @@ type topics struct {
 	cond  condition
 }
 
+func newTopics(r *Room, e *Endpoint) *topics { return &topics{room: r, cfg: &r.cfg, endpoint: e} }
+
 // place is what a path leads to.
 type place uint8
 
