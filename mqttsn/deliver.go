@@ -15,7 +15,8 @@ func (p *peer) deliver(t *core.Turn, out *adapters.Output) {
 		return
 	}
 	p.sendWaiting(t, out)
-	var stuck []*core.Consumer
+	var few [4]*core.Consumer // on the stack
+	stuck := few[:0]
 	for !p.sated() {
 		c := p.outbound.nextConsumer(p.session)
 		if c == nil {

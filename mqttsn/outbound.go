@@ -98,8 +98,15 @@ func (o *outbound) remove(m *outgoing) {
 			break
 		}
 	}
+}
+
+// rest gives memory back that an idle client does not need.
+func (o *outbound) rest() {
 	if len(o.list) == 0 {
-		o.list = nil // an idle client holds no memory for messages
+		o.list = nil
+	}
+	if len(o.more) == 0 {
+		o.more = nil
 	}
 }
 

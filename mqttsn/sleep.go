@@ -29,6 +29,7 @@ func (p *peer) onDisconnect(t *core.Turn, body []byte, out *adapters.Output) err
 func (p *peer) drowse(now core.Time) {
 	p.become(asleep)
 	p.outbound.registering = registering{}
+	p.outbound.rest()
 	p.schedule(now)
 }
 

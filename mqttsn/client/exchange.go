@@ -62,31 +62,41 @@ func (c *Client) expect(w *wait) {
 }
 
 // await sends p, and again every T_RETRY, N_RETRY times (section 6.13), until
-// w has its answer. Traffic puts the next repetition off.
+// w has its answer.
 func (c *Client) await(ctx context.Context, w *wait, p func(attempt int) packet.Packet) (reply, error) {
+	if err := c.send(p(0)); err != nil {
+		return reply{}, err
+	}
+	return c.awaitSent(ctx, w, p)
+}
+
+// awaitSent is await for what was sent once already.
+func (c *Client) awaitSent(ctx context.Context, w *wait, p func(attempt int) packet.Packet) (reply, error) {
 	timer := time.NewTimer(c.opt.RetryInterval)
 	defer timer.Stop()
 	start := time.Since(c.began)
-	for attempt := 0; ; attempt++ {
-		if err := c.send(p(attempt)); err != nil {
-			return reply{}, err
+	for attempt := 0; ; {
+		select {
+		case r := <-w.reply:
+			return r, nil
+		case <-ctx.Done():
+			return reply{}, ctx.Err()
+		case <-c.done:
+			return reply{}, c.Err()
+		case <-timer.C:
 		}
-		for wait := c.opt.RetryInterval; wait > 0; {
-			timer.Reset(wait)
-			select {
-			case r := <-w.reply:
-				return r, nil
-			case <-ctx.Done():
-				return reply{}, ctx.Err()
-			case <-c.done:
-				return reply{}, c.Err()
-			case <-timer.C:
-				wait = c.quiet(start, w)
-			}
+		if quiet := c.quiet(start, w); quiet > 0 {
+			timer.Reset(quiet)
+			continue
 		}
 		if attempt == c.opt.MaxRetries {
 			return reply{}, ErrTimeout
 		}
+		attempt++
+		if err := c.send(p(attempt)); err != nil {
+			return reply{}, err
+		}
+		timer.Reset(c.opt.RetryInterval)
 	}
 }
 

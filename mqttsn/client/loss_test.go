@@ -1,0 +1,71 @@
+package client_test
+
+import (
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/mqttsn"
+	"github.com/entrepot/entrepot/mqttsn/client"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+// lossy loses every third datagram, in both directions, and doubles every
+// fifth that it sends.
+type lossy struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (l lossy) Write(b []byte) (int, error) {
+	n := l.n.Add(1)
+	if n%3 == 0 {
+		return len(b), nil
+	}
+	if n%5 == 0 {
+		if _, err := l.Conn.Write(b); err != nil {
+			return 0, err
+		}
+	}
+	return l.Conn.Write(b)
+}
+
+func (l lossy) Read(b []byte) (int, error) {
+	for {
+		n, err := l.Conn.Read(b)
+		if err != nil || l.n.Add(1)%3 != 0 {
+			return n, err
+		}
+	}
+}
+
+func TestLostAndDoubledDatagramsLoseAndDoubleNoMessage(t *testing.T) {
+	t.Parallel()
+	addr, in := gateway(t, mqttsn.Config{}), newInbox()
+	ctx := t.Context()
+	sub := dial(t, addr, "sub", client.Options{OnMessage: in.put})
+	_, err := sub.Subscribe(ctx, client.Name("#"), 2)
+	must(t, err)
+	n := new(atomic.Int64)
+	pub := dial(t, addr, "pub", client.Options{
+		RetryInterval: 10 * time.Millisecond, MaxRetries: 50,
+		Will: &client.Will{Topic: "w", Payload: []byte("bye")},
+		Dial: func(network, addr string) (net.Conn, error) {
+			c, err := net.Dial(network, addr)
+			return lossy{c, n}, err
+		},
+	})
+	var want []string
+	for i := range 20 {
+		qos := packet.QoS(1 + i%2)
+		must(t, pub.Publish(ctx, client.Name(fmt.Sprintf("a/%d", i%4)), qos, false, fmt.Append(nil, i)))
+		want = append(want, fmt.Sprintf("a/%d=%d q%d", i%4, i, qos))
+	}
+	must(t, pub.Sleep(ctx, time.Hour))
+	must(t, pub.Wake(ctx))
+	must(t, pub.Connect(ctx))
+	must(t, pub.Disconnect(ctx))
+	in.want(t, want...)
+}
