@@ -15,6 +15,7 @@ import (
 //	q <queue> <seq>      an entry: a message, or a reference to one
 //	m <id>               a message that several entries refer to
 //	r <namespace> 00 <topic>  a retained message
+//	x <room> 00 <namespace> 00 <key>  a room's note
 //
 // Identities are 8 octets, big-endian, so that a queue's entries lie in their
 // order and one range holds all of a queue.
@@ -27,6 +28,7 @@ const (
 	keyEntry        = 'q'
 	keyMessage      = 'm'
 	keyRetained     = 'r'
+	keyNote         = 'x'
 )
 
 func key1(kind byte, id uint64) []byte {
