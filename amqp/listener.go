@@ -14,7 +14,11 @@ func Registration() adapters.Registration {
 		Schemes: []string{"amqp", "amqps"},
 		Config:  func() adapters.Config { return &amqp091.Config{} },
 		New: func(h *adapters.Host, c adapters.Config) (adapters.Room, error) {
-			return &Room{v091: amqp091.New(h, *c.(*amqp091.Config)), host: h}, nil
+			l, err := amqp091.New(h, *c.(*amqp091.Config))
+			if err != nil {
+				return nil, err
+			}
+			return &Room{v091: l, host: h}, nil
 		},
 	}
 }

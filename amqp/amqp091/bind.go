@@ -10,58 +10,61 @@ import (
 
 // queueBind joins a queue to an exchange (AQ32).
 func (ch *channel) queueBind(m *wire.QueueBind) error {
-	b, err := ch.binding(m.Queue, m.Exchange, m.RoutingKey, m.Arguments)
+	b, durable, err := ch.binding(m.Queue, m.Exchange, m.RoutingKey, m.Arguments)
 	if err != nil {
 		return err
 	}
 	if _, ok := m.Arguments.Get("x-retained"); ok {
 		return &wire.Error{Code: wire.PreconditionFailed, Text: "argument 'x-retained' is not offered"}
 	}
-	done := func(bool) {
+	var n noted
+	if b.Exchange == exchange.AmqTopic {
+		err = ch.bindTopic(b, durable, &n)
+	} else if r := ch.c.space.Bind(b, durable, n.in(ch.c)); r != core.OK {
+		err = refusal(r, "binding of queue '"+b.Queue+"' to exchange '"+b.Exchange+"' with key '"+b.Key+"'")
+	}
+	if err != nil {
+		return err
+	}
+	ch.after(&n, m.ID(), func() {
 		if !m.NoWait {
 			ch.send(&wire.QueueBindOk{})
 		}
-	}
-	if b.Exchange == exchange.AmqTopic {
-		return ch.bindTopic(b, m.ID(), done)
-	}
-	if r := ch.c.space.Bind(b); r != core.OK {
-		return refusal(r, "binding of queue '"+b.Queue+"' to exchange '"+b.Exchange+"' with key '"+b.Key+"'")
-	}
-	done(false)
+	})
 	return nil
 }
 
-// binding checks what bind and unbind name.
-func (ch *channel) binding(queue, name, key string, args wire.Table) (b exchange.Binding, err error) {
+// binding checks what bind and unbind name, and tells whether the queue
+// outlives a restart.
+func (ch *channel) binding(queue, name, key string, args wire.Table) (b exchange.Binding, durable bool, err error) {
 	if queue, err = ch.queueName(queue); err != nil {
-		return b, err
+		return b, false, err
 	}
 	b = exchange.Binding{Exchange: name, Queue: queue, Key: key, Args: args}
 	if name == exchange.Default {
-		return b, &wire.Error{Code: wire.AccessRefused, Text: "operation not permitted on the default exchange"}
+		return b, false, &wire.Error{Code: wire.AccessRefused, Text: "operation not permitted on the default exchange"}
 	}
 	if _, ok := ch.c.lookup(name); !ok {
-		return b, noExchange(name)
+		return b, false, noExchange(name)
 	}
-	if _, r := ch.c.session.Inspect(queue); r != core.OK {
-		return b, queueError(r, queue)
+	info, r := ch.c.session.Inspect(queue)
+	if r != core.OK {
+		return b, false, queueError(r, queue)
 	}
-	return b, nil
+	return b, info.Spec.Durable && !info.Spec.Exclusive, nil
 }
 
 // bindTopic makes a binding of amq.topic: a subscription of the queue in the
 // core. What matches the empty key, which is no topic, is kept here beside.
-func (ch *channel) bindTopic(b exchange.Binding, id wire.ID, done func(bool)) error {
+func (ch *channel) bindTopic(b exchange.Binding, durable bool, n *noted) error {
 	f, r := exchange.FilterOf(ch.c.l.codec, b.Key)
 	if r != core.OK {
 		return refusal(r, "binding key '"+b.Key+"'")
 	}
 	if matchesEmpty(b.Key) {
-		ch.c.space.BindEmpty(b.Queue, b.Key)
+		ch.c.space.BindEmpty(b.Queue, b.Key, durable, n.in(ch.c))
 	}
 	if f == "" {
-		done(false)
 		return nil
 	}
 	sub := core.Subscription{Filter: f, QoS: 2, RetainAsPublished: true, RetainHandling: 2, Wide: true}
@@ -69,13 +72,9 @@ func (ch *channel) bindTopic(b exchange.Binding, id wire.ID, done func(bool)) er
 	if r != core.OK {
 		return refusal(r, "binding of queue '"+b.Queue+"' with key '"+b.Key+"'")
 	}
-	ch.c.wait(seq, pending, func(failed bool) {
-		if failed {
-			ch.fault(&wire.Error{Code: wire.PreconditionFailed, Text: "binding could not be stored", ID: id})
-			return
-		}
-		done(false)
-	})
+	if pending {
+		*n = noted{seq, true}
+	}
 	return nil
 }
 
@@ -88,27 +87,35 @@ func matchesEmpty(key string) bool {
 
 // queueUnbind removes a binding; one that is not there is fine (AQ32).
 func (ch *channel) queueUnbind(m *wire.QueueUnbind) error {
-	b, err := ch.binding(m.Queue, m.Exchange, m.RoutingKey, m.Arguments)
+	b, _, err := ch.binding(m.Queue, m.Exchange, m.RoutingKey, m.Arguments)
 	if err != nil {
 		return err
 	}
-	if b.Exchange != exchange.AmqTopic {
-		if r := ch.c.space.Unbind(b); r != core.OK {
-			return refusal(r, "exchange '"+b.Exchange+"'")
-		}
-		ch.send(&wire.QueueUnbindOk{})
-		return nil
+	var n noted
+	if b.Exchange == exchange.AmqTopic {
+		err = ch.unbindTopic(b, &n)
+	} else if r := ch.c.space.Unbind(b, n.in(ch.c)); r != core.OK {
+		err = refusal(r, "exchange '"+b.Exchange+"'")
 	}
-	ch.c.space.UnbindEmpty(b.Queue, b.Key)
+	if err != nil {
+		return err
+	}
+	ch.after(&n, m.ID(), func() { ch.send(&wire.QueueUnbindOk{}) })
+	return nil
+}
+
+func (ch *channel) unbindTopic(b exchange.Binding, n *noted) error {
+	ch.c.space.UnbindEmpty(b.Queue, b.Key, n.in(ch.c))
 	f, r := exchange.FilterOf(ch.c.l.codec, b.Key)
 	if r != core.OK || f == "" {
-		ch.send(&wire.QueueUnbindOk{})
 		return nil
 	}
 	seq, pending, r := ch.c.session.Unbind(ch.c.t, b.Queue, f)
 	if r != core.OK {
 		return queueError(r, b.Queue)
 	}
-	ch.c.wait(seq, pending, func(bool) { ch.send(&wire.QueueUnbindOk{}) })
+	if pending {
+		*n = noted{seq, true}
+	}
 	return nil
 }

@@ -287,18 +287,14 @@ func TestAMQP_AQ44_AStalledClientStopsDeliveries(t *testing.T) {
 }
 
 func TestAMQP_AQ30_DurableQueuesSurviveARestart(t *testing.T) {
-	t.Parallel()
-	store := adaptertest.NewStore()
-	o := adaptertest.Options{Store: store}
-	adaptertest.Test(t, room(amqp091.Config{}), o, func(t *testing.T, d *adaptertest.Driver) {
-		p := (&world{t: t, Driver: d}).dial()
+	restart(t, func(w *world) {
+		p := w.dial()
 		p.send(1, &wire.ConfirmSelect{}, &wire.QueueDeclare{Queue: "d", Durable: true}, &wire.QueueDeclare{Queue: "t"}, &wire.QueueBind{Queue: "d", Exchange: "amq.topic", RoutingKey: "a.#.z"})
 		p.recv()
 		p.publishWith(to("", "d"), persistent, "kept")
 		p.expect("1 basic.ack DeliveryTag:1 Multiple:false")
-	})
-	adaptertest.Test(t, room(amqp091.Config{}), o, func(t *testing.T, d *adaptertest.Driver) {
-		p := (&world{t: t, Driver: d}).dial()
+	}, func(w *world) {
+		p := w.dial()
 		p.publishWith(to("amq.topic", "a.b.z"), persistent, "bound")
 		p.call(`1 basic.get-ok DeliveryTag:1 Redelivered:false Exchange: RoutingKey:d MessageCount:1 mode=2 "kept"
 			1 basic.get-ok DeliveryTag:2 Redelivered:false Exchange:amq.topic RoutingKey:a.b.z MessageCount:0 mode=2 "bound"`,

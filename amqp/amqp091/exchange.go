@@ -58,26 +58,30 @@ func (ch *channel) exchangeDeclare(m *wire.ExchangeDeclare) error {
 			return &wire.Error{Code: wire.PreconditionFailed, Text: "exchange '" + m.Exchange + "' exists with other properties"}
 		}
 	default:
-		if err := ch.newExchange(spec, m.Arguments); err != nil {
-			return err
-		}
+		return ch.newExchange(spec, m)
 	}
-	if !m.NoWait {
-		ch.send(&wire.ExchangeDeclareOk{})
-	}
+	ch.exchangeDeclared(m)
 	return nil
 }
 
-func (ch *channel) newExchange(spec exchange.Spec, args wire.Table) error {
+func (ch *channel) exchangeDeclared(m *wire.ExchangeDeclare) {
+	if !m.NoWait {
+		ch.send(&wire.ExchangeDeclareOk{})
+	}
+}
+
+func (ch *channel) newExchange(spec exchange.Spec, m *wire.ExchangeDeclare) error {
 	if strings.HasPrefix(spec.Name, "amq.") {
 		return &wire.Error{Code: wire.AccessRefused, Text: "exchange name '" + spec.Name + "' is reserved"}
 	}
-	if _, ok := args.Get("alternate-exchange"); ok {
+	if _, ok := m.Arguments.Get("alternate-exchange"); ok {
 		return &wire.Error{Code: wire.PreconditionFailed, Text: "argument 'alternate-exchange' is not offered"}
 	}
-	if r := ch.c.space.Declare(spec); r != core.OK {
+	var n noted
+	if r := ch.c.space.Declare(spec, n.in(ch.c)); r != core.OK {
 		return refusal(r, "exchange '"+spec.Name+"'")
 	}
+	ch.after(&n, m.ID(), func() { ch.exchangeDeclared(m) })
 	return nil
 }
 
@@ -86,11 +90,40 @@ func (ch *channel) exchangeDelete(m *wire.ExchangeDelete) error {
 	if m.Exchange == exchange.Default || strings.HasPrefix(m.Exchange, "amq.") {
 		return &wire.Error{Code: wire.AccessRefused, Text: "exchange '" + m.Exchange + "' cannot be deleted"}
 	}
-	if r := ch.c.space.Delete(m.Exchange, m.IfUnused); r != core.OK {
+	var n noted
+	if r := ch.c.space.Delete(m.Exchange, m.IfUnused, n.in(ch.c)); r != core.OK {
 		return refusal(r, "exchange '"+m.Exchange+"'")
 	}
-	if !m.NoWait {
-		ch.send(&wire.ExchangeDeleteOk{})
-	}
+	ch.after(&n, m.ID(), func() {
+		if !m.NoWait {
+			ch.send(&wire.ExchangeDeleteOk{})
+		}
+	})
 	return nil
+}
+
+// noted is what a change of exchanges wrote to the store.
+type noted struct {
+	seq     uint64
+	pending bool
+}
+
+// in records with the session's notes.
+func (n *noted) in(c *Conn) exchange.Recorder {
+	return func(key string, value []byte) {
+		if seq, pending := c.session.Note(c.t, exchange.Protocol, key, value); pending {
+			n.seq, n.pending = seq, true
+		}
+	}
+}
+
+// after replies when what was noted is safe.
+func (ch *channel) after(n *noted, id wire.ID, reply func()) {
+	ch.c.wait(n.seq, n.pending, func(failed bool) {
+		if failed {
+			ch.fault(&wire.Error{Code: wire.PreconditionFailed, Text: "the change could not be stored", ID: id})
+			return
+		}
+		reply()
+	})
 }

@@ -33,6 +33,17 @@ func simulateWith(t *testing.T, c amqp091.Config, o adaptertest.Options, f func(
 	adaptertest.Test(t, room(c), o, func(t *testing.T, d *adaptertest.Driver) { f(&world{t: t, Driver: d}) })
 }
 
+// restart runs before and after on gateways that follow each other on one
+// store.
+func restart(t *testing.T, before, after func(w *world)) {
+	t.Helper()
+	t.Parallel()
+	o := adaptertest.Options{Store: adaptertest.NewStore()}
+	for _, f := range []func(w *world){before, after} {
+		adaptertest.Test(t, room(amqp091.Config{}), o, func(t *testing.T, d *adaptertest.Driver) { f(&world{t: t, Driver: d}) })
+	}
+}
+
 type world struct {
 	t *testing.T
 	*adaptertest.Driver

@@ -1,6 +1,7 @@
 package amqp091
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -24,16 +25,39 @@ type Listener struct {
 	spaces map[string]*exchange.Space // by namespace
 }
 
-// New makes the listener; c has been validated.
-func New(h *adapters.Host, c Config) *Listener {
+// New makes the listener; c has been validated. It reads the exchanges that
+// the store kept.
+func New(h *adapters.Host, c Config) (*Listener, error) {
 	limits := h.Limits.WithDefaults()
 	c = c.withDefaults(limits.MessageBytes)
-	return &Listener{
+	l := &Listener{
 		host: h, config: c, limits: limits, codec: c.codec(),
 		traffic: h.Metrics.Traffic(exchange.Protocol),
 		server:  serverProperties(h.Version),
 		spaces:  map[string]*exchange.Space{},
 	}
+	return l, l.restore()
+}
+
+// restore makes the durable exchanges again, then their bindings.
+func (l *Listener) restore() error {
+	var bindings []core.Note
+	for n, err := range l.host.Router.Notes(exchange.Protocol) {
+		if err != nil {
+			return fmt.Errorf("amqp: read the exchanges: %w", err)
+		}
+		if exchange.IsBinding(n.Key) {
+			bindings = append(bindings, n)
+		} else if err := l.space(n.Namespace).Restore(n.Key, n.Value); err != nil {
+			return err
+		}
+	}
+	for _, n := range bindings {
+		if err := l.space(n.Namespace).Restore(n.Key, n.Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // space is the exchanges of a namespace.

@@ -148,7 +148,6 @@ func (c *Conn) openVhost(m *wire.ConnectionOpen) error {
 	if m.VirtualHost != "/" && m.VirtualHost != "" && m.VirtualHost != ns {
 		return &wire.Error{Code: wire.NotAllowed, Text: "vhost '" + m.VirtualHost + "' not found", ID: m.ID()}
 	}
-	c.space = c.l.space(ns)
 	s, r := c.l.host.Router.Attach(c.t, core.Client{Principal: c.principal, Protocol: exchange.Protocol, Addr: c.info.Remote.String()}, c.handle)
 	if r != core.OK {
 		return refusal(r, "connection was refused")
@@ -167,6 +166,7 @@ func (c *Conn) attached() {
 		c.fail(refusal(failed, "connection was refused"))
 	case attached:
 		c.state, c.deadline = open, 0
+		c.space = c.l.space(c.session.Namespace())
 		c.channels = map[uint16]*channel{}
 		c.send(&wire.ConnectionOpenOk{})
 	}

@@ -1,6 +1,7 @@
 package amqp091
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -16,7 +17,8 @@ type publication struct {
 	properties []byte
 	props      wire.Properties
 	body       []byte
-	owned      bool // body may be kept
+	owned      bool     // body may be kept
+	more       []string // routing keys beside the place's
 }
 
 // place is where a channel published last: names as strings, and the topic
@@ -24,7 +26,8 @@ type publication struct {
 type place struct {
 	exchange, key string
 	wire          []byte // both as shortstr
-	topic         []byte // of amq.topic
+	name          string // the topic that the message carries
+	topic         []byte // the same, of amq.topic
 	canonical     bool   // the place can be made again from the topic
 	known         bool
 	legal         bool // amq.topic: the key has a topic
@@ -38,15 +41,19 @@ func (ch *channel) at(name, key []byte) *place {
 	}
 	*p = place{exchange: string(name), key: string(key), known: true}
 	p.wire = exchange.Place(nil, p.exchange, p.key)
-	switch p.exchange {
-	case exchange.AmqTopic:
-		codec := ch.c.l.codec
-		t, err := codec.DecodeName(p.key)
-		p.legal = err == nil
+	if p.exchange == exchange.Default {
+		p.name, p.canonical = queueTopic+p.key, true
+		return p
+	}
+	codec := ch.c.l.codec
+	t, err := codec.DecodeName(p.key)
+	p.name, p.legal = t, err == nil
+	if !p.legal { // an exchange of our own may have a key that is no topic
+		p.name = queueTopic + p.exchange
+	}
+	if p.exchange == exchange.AmqTopic {
 		p.topic = []byte(t)
 		p.canonical = p.legal && !strings.HasPrefix(t, "$") && codec.EncodeName(t) == p.key
-	case exchange.Default:
-		p.canonical = true
 	}
 	return p
 }
@@ -60,6 +67,9 @@ func (ch *channel) complete(body []byte, owned bool) error {
 		return named(early(err), wire.IDBasicPublish)
 	}
 	if err := ch.acceptable(&p); err != nil {
+		return named(err, wire.IDBasicPublish)
+	}
+	if err := p.carbon(); err != nil {
 		return named(err, wire.IDBasicPublish)
 	}
 	if ch.tx != nil {
@@ -143,9 +153,12 @@ func (ch *channel) match(p *publication) (*core.Match, core.Reason) {
 	s, t := ch.c.session, ch.c.t
 	switch p.place.exchange {
 	case exchange.Default:
-		mt, r := s.RouteQueues(t, queueTopic+p.place.key, p.place.key)
+		if p.more != nil {
+			return s.RouteQueues(t, p.place.name, ch.present(append(p.more, p.place.key))...)
+		}
+		mt, r := s.RouteQueues(t, p.place.name, p.place.key)
 		if r == core.NotFound {
-			return s.RouteQueues(t, queueTopic+p.place.key)
+			return s.RouteQueues(t, p.place.name)
 		}
 		return mt, r
 	case exchange.AmqTopic:
@@ -167,24 +180,28 @@ const queueTopic = "$queue/"
 // meanwhile takes its bindings along.
 func (ch *channel) matchBindings(p *publication) (*core.Match, core.Reason) {
 	s, t, space := ch.c.session, ch.c.t, ch.c.space
-	name, err := ch.c.l.codec.DecodeName(p.place.key)
-	if err != nil {
-		name = queueTopic + p.place.exchange
-	}
 	queues := space.Route(nil, p.place.exchange, p.place.key, p.props.Headers)
-	mt, r := s.RouteQueues(t, name, queues...)
+	for _, key := range p.more {
+		queues = space.Route(queues, p.place.exchange, key, p.props.Headers)
+	}
+	mt, r := s.RouteQueues(t, p.place.name, queues...)
 	if r != core.NotFound {
 		return mt, r
 	}
-	left := queues[:0]
+	return s.RouteQueues(t, p.place.name, ch.present(queues)...)
+}
+
+// present leaves the queues that exist, each once. One that has gone takes its
+// bindings along.
+func (ch *channel) present(queues []string) (left []string) {
 	for _, q := range queues {
-		if _, r := s.Inspect(q); r == core.NotFound {
-			space.DropQueue(q)
-			continue
+		if _, r := ch.c.session.Inspect(q); r == core.NotFound {
+			ch.dropQueue(q)
+		} else if !slices.Contains(left, q) {
+			left = append(left, q)
 		}
-		left = append(left, q)
 	}
-	return s.RouteQueues(t, name, left...)
+	return left
 }
 
 // giveBack returns a mandatory message that reached no queue.

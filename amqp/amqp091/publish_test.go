@@ -13,6 +13,8 @@ import (
 
 func sprintf(f string, args ...any) string { return fmt.Sprintf(f, args...) }
 
+func contains(s, part string) bool { return strings.Contains(s, part) }
+
 func to(exchange, key string) *wire.BasicPublish {
 	return &wire.BasicPublish{Exchange: []byte(exchange), RoutingKey: []byte(key)}
 }

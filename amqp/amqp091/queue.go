@@ -40,15 +40,9 @@ func (ch *channel) queueDeclare(m *wire.QueueDeclare) error {
 		return queueError(r, name)
 	}
 	if created {
-		ch.c.space.DropQueue(name) // bindings of a queue of that name that has gone
+		ch.dropQueue(name) // bindings of a queue of that name that has gone
 	}
-	ch.c.wait(seq, pending, func(failed bool) {
-		if failed {
-			ch.fault(&wire.Error{Code: wire.PreconditionFailed, Text: "queue '" + name + "' could not be stored", ID: m.ID()})
-			return
-		}
-		ch.declared(m, name, info)
-	})
+	ch.after(&noted{seq, pending}, m.ID(), func() { ch.declared(m, name, info) })
 	return nil
 }
 
@@ -104,7 +98,7 @@ func (ch *channel) queueDelete(m *wire.QueueDelete) error {
 	n, r := ch.c.session.Delete(ch.c.t, name, m.IfUnused, m.IfEmpty)
 	switch r {
 	case core.OK:
-		ch.c.space.DropQueue(name)
+		ch.dropQueue(name)
 	case core.NotFound:
 	default:
 		return queueError(r, name)
@@ -113,4 +107,10 @@ func (ch *channel) queueDelete(m *wire.QueueDelete) error {
 		ch.send(&wire.QueueDeleteOk{MessageCount: uint32(n)})
 	}
 	return nil
+}
+
+// dropQueue removes the bindings of a queue that is gone.
+func (ch *channel) dropQueue(name string) {
+	var n noted
+	ch.c.space.DropQueue(name, n.in(ch.c))
 }

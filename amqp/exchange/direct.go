@@ -45,7 +45,7 @@ func (f fanout) unbind(b Binding) {
 
 func (f fanout) route(dst []string, _ string, _ wire.Table) []string {
 	for q := range f {
-		dst = append(dst, q)
+		dst = appendOnce(dst, q)
 	}
 	return dst
 }

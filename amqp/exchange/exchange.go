@@ -46,7 +46,7 @@ type Space struct {
 
 type exchange struct {
 	spec     Spec
-	bindings map[identity]struct{}
+	bindings map[identity]bool // durable
 	router   router
 }
 
@@ -76,7 +76,7 @@ func NewSpace(max int) *Space {
 }
 
 func newExchange(spec Spec) *exchange {
-	x := &exchange{spec: spec, bindings: map[identity]struct{}{}}
+	x := &exchange{spec: spec, bindings: map[identity]bool{}}
 	switch spec.Type {
 	case "direct":
 		x.router = direct{}
@@ -97,7 +97,7 @@ func KnownType(typ string) bool {
 
 // Declare makes an exchange. Reasons: NotSupported for the type, Exists when
 // it exists otherwise (AQ24), Quota.
-func (s *Space) Declare(spec Spec) core.Reason {
+func (s *Space) Declare(spec Spec, rec Recorder) core.Reason {
 	if !KnownType(spec.Type) {
 		return core.NotSupported
 	}
@@ -113,6 +113,9 @@ func (s *Space) Declare(spec Spec) core.Reason {
 		return core.Quota
 	}
 	s.byName[spec.Name] = newExchange(spec)
+	if spec.Durable {
+		rec.keep(spec.record())
+	}
 	return core.OK
 }
 
@@ -129,20 +132,38 @@ func (s *Space) Lookup(name string) (Spec, bool) {
 
 // Delete removes an exchange; one that is missing is OK (AQ24). With ifUnused
 // one that has bindings is InUse.
-func (s *Space) Delete(name string, ifUnused bool) core.Reason {
+func (s *Space) Delete(name string, ifUnused bool, rec Recorder) core.Reason {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, ok := s.byName[name]
 	if ok && ifUnused && len(x.bindings) > 0 {
 		return core.InUse
 	}
-	delete(s.byName, name)
+	if ok {
+		s.drop(x, rec)
+	}
 	return core.OK
 }
 
-// Bind adds a binding; twice is one. Reasons: NotFound (exchange), BadFilter
+// drop forgets an exchange with its bindings.
+func (s *Space) drop(x *exchange, rec Recorder) {
+	delete(s.byName, x.spec.Name)
+	for id, durable := range x.bindings {
+		if durable {
+			b := id.of(x)
+			rec.keep(b.record(), nil)
+		}
+	}
+	if x.spec.Durable {
+		key, _ := x.spec.record()
+		rec.keep(key, nil)
+	}
+}
+
+// Bind adds a binding; twice is one. durable: the queue outlives a restart, and
+// so does the binding when the exchange does. Reasons: NotFound (exchange), BadFilter
 // (a key that the exchange's type refuses), Precondition (arguments).
-func (s *Space) Bind(b Binding) core.Reason {
+func (s *Space) Bind(b Binding, durable bool, rec Recorder) core.Reason {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, ok := s.byName[b.Exchange]
@@ -157,12 +178,15 @@ func (s *Space) Bind(b Binding) core.Reason {
 	if r := x.router.bind(b); r != core.OK {
 		return r
 	}
-	x.bindings[id] = struct{}{}
+	x.bindings[id] = durable && x.spec.Durable
+	if x.bindings[id] {
+		rec.keep(b.record(), []byte{0})
+	}
 	return core.OK
 }
 
 // Unbind removes a binding; one that is not there is OK (AQ32).
-func (s *Space) Unbind(b Binding) core.Reason {
+func (s *Space) Unbind(b Binding, rec Recorder) core.Reason {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, ok := s.byName[b.Exchange]
@@ -170,40 +194,45 @@ func (s *Space) Unbind(b Binding) core.Reason {
 		return core.NotFound
 	}
 	if _, ok := x.bindings[b.identity()]; ok {
-		s.remove(x, b)
+		s.remove(x, b, rec)
 	}
 	return core.OK
 }
 
 // remove takes a binding off, and an auto-delete exchange with its last one
 // (AQ25).
-func (s *Space) remove(x *exchange, b Binding) {
+func (s *Space) remove(x *exchange, b Binding, rec Recorder) {
 	x.router.unbind(b)
+	if x.bindings[b.identity()] {
+		rec.keep(b.record(), nil)
+	}
 	delete(x.bindings, b.identity())
 	if x.spec.AutoDelete && len(x.bindings) == 0 {
-		delete(s.byName, x.spec.Name)
+		s.drop(x, rec)
 	}
 }
 
 // BindEmpty notes a binding of amq.topic that matches the empty key. That key
 // has no topic, so the core cannot route it (AQ39).
-func (s *Space) BindEmpty(queue, key string) { s.Bind(emptyKey(queue, key)) }
+func (s *Space) BindEmpty(queue, key string, durable bool, rec Recorder) {
+	s.Bind(emptyKey(queue, key), durable, rec)
+}
 
 // UnbindEmpty undoes BindEmpty.
-func (s *Space) UnbindEmpty(queue, key string) { s.Unbind(emptyKey(queue, key)) }
+func (s *Space) UnbindEmpty(queue, key string, rec Recorder) { s.Unbind(emptyKey(queue, key), rec) }
 
 func emptyKey(queue, key string) Binding {
 	return Binding{Exchange: AmqTopic, Queue: queue, Args: wire.Table(key)}
 }
 
 // DropQueue removes every binding of a queue that is gone.
-func (s *Space) DropQueue(queue string) {
+func (s *Space) DropQueue(queue string, rec Recorder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for name, x := range s.byName {
+	for _, x := range s.byName {
 		for id := range x.bindings {
 			if id.queue == queue {
-				s.remove(x, Binding{Exchange: name, Queue: queue, Key: id.key, Args: wire.Table(id.args)})
+				s.remove(x, id.of(x), rec)
 			}
 		}
 	}
@@ -222,6 +251,11 @@ func (s *Space) Route(dst []string, name, key string, headers wire.Table) []stri
 
 func (b Binding) identity() identity {
 	return identity{queue: b.Queue, key: b.Key, args: string(b.Args)}
+}
+
+// of is the binding that an identity stands for.
+func (id identity) of(x *exchange) Binding {
+	return Binding{Exchange: x.spec.Name, Queue: id.queue, Key: id.key, Args: wire.Table(id.args)}
 }
 
 // appendOnce keeps the list of queues a set; lists are short.

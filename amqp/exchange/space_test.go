@@ -14,11 +14,11 @@ import (
 func bound(t *testing.T, typ string, keys ...string) *Space {
 	t.Helper()
 	s := NewSpace(100)
-	if r := s.Declare(Spec{Name: "x", Type: typ}); r != core.OK {
+	if r := s.Declare(Spec{Name: "x", Type: typ}, nil); r != core.OK {
 		t.Fatal(r)
 	}
 	for _, k := range keys {
-		if r := s.Bind(Binding{Exchange: "x", Queue: k, Key: k}); r != core.OK {
+		if r := s.Bind(Binding{Exchange: "x", Queue: k, Key: k}, false, nil); r != core.OK {
 			t.Fatalf("%q: %v", k, r)
 		}
 	}
@@ -62,19 +62,19 @@ func TestAMQP_AQ28_AMessageReachesAQueueOnce(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []string{"direct", "fanout", "topic", "headers"} {
 		s := NewSpace(100)
-		s.Declare(Spec{Name: "x", Type: typ})
+		s.Declare(Spec{Name: "x", Type: typ}, nil)
 		for _, args := range []wire.Table{nil, wire.Table{}.Append("x-a", wire.Int(1))} {
-			s.Bind(Binding{Exchange: "x", Queue: "q", Key: "k", Args: args})
-			s.Bind(Binding{Exchange: "x", Queue: "q", Key: "k", Args: args})
+			s.Bind(Binding{Exchange: "x", Queue: "q", Key: "k", Args: args}, false, nil)
+			s.Bind(Binding{Exchange: "x", Queue: "q", Key: "k", Args: args}, false, nil)
 		}
 		if got := s.Route(nil, "x", "k", nil); !slices.Equal(got, []string{"q"}) {
 			t.Errorf("%s: %q", typ, got)
 		}
-		s.Unbind(Binding{Exchange: "x", Queue: "q", Key: "k"})
+		s.Unbind(Binding{Exchange: "x", Queue: "q", Key: "k"}, nil)
 		if got := s.Route(nil, "x", "k", nil); !slices.Equal(got, []string{"q"}) {
 			t.Errorf("%s: unbind needs equal arguments: %q", typ, got)
 		}
-		s.DropQueue("q")
+		s.DropQueue("q", nil)
 		if got := s.Route(nil, "x", "k", nil); len(got) != 0 {
 			t.Errorf("%s: a queue that has gone: %q", typ, got)
 		}
@@ -84,7 +84,7 @@ func TestAMQP_AQ28_AMessageReachesAQueueOnce(t *testing.T) {
 func TestAMQP_AM12_TooManyHashesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := bound(t, "topic")
-	if r := s.Bind(Binding{Exchange: "x", Queue: "q", Key: "#.a.#.b.#.c.#.d.#"}); r != core.BadFilter {
+	if r := s.Bind(Binding{Exchange: "x", Queue: "q", Key: "#.a.#.b.#.c.#.d.#"}, false, nil); r != core.BadFilter {
 		t.Fatal(r)
 	}
 }
@@ -124,7 +124,7 @@ func TestAMQP_AQ27_HeaderMatching(t *testing.T) {
 		}
 	}
 	s := bound(t, "headers")
-	if r := s.Bind(Binding{Exchange: "x", Queue: "q", Args: args("some")}); r != core.Precondition {
+	if r := s.Bind(Binding{Exchange: "x", Queue: "q", Args: args("some")}, false, nil); r != core.Precondition {
 		t.Error(r)
 	}
 }
@@ -132,14 +132,14 @@ func TestAMQP_AQ27_HeaderMatching(t *testing.T) {
 func TestAMQP_AQ25_AutoDeleteGoesWithItsLastBinding(t *testing.T) {
 	t.Parallel()
 	s := NewSpace(100)
-	s.Declare(Spec{Name: "x", Type: "direct", AutoDelete: true})
+	s.Declare(Spec{Name: "x", Type: "direct", AutoDelete: true}, nil)
 	b := Binding{Exchange: "x", Queue: "q", Key: "k"}
-	s.Unbind(b)
+	s.Unbind(b, nil)
 	if _, ok := s.Lookup("x"); !ok {
 		t.Fatal("gone before its first binding")
 	}
-	s.Bind(b)
-	s.Unbind(b)
+	s.Bind(b, false, nil)
+	s.Unbind(b, nil)
 	if _, ok := s.Lookup("x"); ok {
 		t.Fatal("still there")
 	}
@@ -150,7 +150,7 @@ func TestMaxExchangesBoundsASpace(t *testing.T) {
 	s := NewSpace(8)
 	var last core.Reason
 	for i := range 4 {
-		last = s.Declare(Spec{Name: fmt.Sprint(i), Type: "direct"})
+		last = s.Declare(Spec{Name: fmt.Sprint(i), Type: "direct"}, nil)
 	}
 	if last != core.Quota {
 		t.Fatal(last)
@@ -178,9 +178,9 @@ func TestAMQP_AQ31_ArgumentsCompareByValue(t *testing.T) {
 
 func BenchmarkRouteTopic(b *testing.B) {
 	s := NewSpace(10)
-	s.Declare(Spec{Name: "x", Type: "topic"})
+	s.Declare(Spec{Name: "x", Type: "topic"}, nil)
 	for i := range 1000 {
-		s.Bind(Binding{Exchange: "x", Queue: fmt.Sprint(i), Key: fmt.Sprintf("a.%d.#", i)})
+		s.Bind(Binding{Exchange: "x", Queue: fmt.Sprint(i), Key: fmt.Sprintf("a.%d.#", i)}, false, nil)
 	}
 	var dst []string
 	b.ReportAllocs()
