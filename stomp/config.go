@@ -10,33 +10,64 @@ import (
 // Config is the section `stomp` of the configuration. The zero value of a
 // number or text is its documented default.
 type Config struct {
-	MaxCommand          int           `yaml:"max_command"`            // octets, default 32
-	MaxHeaderLine       int           `yaml:"max_header_line"`        // octets, default 8 KiB
-	MaxHeaders          int           `yaml:"max_headers"`            // lines, default 100
-	MaxFrameBeforeLogin int           `yaml:"max_frame_before_login"` // octets, default 64 KiB
-	MaxBody             int           `yaml:"max_body"`               // octets, default 16 MiB
-	LoginTimeout        time.Duration `yaml:"login_timeout"`          // default 5 s
-	HeartbeatSend       time.Duration `yaml:"heartbeat_send"`         // sx; 0: as the client wishes, at least 100 ms
-	HeartbeatReceive    time.Duration `yaml:"heartbeat_receive"`      // sy; 0: as the client offers, at least 100 ms
-	IdleTimeout         time.Duration `yaml:"idle_timeout"`           // of clients without heart-beats; 0: unlimited
-	MaxSubscriptions    int           `yaml:"max_subscriptions"`      // a connection, default 1000
-	MaxTransactions     int           `yaml:"max_transactions"`       // open at once on a connection, default 16
-	MaxTransactionSize  int           `yaml:"max_transaction_frames"` // frames in one, default 1024
-	Prefetch            int           `yaml:"prefetch"`               // window of a subscription without a header; 0: max_unacked
-	MaxUnacked          int           `yaml:"max_unacked"`            // a connection, default 100,000
-	QueueMax            int           `yaml:"queue_max"`              // messages of a transient subscription, default 1000
-	QueueMaxBytes       int64         `yaml:"queue_max_bytes"`        // their bytes, default 8 MiB
-	TopicStyle          string        `yaml:"topic_style"`            // auto (default), dot, slash
-	QueueSlash          bool          `yaml:"queue_slash"`            // allow '/' in /queue/NAME
-	UnknownPrefix       string        `yaml:"unknown_prefix"`         // error (default), topic
-	NackRequeue         bool          `yaml:"nack_requeue"`           // a NACK without requeue header requeues; DefaultConfig sets it
-	AckScope            string        `yaml:"ack_scope"`              // subscription (default), connection
-	TrailingLF          bool          `yaml:"trailing_lf"`            // write LF after the NUL of each frame
-	ServerHeader        string        `yaml:"server_header"`          // default entrepot/VERSION; "none" hides it
-	DefaultUser         string        `yaml:"default_user"`           // login of clients that send none
-	DefaultPasscode     string        `yaml:"default_passcode"`
-	StrictHost          bool          `yaml:"strict_host"` // refuse an unknown host header
-	Paths               []string      `yaml:"paths"`       // on WebSocket listeners, default /stomp and /ws
+	// MaxCommand bounds the command line, in octets. Default: 32.
+	MaxCommand int `yaml:"max_command" min:"10" max:"1024"`
+	// MaxHeaderLine bounds one header line, in octets. Default: 8192.
+	MaxHeaderLine int `yaml:"max_header_line" min:"64" max:"1048576"`
+	// MaxHeaders bounds the header lines of a frame, repeated ones included. Default: 100.
+	MaxHeaders int `yaml:"max_headers" min:"10" max:"10000"`
+	// MaxFrameBeforeLogin bounds a whole frame before the login, in octets. Default: 65536.
+	MaxFrameBeforeLogin int `yaml:"max_frame_before_login" min:"256" max:"1048576"`
+	// MaxBody is the largest body of a SEND, in octets; limits.message_bytes bounds it too. Default: 16777216.
+	MaxBody int `yaml:"max_body" min:"1" max:"1073741824"`
+	// LoginTimeout is the time for CONNECT; limits.preauth bounds it too. Default: 5s.
+	LoginTimeout time.Duration `yaml:"login_timeout" min:"100ms"`
+	// HeartbeatSend is the interval at which the server offers heart-beats. 0s: as the client wishes, 100ms at least.
+	HeartbeatSend time.Duration `yaml:"heartbeat_send" min:"0s"`
+	// HeartbeatReceive is the interval at which the server wants heart-beats. 0s: as the client offers, 100ms at least.
+	HeartbeatReceive time.Duration `yaml:"heartbeat_receive" min:"0s"`
+	// IdleTimeout ends a client without heart-beats that says nothing for so long. Default: unlimited.
+	IdleTimeout time.Duration `yaml:"idle_timeout" unlimited:"0" min:"0s"`
+	// MaxSubscriptions bounds the subscriptions of a connection, and its private queues. Default: 1000.
+	MaxSubscriptions int `yaml:"max_subscriptions" min:"1" max:"1000000"`
+	// MaxTransactions bounds the transactions that a connection has open at once. Default: 16.
+	MaxTransactions int `yaml:"max_transactions" min:"1" max:"10000"`
+	// MaxTransactionFrames bounds the frames of a transaction; max_body bounds the sum of their bodies. Default: 1024.
+	MaxTransactionFrames int `yaml:"max_transaction_frames" min:"1" max:"1000000"`
+	// Prefetch is how many messages a subscription gets before it settles one, unless it says so itself.
+	// Default: max_unacked.
+	Prefetch int `yaml:"prefetch" min:"1"`
+	// MaxUnacked bounds the unsettled messages of a connection. Default: 100000.
+	MaxUnacked int `yaml:"max_unacked" min:"1"`
+	// QueueMax is how many messages wait for a topic subscription that is not durable; one more drops the oldest.
+	// Default: 1000.
+	QueueMax int `yaml:"queue_max" min:"1"`
+	// QueueMaxBytes bounds their sum. Default: 8388608.
+	QueueMaxBytes int64 `yaml:"queue_max_bytes" min:"1"`
+	// TopicStyle is how /topic/ destinations are read: dot (levels separated by dots, as RabbitMQ does), slash (as MQTT
+	// does), or auto: slash where there is one, else dot.
+	TopicStyle string `yaml:"topic_style" enum:"auto,dot,slash"`
+	// QueueSlash allows a slash in /queue/NAME; otherwise it is written %2F.
+	QueueSlash bool `yaml:"queue_slash"`
+	// UnknownPrefix is what a destination of an unknown kind is: an error, or as a whole a topic.
+	UnknownPrefix string `yaml:"unknown_prefix" enum:"error,topic"`
+	// NackRequeue makes NACK give a message back; otherwise it is rejected. Its requeue header has the last word.
+	NackRequeue bool `yaml:"nack_requeue"`
+	// AckScope is what an ACK of a subscription with ack:client settles: earlier messages of the same subscription, or of
+	// the whole connection, as RabbitMQ does.
+	AckScope string `yaml:"ack_scope" enum:"subscription,connection"`
+	// TrailingLF writes a line feed behind each frame.
+	TrailingLF bool `yaml:"trailing_lf"`
+	// ServerHeader is what CONNECTED says of the server; none hides it. Default: entrepot/VERSION.
+	ServerHeader string `yaml:"server_header"`
+	// DefaultUser is the login of clients that send none.
+	DefaultUser string `yaml:"default_user"`
+	// DefaultPasscode is the passcode that goes with it.
+	DefaultPasscode string `yaml:"default_passcode"`
+	// StrictHost refuses a host header that names neither / nor the namespace.
+	StrictHost bool `yaml:"strict_host"`
+	// Paths are the request paths on WebSocket listeners. Default: /stomp and /ws.
+	Paths []string `yaml:"paths"`
 }
 
 // DefaultConfig is the configuration of a start without any file.
@@ -58,7 +89,7 @@ func (c *Config) Validate() error {
 		{"max_body", int64(c.MaxBody)}, {"login_timeout", int64(c.LoginTimeout)},
 		{"heartbeat_send", int64(c.HeartbeatSend)}, {"heartbeat_receive", int64(c.HeartbeatReceive)},
 		{"idle_timeout", int64(c.IdleTimeout)}, {"max_subscriptions", int64(c.MaxSubscriptions)},
-		{"max_transactions", int64(c.MaxTransactions)}, {"max_transaction_frames", int64(c.MaxTransactionSize)},
+		{"max_transactions", int64(c.MaxTransactions)}, {"max_transaction_frames", int64(c.MaxTransactionFrames)},
 		{"prefetch", int64(c.Prefetch)}, {"max_unacked", int64(c.MaxUnacked)},
 		{"queue_max", int64(c.QueueMax)}, {"queue_max_bytes", c.QueueMaxBytes},
 	} {
@@ -92,7 +123,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxBody, frame.DefaultBody)
 	def(&c.MaxSubscriptions, 1000)
 	def(&c.MaxTransactions, 16)
-	def(&c.MaxTransactionSize, 1024)
+	def(&c.MaxTransactionFrames, 1024)
 	def(&c.MaxUnacked, 100_000)
 	def(&c.Prefetch, c.MaxUnacked)
 	def(&c.QueueMax, 1000)

@@ -58,6 +58,10 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 	defer c.room.pool.Put(s)
 	start, used := len(out.B), 0
 	for used < len(in) && (c.state == awaitConnect || c.state == open) {
+		if out.Full() { // answers that the peer does not fetch stop its input
+			out.More = true
+			break
+		}
 		n, ok, err := c.parser.Next(in[used:], &s.frame)
 		used += n
 		if err != nil {
@@ -176,6 +180,8 @@ func (c *conn) Close(t *core.Turn, r core.Reason) {
 // released (ST20).
 func (c *conn) leave(t *core.Turn, r core.Reason) {
 	c.txs = nil
+	c.room.count.subscriptions.Add(-uint64(len(c.subs.byKey)))
+	c.subs = subscriptions{}
 	if c.session != nil {
 		c.session.Detach(t, r)
 		c.session = nil

@@ -11,6 +11,9 @@ func (c *conn) tempQueue(t *core.Turn, name string) (string, *failure) {
 	if q, ok := c.temps[name]; ok {
 		return q, nil
 	}
+	if len(c.temps) >= c.room.cfg.MaxSubscriptions {
+		return "", fromReason(core.Quota, "private queues of a connection")
+	}
 	q := tempPrefix + rand.Text()
 	_, _, _, _, r := c.session.Declare(t, core.QueueSpec{Name: q, Exclusive: true, AutoDelete: true})
 	if r != core.OK {

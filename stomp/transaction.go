@@ -32,7 +32,7 @@ func (c *conn) enlist(f *frame.Frame, make func(tx *transaction) (action, *failu
 	if tx == nil {
 		return true, badTransaction(name)
 	}
-	if len(tx.actions) >= c.room.cfg.MaxTransactionSize {
+	if len(tx.actions) >= c.room.cfg.MaxTransactionFrames {
 		return true, fromReason(core.Quota, "frames of a transaction")
 	}
 	a, bad := make(tx)

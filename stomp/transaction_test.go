@@ -125,7 +125,7 @@ func TestSTOMP_ST56_ATransactionWhoseQueueIsFullHasNoEffect(t *testing.T) {
 
 func TestSTOMP_TransactionsAreLimited(t *testing.T) {
 	cfg := DefaultConfig()
-	cfg.MaxTransactions, cfg.MaxTransactionSize, cfg.MaxBody = 2, 3, 1000
+	cfg.MaxTransactions, cfg.MaxTransactionFrames, cfg.MaxBody = 2, 3, 1000
 	in(t, cfg, func(w *world) {
 		p := w.connect("1.2")
 		for i := range 3 {
