@@ -12,13 +12,13 @@ import (
 type Config struct {
 	// MaxCommand bounds the command line, in octets. Default: 32.
 	MaxCommand int `yaml:"max_command" min:"10" max:"1024"`
-	// MaxHeaderLine bounds one header line, in octets. Default: 8192.
+	// MaxHeaderLine bounds one header line, in octets. Default: 8KiB.
 	MaxHeaderLine int `yaml:"max_header_line" min:"64" max:"1048576"`
 	// MaxHeaders bounds the header lines of a frame, repeated ones included. Default: 100.
 	MaxHeaders int `yaml:"max_headers" min:"10" max:"10000"`
-	// MaxFrameBeforeLogin bounds a whole frame before the login, in octets. Default: 65536.
+	// MaxFrameBeforeLogin bounds a whole frame before the login, in octets. Default: 64KiB.
 	MaxFrameBeforeLogin int `yaml:"max_frame_before_login" min:"256" max:"1048576"`
-	// MaxBody is the largest body of a SEND, in octets; limits.message_bytes bounds it too. Default: 16777216.
+	// MaxBody is the largest body of a SEND, in octets; limits.message_bytes bounds it too. Default: 16MiB.
 	MaxBody int `yaml:"max_body" min:"1" max:"1073741824"`
 	// LoginTimeout is the time for CONNECT; limits.preauth bounds it too. Default: 5s.
 	LoginTimeout time.Duration `yaml:"login_timeout" min:"100ms"`
@@ -42,7 +42,7 @@ type Config struct {
 	// QueueMax is how many messages wait for a topic subscription that is not durable; one more drops the oldest.
 	// Default: 1000.
 	QueueMax int `yaml:"queue_max" min:"1"`
-	// QueueMaxBytes bounds their sum. Default: 8388608.
+	// QueueMaxBytes bounds their sum. Default: 8MiB.
 	QueueMaxBytes int64 `yaml:"queue_max_bytes" min:"1"`
 	// TopicStyle is how /topic/ destinations are read: dot (levels separated by dots, as RabbitMQ does), slash (as MQTT
 	// does), or auto: slash where there is one, else dot.
