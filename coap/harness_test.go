@@ -220,13 +220,18 @@ func counter(d *adaptertest.Driver, name string, labels ...string) uint64 {
 	return d.Host.Metrics.Counter(name, labels...).Load()
 }
 
-// slowStore delays each write, so that publishes are pending.
+// slowStore delays each write in virtual time, so that publishes are pending,
+// or refuses it.
 type slowStore struct {
 	core.Store
 	delay time.Duration
+	err   error
 }
 
 func (s *slowStore) Write(b []*core.Batch, sync bool) error {
 	time.Sleep(s.delay)
+	if s.err != nil {
+		return s.err
+	}
 	return s.Store.Write(b, sync)
 }

@@ -8,7 +8,7 @@ import (
 // codeOf is the response for each reason of the core (section 8.3).
 func codeOf(r core.Reason) message.Code {
 	switch r {
-	case core.OK, core.NoReceiver, core.Normal:
+	case core.OK, core.NoReceiver:
 		return message.Changed
 	case core.NotAuthenticated, core.LoginExpired, core.BadClientID:
 		return message.Unauthorized
@@ -29,7 +29,7 @@ func codeOf(r core.Reason) message.Code {
 	case core.RateExceeded:
 		return message.TooManyRequests
 	case core.Quota, core.QueueFull, core.Busy, core.Unavailable, core.ShuttingDown,
-		core.TakenOver, core.SlowConsumer, core.IdleTimeout, core.ConnectionLost:
+		core.TakenOver, core.SlowConsumer, core.IdleTimeout, core.ConnectionLost, core.Normal:
 		return message.ServiceUnavailable
 	}
 	return message.InternalServerError
