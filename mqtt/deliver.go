@@ -47,19 +47,25 @@ func (c *conn) drain(t *core.Turn, sc *scratch, consumer *core.Consumer, out *ad
 			out.More = true
 			return false
 		}
-		ds := consumer.Take(t, sc.deliveries[:0], c.inflight.free(c.window)) // [MQTT-3.3.4-9]
+		window := c.inflight.free(c.window)
+		ds := consumer.Take(t, sc.deliveries[:0], window) // [MQTT-3.3.4-9]
+		n := len(ds)
 		for i := range ds {
+			if ds[i].QoS > 0 {
+				window--
+			}
 			c.send(t, sc, &ds[i], out)
 		}
-		n := len(ds)
 		clear(ds)
 		switch {
-		case n == len(sc.deliveries):
+		case c.phase != connected:
+			return false
+		case n == len(sc.deliveries): // there may be more, QoS 0 at least
 		case c.inflight.free(c.window) <= 0:
 			c.stall(consumer)
 			return true
-		default:
-			return true
+		case window > 0:
+			return true // nothing is left
 		}
 	}
 }
@@ -89,7 +95,14 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 	if c.version >= packet.V5 {
 		rest += packet.VarintLen(uint32(len(props))) + len(props)
 	}
-	if c.tooLarge(packetSize(len(name), d.QoS, rest)) { // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+	size := packetSize(len(name), d.QoS, rest)
+	if fresh && c.tooLarge(size) { // without the alias it may fit
+		alias, fresh = 0, false
+		props = props[:len(props)-3]
+		rest = len(m.Payload) + packet.VarintLen(uint32(len(props))) + len(props)
+		size = packetSize(len(name), d.QoS, rest)
+	}
+	if c.tooLarge(size) { // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
 		c.skip(t, d)
 		return
 	}

@@ -63,9 +63,9 @@ func denying(rules ...string) func(*adaptertest.Options) {
 // A peer is a client, seen from its end of the wire.
 type peer struct {
 	*adaptertest.Conn
-	t    *testing.T
-	v    packet.Version
-	rest []byte
+	t     *testing.T
+	v     packet.Version
+	lines []string // fetched by next
 }
 
 type connectOption func(*packet.Connect)
@@ -111,7 +111,6 @@ func (w *world) connect(id string, v packet.Version, opts ...connectOption) *pee
 	if len(got) == 0 || !strings.HasPrefix(got[0], "CONNACK") || strings.Contains(got[0], "code=") {
 		w.t.Fatalf("%s: CONNECT was answered by %q", id, got)
 	}
-	p.rest = append([]byte(nil), p.rest...)
 	for _, more := range got[1:] {
 		p.t.Errorf("%s: behind CONNACK came %s", id, more)
 	}

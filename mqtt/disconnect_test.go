@@ -1,0 +1,169 @@
+package mqtt
+
+import (
+	"bufio"
+	"bytes"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters/adaptertest"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+func TestMQTT_MX1_SessionExpiryInDisconnect(t *testing.T) {
+	run(t, &Config{SessionExpiryMax: time.Minute}, func(w *world) {
+		p := w.connect("p", v5, keep(10))
+		p.raw("e0 07 00 05 11 00 00 00 1e") // 30 s
+		p.ends()
+		w.Advance(29 * time.Second)
+		p, _ = w.resumes("p", v5, keep(10))
+		p.raw("e0 07 00 05 11 ff ff ff ff") // capped silently
+		p.ends()
+		w.Advance(61 * time.Second)
+		p = w.connect("p", v5, keep(10))
+		p.raw("e0 07 00 05 11 00 00 00 00") // ends at once
+		p.ends()
+		w.dial("p", v5, resume).want("CONNACK " + announced)
+		q := w.connect("q", v5)
+		q.raw("e0 07 00 05 11 00 00 00 01")
+		q.ends("DISCONNECT 82")
+	})
+}
+
+func TestMQTT_MX2_WhatWeSayAtTheEnd(t *testing.T) {
+	run(t, nil, func(w *world) {
+		for r, want := range map[core.Reason]string{
+			core.ShuttingDown: "DISCONNECT 8b", core.TakenOver: "DISCONNECT 8e", core.Kicked: "DISCONNECT 98",
+			core.SlowConsumer: "DISCONNECT 97", core.LoginExpired: "DISCONNECT 87",
+		} {
+			p := w.connect("p", v5)
+			p.Evict(r)
+			p.ends(want)
+			if got, _ := p.Closed(); got != r { // MX7
+				t.Errorf("closed with %v, want %v", got, r)
+			}
+		}
+	})
+}
+
+func TestMQTT_MX2_NothingFollowsOurDisconnect(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := w.reader("p", v5, "a")
+		w.reader("r", v5, "b")
+		p.send(pub("a", "x", 0, 0), sub(0x7fff, "$share/g/a", 4), pub("b", "never", 0, 0), ping)
+		p.ends("DISCONNECT 82")
+	})
+}
+
+func TestMQTT_MX4_AFaultInOneMessageNeverCloses(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := w.connect("p", v5, num(packet.MaximumPacketSize, 30))
+		p.send(pub("no", "x", 1, 1), sub(2, "bad#", 0), sub(3, "a", 0), pub("a", strings.Repeat("x", 100), 1, 4))
+		p.want("PUBACK #1 87", "SUBACK #2 8f", "SUBACK #3 00", "PUBACK #4")
+		p.open()
+	}, denying("publish no"))
+}
+
+func TestMQTT_MX6_ReasonStringsAreOurOwnWords(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := w.connect("p", v5)
+		p.raw("82 07 00 01 00 00 01 61 40")
+		d := p.packets()[0].(*packet.Disconnect)
+		if s := string(d.Properties.Str(packet.ReasonString)); s != "MB7 reserved subscription options" {
+			t.Errorf("got %q", s)
+		}
+	})
+}
+
+func TestMQTT_MX7_EveryCloseIsLoggedWithItsReason(t *testing.T) {
+	var log bytes.Buffer
+	run(t, nil, func(w *world) {
+		w.connect("quoted\u00a0id", v5).Evict(core.Kicked)
+		w.connect("p", v5).Drop()
+		text := log.String()
+		for _, want := range []string{"msg=client.connected", "msg=client.disconnected", "reason=kicked", `reason="connection lost"`} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %s in:\n%s", want, text)
+			}
+		}
+	}, func(o *adaptertest.Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+}
+
+func TestMQTT_MM31_WhatComesAfterDisconnectIsNotRead(t *testing.T) {
+	run(t, nil, func(w *world) {
+		r := w.reader("r", v5, "a")
+		p := w.connect("p", v5)
+		p.send(bye(packet.Success), pub("a", "x", 0, 0), ping)
+		p.ends()
+		q := w.connect("q", v5, will("a", "lost", 0, false))
+		q.raw("30 10 00 01 61")
+		q.Drop()
+		r.want(`PUBLISH a "lost"`)
+	})
+}
+
+// Every row of the codec's table of malformed input, through the room: the
+// code in a DISCONNECT or CONNACK, and a healthy client beside it.
+func TestMQTT_MM_EveryMalformedRowEndsAsTheTableSays(t *testing.T) {
+	type row struct{ id, version, code, hex string }
+	var rows []row
+	f, err := os.Open("packet/testdata/malformed.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if c := strings.Split(lines.Text(), " | "); len(c) == 4 {
+			rows = append(rows, row{c[0], c[1], c[2], c[3]})
+		}
+	}
+	if len(rows) < 120 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	run(t, nil, func(w *world) {
+		healthy := w.connect("healthy", v5)
+		for _, r := range rows {
+			v := packet.Version(r.version[0] - '0')
+			isConnect := strings.HasPrefix(r.hex, "10 ") || strings.HasPrefix(r.hex, "11 ")
+			p := &peer{Conn: w.Open(), t: t, v: v}
+			if !isConnect {
+				p = w.connect("p", v)
+			}
+			p.raw(r.hex)
+			got := hexOf(p.Recv())
+			if _, closed := p.Closed(); !closed {
+				t.Errorf("%s %s: still open", r.id, r.hex)
+			}
+			want := "e0"
+			if isConnect {
+				want = "20"
+			}
+			switch {
+			case r.code == "-" || v < v5 && !(isConnect && r.code == "84"):
+				if got != "" {
+					t.Errorf("%s %s: said %s", r.id, r.hex, got)
+				}
+			case isConnect && r.code == "84" && got == "20 02 00 01":
+			case !strings.HasPrefix(got, want) || !strings.Contains(got, " "+r.code):
+				t.Errorf("%s %s: got %s, want %s with %s", r.id, r.hex, got, want, r.code)
+			}
+			p.Drop()
+			healthy.send(ping)
+			healthy.want("PINGRESP")
+		}
+	})
+}
+
+func TestMQTT_MM4_PacketsOfAServerFromAClient(t *testing.T) {
+	run(t, nil, func(w *world) {
+		for _, in := range []string{"20 03 00 00 00", "2f ff ff ff ff ff", "90 ff ff ff 7f", "b0 80 00", "d1 05 00"} {
+			p := w.connect("p", v5)
+			p.raw(in)
+			p.ends("DISCONNECT 82")
+		}
+	})
+}
