@@ -290,6 +290,8 @@ func (l *loading) finish() {
 			if st.will != nil {
 				st.willAt = now.After(min(st.will.Delay+willGrace, st.expiry))
 			}
+		} else if st.willAt != 0 { // its client may have tried in vain while we were away
+			st.willAt = max(st.willAt, now.After(willGrace))
 		}
 		st.schedule()
 	}

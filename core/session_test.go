@@ -237,11 +237,11 @@ func TestDelayedWillAndExpirySurviveARestart(t *testing.T) {
 		w.restart(core.Options{})
 		s := w.attach(core.Client{ID: "s"})
 		s.sub("w", 0)
-		w.sleep(5 * time.Second)
+		w.sleep(29 * time.Second) // the grace after a start is longer than what remains
 		s.expect(9, "")
 		w.sleep(time.Second)
 		s.expect(9, "w=gone")
-		w.sleep(51 * time.Second)
+		w.sleep(27 * time.Second)
 		expect(t, "ended", w.attach(durable("a")).Present(), false)
 	})
 }
