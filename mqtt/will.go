@@ -31,10 +31,6 @@ func (c *conn) checkWill(p *packet.Connect) error {
 	return nil
 }
 
-// longestWill is the longest expiry of a will that core takes as counted from
-// its publication, in milliseconds: about 34 years.
-const longestWill = core.Time(1)<<40 - 1
-
 // will makes the message that core keeps with the session; nil without one.
 // [MQTT-3.1.2-7] [MQTT-3.1.3-10]
 func (c *conn) will(p *packet.Connect) *core.Will {
@@ -46,10 +42,11 @@ func (c *conn) will(p *packet.Connect) *core.Will {
 	m.Origin = Name
 	m.QoS, m.Retain = p.WillQoS, p.WillRetain // [MQTT-3.1.2-14] [MQTT-3.1.2-15]
 	m.Meta = metaOf(&p.WillProperties)
-	if p.WillProperties.Has(packet.MessageExpiryInterval) { // counted from publication
-		ms := core.Time(p.WillProperties.Num(packet.MessageExpiryInterval, 0)) * 1000
-		m.Expires = min(max(ms, 1), longestWill)
-	}
 	delay := time.Duration(p.WillProperties.Num(packet.WillDelayInterval, 0)) * time.Second
-	return &core.Will{Message: m, Delay: min(delay, c.room.set.expiryMax)} // MV11
+	w := &core.Will{Message: m, Delay: min(delay, c.room.set.expiryMax)} // MV11
+	if p.WillProperties.Has(packet.MessageExpiryInterval) {              // counted from publication
+		expiry := time.Duration(p.WillProperties.Num(packet.MessageExpiryInterval, 0)) * time.Second
+		w.Expiry = max(expiry, time.Millisecond)
+	}
+	return w
 }
