@@ -55,8 +55,10 @@ func TestAMQP_AQ24_DurableExchangesAndBindingsSurviveARestart(t *testing.T) {
 		}
 		p.send(1, &wire.ExchangeDeclare{Exchange: "transient", Type: "fanout"}, &wire.QueueBind{Queue: "d", Exchange: "transient"},
 			&wire.QueueBind{Queue: "d", Exchange: "amq.direct", RoutingKey: "k"}, &wire.QueueBind{Queue: "d", Exchange: "amq.topic", RoutingKey: "#"},
-			&wire.QueueUnbind{Queue: "d", Exchange: "unbound", RoutingKey: "a.*"}, &wire.ExchangeDelete{Exchange: "deleted"}, &wire.QueueDelete{Queue: "gone"})
-		if got := p.recv(); len(got) != 18 {
+			&wire.QueueUnbind{Queue: "d", Exchange: "unbound", RoutingKey: "a.*"}, &wire.ExchangeDelete{Exchange: "deleted"}, &wire.QueueDelete{Queue: "gone"},
+			&wire.ExchangeDeclare{Exchange: "first", Type: "fanout", Durable: true, Arguments: wire.Table{}.Append("alternate-exchange", wire.Longstr("kept"))},
+			&wire.ExchangeBind{Destination: "kept", Source: "amq.fanout"})
+		if got := p.recv(); len(got) != 20 {
 			t.Fatal(len(got), got)
 		}
 	}, func(w *world) {
@@ -68,7 +70,9 @@ func TestAMQP_AQ24_DurableExchangesAndBindingsSurviveARestart(t *testing.T) {
 		}
 		p.publish("amq.direct", "k", "m")
 		p.publish("amq.topic", "", "m")
-		p.call("1 queue.purge-ok MessageCount:2", &wire.QueuePurge{Queue: "d"})
+		p.publish("first", "a.b", "m")
+		p.publish("amq.fanout", "a.b", "m")
+		p.call("1 queue.purge-ok MessageCount:4", &wire.QueuePurge{Queue: "d"})
 		w.refused("1 channel.close Code:404", &wire.ExchangeDeclare{Exchange: "deleted", Passive: true})
 		w.refused("1 channel.close Code:404", &wire.ExchangeDeclare{Exchange: "transient", Passive: true})
 	})

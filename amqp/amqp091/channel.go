@@ -148,8 +148,10 @@ func (ch *channel) topology(m wire.Method) error {
 		return ch.exchangeDeclare(m)
 	case *wire.ExchangeDelete:
 		return ch.exchangeDelete(m)
-	case *wire.ExchangeBind, *wire.ExchangeUnbind:
-		return &wire.Error{Code: wire.NotImplemented, Text: "exchange to exchange bindings are not offered"}
+	case *wire.ExchangeBind:
+		return ch.exchangeBind(m)
+	case *wire.ExchangeUnbind:
+		return ch.exchangeUnbind(m)
 	case *wire.QueueDeclare:
 		return ch.queueDeclare(m)
 	case *wire.QueueBind:

@@ -45,6 +45,11 @@ func (ch *channel) exchangeDeclare(m *wire.ExchangeDeclare) error {
 		Name: m.Exchange, Type: m.Type, Durable: m.Durable, AutoDelete: m.AutoDelete,
 		Internal: m.Internal, Args: exchange.Canonical(m.Arguments),
 	}
+	if v, ok := m.Arguments.Get("alternate-exchange"); ok {
+		if spec.Alternate, ok = v.Text(); !ok {
+			return &wire.Error{Code: wire.PreconditionFailed, Text: "invalid argument 'alternate-exchange'"}
+		}
+	}
 	switch {
 	case m.Exchange == exchange.Default:
 		return &wire.Error{Code: wire.AccessRefused, Text: "operation not permitted on the default exchange"}
@@ -74,8 +79,8 @@ func (ch *channel) newExchange(spec exchange.Spec, m *wire.ExchangeDeclare) erro
 	if strings.HasPrefix(spec.Name, "amq.") {
 		return &wire.Error{Code: wire.AccessRefused, Text: "exchange name '" + spec.Name + "' is reserved"}
 	}
-	if _, ok := m.Arguments.Get("alternate-exchange"); ok {
-		return &wire.Error{Code: wire.PreconditionFailed, Text: "argument 'alternate-exchange' is not offered"}
+	if spec.Alternate == exchange.AmqTopic {
+		return &wire.Error{Code: wire.PreconditionFailed, Text: "amq.topic is not offered as alternate-exchange"}
 	}
 	var n noted
 	if r := ch.c.space.Declare(spec, n.in(ch.c)); r != core.OK {
@@ -100,6 +105,61 @@ func (ch *channel) exchangeDelete(m *wire.ExchangeDelete) error {
 		}
 	})
 	return nil
+}
+
+// exchangeBind joins two exchanges (AQ26). amq.topic is the core's and joins
+// queues only.
+func (ch *channel) exchangeBind(m *wire.ExchangeBind) error {
+	b, durable, err := ch.joined(m.Destination, m.Source, m.RoutingKey, m.Arguments)
+	if err != nil {
+		return err
+	}
+	var n noted
+	if r := ch.c.space.Bind(b, durable, n.in(ch.c)); r != core.OK {
+		return refusal(r, "binding of exchange '"+m.Destination+"' to exchange '"+m.Source+"' with key '"+b.Key+"'")
+	}
+	ch.after(&n, m.ID(), func() {
+		if !m.NoWait {
+			ch.send(&wire.ExchangeBindOk{})
+		}
+	})
+	return nil
+}
+
+// exchangeUnbind undoes it; a binding that is not there is fine.
+func (ch *channel) exchangeUnbind(m *wire.ExchangeUnbind) error {
+	b, _, err := ch.joined(m.Destination, m.Source, m.RoutingKey, m.Arguments)
+	if err != nil {
+		return err
+	}
+	var n noted
+	if r := ch.c.space.Unbind(b, n.in(ch.c)); r != core.OK {
+		return refusal(r, "exchange '"+m.Source+"'")
+	}
+	ch.after(&n, m.ID(), func() {
+		if !m.NoWait {
+			ch.send(&wire.ExchangeUnbindOk{})
+		}
+	})
+	return nil
+}
+
+// joined checks what exchange.bind and unbind name, and tells whether the
+// destination outlives a restart.
+func (ch *channel) joined(destination, source, key string, args wire.Table) (b exchange.Binding, durable bool, err error) {
+	for _, name := range []string{destination, source} {
+		spec, ok := ch.c.lookup(name)
+		switch {
+		case name == exchange.Default:
+			return b, false, &wire.Error{Code: wire.AccessRefused, Text: "operation not permitted on the default exchange"}
+		case name == exchange.AmqTopic:
+			return b, false, &wire.Error{Code: wire.PreconditionFailed, Text: "amq.topic is not offered in bindings of exchanges"}
+		case !ok:
+			return b, false, noExchange(name)
+		}
+		durable = durable || name == destination && spec.Durable
+	}
+	return exchange.Binding{Exchange: source, Queue: exchange.ToExchange(destination), Key: key, Args: args}, durable, nil
 }
 
 // noted is what a change of exchanges wrote to the store.

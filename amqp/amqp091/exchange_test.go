@@ -64,10 +64,51 @@ func TestAMQP_AQ25_AutoDeleteAndInternal(t *testing.T) {
 	})
 }
 
-func TestAMQP_AQ25_UnofferedArgumentsAreRefused(t *testing.T) {
+func TestAMQP_AQ25_TheAlternateGetsWhatIsNotRouted(t *testing.T) {
 	simulate(t, func(w *world) {
-		w.refused("1 channel.close Code:406", &wire.ExchangeDeclare{Exchange: "x", Type: "direct", Arguments: wire.Table{}.Append("alternate-exchange", wire.Longstr("y"))})
-		w.refused("0 connection.close Code:540", &wire.ExchangeBind{Destination: "x", Source: "amq.fanout"})
+		p := w.dial()
+		alternate := func(name string) wire.Table { return wire.Table{}.Append("alternate-exchange", wire.Longstr(name)) }
+		p.send(1, &wire.QueueDeclare{Queue: "q"}, &wire.QueueDeclare{Queue: "rest"}, &wire.ExchangeDeclare{Exchange: "rest", Type: "fanout"},
+			&wire.ExchangeDeclare{Exchange: "x", Type: "direct", Arguments: alternate("rest")}, &wire.ExchangeDeclare{Exchange: "y", Type: "direct", Arguments: alternate("x")},
+			&wire.QueueBind{Queue: "q", Exchange: "x", RoutingKey: "k"}, &wire.QueueBind{Queue: "rest", Exchange: "rest"}, &wire.ConfirmSelect{})
+		p.recv()
+		m := to("y", "other")
+		m.Mandatory = true
+		p.publishWith(m, nil, "m")
+		p.expect("1 basic.ack DeliveryTag:1 Multiple:false")
+		p.publish("y", "k", "m")
+		p.recv()
+		p.counts("q", 1, 0)
+		p.counts("rest", 1, 0)
+		w.refused("1 channel.close Code:406", &wire.ExchangeDeclare{Exchange: "z", Type: "direct", Arguments: alternate("amq.topic")})
+	})
+}
+
+func TestAMQP_AQ26_ExchangesBindToExchangesInCycles(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		bind := func(to, from, key string) wire.Method {
+			return &wire.ExchangeBind{Destination: to, Source: from, RoutingKey: key}
+		}
+		p.send(1, &wire.QueueDeclare{Queue: "q"}, &wire.ExchangeDeclare{Exchange: "a", Type: "topic"}, &wire.ExchangeDeclare{Exchange: "b", Type: "fanout"},
+			&wire.QueueBind{Queue: "q", Exchange: "a", RoutingKey: "#"}, &wire.QueueBind{Queue: "q", Exchange: "b"},
+			bind("b", "a", "x.*"), bind("a", "b", ""), bind("amq.fanout", "b", ""), bind("b", "amq.fanout", ""))
+		if got := p.recv(); len(got) != 9 {
+			t.Fatal(got)
+		}
+		for _, x := range []string{"a", "b", "amq.fanout"} {
+			p.publish(x, "x.y", "m")
+			p.call("1 queue.purge-ok MessageCount:1", &wire.QueuePurge{Queue: "q"})
+		}
+		p.call("1 exchange.unbind-ok\n1 queue.unbind-ok", &wire.ExchangeUnbind{Destination: "b", Source: "amq.fanout"}, &wire.QueueUnbind{Queue: "q", Exchange: "b"})
+		p.publish("amq.fanout", "x.y", "m")
+		p.call("1 queue.purge-ok MessageCount:0", &wire.QueuePurge{Queue: "q"})
+		p.call("1 exchange.delete-ok", &wire.ExchangeDelete{Exchange: "a"})
+		p.publish("b", "x.y", "m")
+		p.call("1 queue.purge-ok MessageCount:0", &wire.QueuePurge{Queue: "q"})
+		w.refused("1 channel.close Code:404", bind("none", "b", ""))
+		w.refused("1 channel.close Code:403", bind("", "b", ""))
+		w.refused("1 channel.close Code:406", bind("amq.topic", "b", ""))
 	})
 }
 

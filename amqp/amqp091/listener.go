@@ -77,7 +77,7 @@ func (l *Listener) space(namespace string) *exchange.Space {
 func serverProperties(version string) wire.Table {
 	var can wire.Table
 	for _, name := range []string{
-		"publisher_confirms", "basic.nack", "consumer_cancel_notify",
+		"publisher_confirms", "exchange_exchange_bindings", "basic.nack", "consumer_cancel_notify",
 		"authentication_failure_close", "per_consumer_qos",
 	} {
 		can = can.Append(name, wire.Bool(true))

@@ -24,18 +24,27 @@ type Spec struct {
 	Name       string
 	Type       string // direct, fanout, topic, headers
 	Durable    bool
-	AutoDelete bool // goes with its last binding
-	Internal   bool // refuses publishes
+	AutoDelete bool   // goes with its last binding
+	Internal   bool   // refuses publishes
+	Alternate  string // exchange that gets what this one routes nowhere; "": none
 	Args       string
 }
 
-// Binding joins an exchange to a queue.
+// Binding joins an exchange to a queue, or to another exchange: then Queue is
+// what ToExchange makes of its name.
 type Binding struct {
 	Exchange string
 	Queue    string
 	Key      string
 	Args     wire.Table
 }
+
+// exchangeMark begins a destination that is an exchange: no queue's name holds
+// a NUL.
+const exchangeMark = "\x00"
+
+// ToExchange names an exchange as the destination of a binding.
+func ToExchange(name string) string { return exchangeMark + name }
 
 // Space holds the exchanges of one namespace. It is safe for concurrent use.
 type Space struct {
@@ -47,6 +56,7 @@ type Space struct {
 type exchange struct {
 	spec     Spec
 	bindings map[identity]bool // durable
+	onward   bool              // had a binding to an exchange
 	router   router
 }
 
@@ -145,6 +155,17 @@ func (s *Space) Delete(name string, ifUnused bool, rec Recorder) core.Reason {
 	return core.OK
 }
 
+// dropDestination removes every binding to a queue or exchange that is gone.
+func (s *Space) dropDestination(to string, rec Recorder) {
+	for _, x := range s.byName {
+		for id := range x.bindings {
+			if id.queue == to {
+				s.remove(x, id.of(x), rec)
+			}
+		}
+	}
+}
+
 // drop forgets an exchange with its bindings.
 func (s *Space) drop(x *exchange, rec Recorder) {
 	delete(s.byName, x.spec.Name)
@@ -158,6 +179,7 @@ func (s *Space) drop(x *exchange, rec Recorder) {
 		key, _ := x.spec.record()
 		rec.keep(key, nil)
 	}
+	s.dropDestination(ToExchange(x.spec.Name), rec)
 }
 
 // Bind adds a binding; twice is one. durable: the queue outlives a restart, and
@@ -179,6 +201,7 @@ func (s *Space) Bind(b Binding, durable bool, rec Recorder) core.Reason {
 		return r
 	}
 	x.bindings[id] = durable && x.spec.Durable
+	x.onward = x.onward || strings.HasPrefix(b.Queue, exchangeMark)
 	if x.bindings[id] {
 		rec.keep(b.record(), []byte{0})
 	}
@@ -229,24 +252,56 @@ func emptyKey(queue, key string) Binding {
 func (s *Space) DropQueue(queue string, rec Recorder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, x := range s.byName {
-		for id := range x.bindings {
-			if id.queue == queue {
-				s.remove(x, id.of(x), rec)
-			}
-		}
-	}
+	s.dropDestination(queue, rec)
 }
 
 // Route appends the queues that a message with the key and headers reaches,
-// each once (AQ28). The names may be of queues that have gone meanwhile.
+// each once, by way of each exchange once (AQ26, AQ28). The names may be of
+// queues that have gone meanwhile.
 func (s *Space) Route(dst []string, name, key string, headers wire.Table) []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if x, ok := s.byName[name]; ok {
-		return x.router.route(dst, key, headers)
+	w := walk{space: s, key: key, headers: headers, queues: dst}
+	w.visit(name)
+	return w.queues
+}
+
+// walk is one message on its way through exchanges.
+type walk struct {
+	space   *Space
+	key     string
+	headers wire.Table
+	queues  []string
+	seen    []string
+}
+
+func (w *walk) visit(name string) {
+	x, ok := w.space.byName[name]
+	if !ok {
+		return
 	}
-	return dst
+	if !x.onward { // the common case: only queues
+		n := len(w.queues)
+		w.queues = x.router.route(w.queues, w.key, w.headers)
+		if len(w.queues) > n || x.spec.Alternate == "" {
+			return
+		}
+	}
+	if slices.Contains(w.seen, name) {
+		return
+	}
+	w.seen = append(w.seen, name)
+	found := x.router.route(nil, w.key, w.headers)
+	if len(found) == 0 && x.spec.Alternate != "" {
+		w.visit(x.spec.Alternate) // AQ25
+	}
+	for _, to := range found {
+		if next, is := strings.CutPrefix(to, exchangeMark); is {
+			w.visit(next)
+		} else {
+			w.queues = appendOnce(w.queues, to)
+		}
+	}
 }
 
 func (b Binding) identity() identity {

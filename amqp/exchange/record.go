@@ -19,7 +19,7 @@ func (r Recorder) keep(key string, value []byte) {
 
 // The records of a space. Names are shortstr.
 //
-//	x name                           flags:octet type arguments
+//	x name                           flags:octet type alternate arguments
 //	b exchange queue key arguments   flags:octet
 const (
 	recordExchange = "x"
@@ -39,7 +39,7 @@ func (s *Spec) record() (key string, value []byte) {
 			flags |= bit
 		}
 	}
-	return recordExchange + s.Name, append(Place([]byte{flags}, s.Type, ""), s.Args...)
+	return recordExchange + s.Name, append(Place([]byte{flags}, s.Type, s.Alternate), s.Args...)
 }
 
 func (b *Binding) record() string {
@@ -73,13 +73,15 @@ func (s *Space) Restore(key string, value []byte) error {
 }
 
 func (s *Space) restoreExchange(name string, value []byte) error {
-	if len(value) < 2 || len(value) < 3+int(value[1]) {
+	var e Envelope
+	if len(value) == 0 || !e.Parse(append(value[1:len(value):len(value)], 0, 0)) {
 		return errRecord
 	}
-	flags, typ, args := value[0], value[2:2+value[1]], value[3+int(value[1]):]
+	flags := value[0]
+	typ, alternate := e.Names()
 	s.Declare(Spec{
-		Name: name, Type: string(typ), Args: string(args), Durable: flags&flagDurable != 0,
-		AutoDelete: flags&flagAutoDelete != 0, Internal: flags&flagInternal != 0,
+		Name: name, Type: typ, Alternate: alternate, Args: string(e.Properties[:len(e.Properties)-2]),
+		Durable: flags&flagDurable != 0, AutoDelete: flags&flagAutoDelete != 0, Internal: flags&flagInternal != 0,
 	}, nil)
 	return nil
 }
