@@ -79,6 +79,7 @@ func Send(ctx context.Context, c Conn, m Message) error {
 
 // dialers holds the client of each protocol.
 var dialers = map[string]func(context.Context, Options) (Conn, error){
+	"mqtt":   dialMQTT,
 	"mqttsn": dialMQTTSN,
 	"amqp":   dialAMQP,
 	"stomp":  dialSTOMP,
