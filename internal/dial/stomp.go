@@ -11,7 +11,11 @@ import (
 type stompConn struct{ *client.Client }
 
 func dialSTOMP(ctx context.Context, o Options) (Conn, error) {
-	c, err := client.Dial(ctx, o.Address.HostPort(), client.Options{
+	address := o.Address.HostPort()
+	if o.Address.Scheme.WebSocket {
+		address = "ws://" + address + o.Address.Path
+	}
+	c, err := client.Dial(ctx, address, client.Options{
 		Version: o.Version, ClientID: o.ClientID, User: o.User, Password: string(o.Password), Heartbeat: o.KeepAlive, Window: o.Window,
 		OnMessage: func(m client.Message) { o.OnMessage(fromSTOMP(m)) },
 	})

@@ -68,10 +68,10 @@ type Client struct {
 	err     error                  // Guarded by mu.
 }
 
-// Dial connects to host:port and logs in. The context bounds that alone. What
-// the server refuses is an *Error.
+// Dial connects to host:port, or to ws://host:port/path, and logs in. The
+// context bounds that alone. What the server refuses is an *Error.
 func Dial(ctx context.Context, address string, o Options) (*Client, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	conn, err := connect(ctx, address)
 	if err != nil {
 		return nil, err
 	}

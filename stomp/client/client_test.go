@@ -36,6 +36,12 @@ func (login) Authenticate(_ context.Context, c adapters.Credentials) (*core.Prin
 // serve starts the real server on a free port.
 func serve(t testing.TB) string {
 	t.Helper()
+	tcp, _ := serveBoth(t)
+	return tcp
+}
+
+func serveBoth(t testing.TB) (tcp, ws string) {
+	t.Helper()
 	router, err := core.New(core.Options{Store: memory.New()})
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +49,7 @@ func serve(t testing.TB) string {
 	host := &adapters.Host{Router: router, Auth: login{}, Log: slog.New(slog.DiscardHandler), Metrics: adapters.NewMetrics()}
 	s, err := listen.New(listen.Options{
 		Host: host, Rooms: map[string]adapters.Room{"stomp": stomp.New(host, stomp.DefaultConfig())},
-		Listeners: []listen.Listener{{URL: "stomp://127.0.0.1:0"}},
+		Listeners: []listen.Listener{{URL: "stomp://127.0.0.1:0"}, {URL: "ws://127.0.0.1:0"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +67,7 @@ func serve(t testing.TB) string {
 		}
 		router.Close()
 	})
-	return s.Addrs()[0].String()
+	return s.Addrs()[0].String(), "ws://" + s.Addrs()[1].String() + "/stomp"
 }
 
 func dial(t testing.TB, address string, o Options) *Client {
@@ -180,6 +186,27 @@ func TestPublishesAreInOrderAndAcknowledgedOnce(t *testing.T) {
 		if m := await(t, got); string(m.Payload) != fmt.Sprint(i) {
 			t.Fatalf("%s came as number %d", m.Payload, i)
 		}
+	}
+}
+
+func TestWebSocketCarriesTheSame(t *testing.T) {
+	t.Parallel()
+	_, address := serveBoth(t)
+	got := make(chan Message, 1)
+	c := dial(t, address, Options{OnMessage: func(m Message) { got <- m }, Heartbeat: time.Second})
+	if _, err := c.Subscribe(context.Background(), "a/+", 1); err != nil {
+		t.Fatal(err)
+	}
+	body := make([]byte, 1<<20)
+	for i := range body {
+		body[i] = byte(i * 7)
+	}
+	publish(t, c, Message{Topic: "a/b", QoS: 1, Payload: body})
+	if m := await(t, got); string(m.Payload) != string(body) {
+		t.Errorf("%d octets differ", len(m.Payload))
+	}
+	if err := c.Close(context.Background()); err != nil {
+		t.Error(err)
 	}
 }
 
