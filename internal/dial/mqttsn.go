@@ -16,7 +16,7 @@ type mqttsnConn struct {
 }
 
 func dialMQTTSN(ctx context.Context, o Options) (Conn, error) {
-	opts := client.Options{ClientID: o.ClientID, Resume: o.Session > 0, KeepAlive: o.KeepAlive,
+	opts := client.Options{ClientID: o.ClientID, Resume: o.Session > 0, KeepAlive: o.KeepAlive, Window: o.Window,
 		OnMessage: func(m client.Message) {
 			o.OnMessage(Message{Topic: m.Topic, Payload: bytes.Clone(m.Payload), QoS: int(m.QoS), Retain: m.Retain, Redelivered: m.Dup})
 		}}
@@ -46,13 +46,13 @@ func mqttsnError(err error) error {
 	return err
 }
 
-// Publish implements Conn. One message is on its way at a time, as the specification demands, so it waits.
+// Publish implements Conn. One message is on its way at a time, as the specification demands, unless Options.Window is set.
 func (c *mqttsnConn) Publish(ctx context.Context, m Message, done func(error)) {
 	topic := client.Name(m.Topic)
 	if m.QoS < 0 && len(m.Topic) == 2 {
 		topic = client.Short(m.Topic)
 	}
-	done(mqttsnError(c.Client.Publish(ctx, topic, packet.QoS(m.QoS), m.Retain, m.Payload)))
+	c.PublishAsync(ctx, topic, packet.QoS(m.QoS), m.Retain, m.Payload, func(err error) { done(mqttsnError(err)) })
 }
 
 // Subscribe implements Conn.
