@@ -6,6 +6,9 @@ import (
 	"github.com/entrepot/entrepot/mqttsn/packet"
 )
 
+// maxPending bounds the answers of one client that wait for the store.
+const maxPending = 256
+
 // pendingAnswer waits until the core says that what it answers is safe.
 type pendingAnswer struct {
 	seq     uint64
@@ -18,10 +21,15 @@ type pendingAnswer struct {
 // inbound is what is kept of packets that the client sent.
 type inbound struct {
 	pending       []pendingAnswer // in the order of seq
-	acked         [8]acked        // PUBACKs, a ring
-	nextAcked     uint8
+	acked         *ackedRing      // of a client that publishes with QoS 1
 	subacked      []subacked
 	subscriptions int
+}
+
+// ackedRing holds the last 8 PUBACKs.
+type ackedRing struct {
+	ring [8]acked
+	next uint8
 }
 
 // acked is a QoS 1 publish that was acknowledged.
@@ -32,16 +40,29 @@ type acked struct {
 
 // acknowledged tells whether a publish repeats one of the last 8 (P12).
 func (in *inbound) acknowledged(now core.Time, mid uint16, dup bool) bool {
-	if !dup {
+	if !dup || in.acked == nil {
 		return false
 	}
-	for _, a := range in.acked {
+	for _, a := range in.acked.ring {
 		if a.mid == mid && now < a.until {
 			return true
 		}
 	}
 	return false
 }
+
+// acknowledge notes a PUBACK.
+func (in *inbound) acknowledge(mid uint16, until core.Time) {
+	if in.acked == nil {
+		in.acked = new(ackedRing)
+	}
+	in.acked.ring[in.acked.next%8] = acked{mid, until}
+	in.acked.next++
+}
+
+// busy tells that so many answers wait for the store that the client must
+// wait, too.
+func (in *inbound) busy() bool { return len(in.pending) >= maxPending }
 
 // open tells whether the answer to a message id is under way.
 func (in *inbound) open(mid uint16) bool {
@@ -100,8 +121,7 @@ func (p *peer) sendAnswer(now core.Time, a pendingAnswer, out *adapters.Output) 
 	switch a.of {
 	case packet.PUBACK:
 		if c == packet.Accepted {
-			p.inbound.acked[p.inbound.nextAcked%8] = acked{a.mid, now.After(p.e.cfg.patience())}
-			p.inbound.nextAcked++
+			p.inbound.acknowledge(a.mid, now.After(p.e.cfg.patience()))
 		}
 		reply(p, packet.TopicAck{Of: packet.PUBACK, TopicID: a.topicID, MsgID: a.mid, Code: c}, out)
 	case packet.PUBREC:

@@ -15,19 +15,19 @@ type Config struct {
 	MaxRetries     int           `yaml:"max_retries"`     // N_RETRY, 1..20; default 4
 	CongestionWait time.Duration `yaml:"congestion_wait"` // T_WAIT, 1s..1h; default 5m
 
-	KeepAliveFactor    float64       `yaml:"keepalive_factor"` // 1.0..3.0; default 1.5
-	SleepFactor        float64       `yaml:"sleep_factor"`     // 1.0..3.0; default 1.5
-	MaxKeepAlive       time.Duration `yaml:"max_keepalive"`    // 1s..65535s; default 18h
-	AllowZeroKeepAlive bool          `yaml:"allow_zero_keepalive"`
-	MaxSleep           time.Duration `yaml:"max_sleep"`      // 1s..65535s; default 18h12m15s
-	SessionExpiry      time.Duration `yaml:"session_expiry"` // of sessions that are not clean, 1s..365d; default 12h
+	KeepAliveFactor    float64       `yaml:"keepalive_factor"`     // 1.0..3.0; default 1.5
+	SleepFactor        float64       `yaml:"sleep_factor"`         // 1.0..3.0; default 1.5
+	MaxKeepAlive       time.Duration `yaml:"max_keepalive"`        // 1s..65535s; default 18h
+	AllowZeroKeepAlive bool          `yaml:"allow_zero_keepalive"` // a Duration of 0 means no keep-alive, not max_keepalive
+	MaxSleep           time.Duration `yaml:"max_sleep"`            // 1s..65535s; default 18h12m15s
+	SessionExpiry      time.Duration `yaml:"session_expiry"`       // of sessions that are not clean, 1s..365d; default 12h
 
 	MaxClients           int `yaml:"max_clients"`             // default 100000
 	MaxClientsPerSource  int `yaml:"max_clients_per_source"`  // clients of one address; default 1000
 	MaxNodesPerForwarder int `yaml:"max_nodes_per_forwarder"` // default 1000
 
-	MaxClientID        int  `yaml:"max_client_id"` // octets, 1..1024; default 64
-	AllowEmptyClientID bool `yaml:"allow_empty_client_id"`
+	MaxClientID        int  `yaml:"max_client_id"`         // octets, 1..1024; default 64
+	AllowEmptyClientID bool `yaml:"allow_empty_client_id"` // the id is then sn-ADDRESS
 	MaxPacket          int  `yaml:"max_packet"`            // octets taken, 64..65535; default 65535
 	MTU                int  `yaml:"mtu"`                   // octets sent, 64..65507; default 1400
 	MaxTopics          int  `yaml:"max_topics_per_client"` // 1..10000; default 128
@@ -38,12 +38,12 @@ type Config struct {
 
 	Roaming          string `yaml:"roaming"`            // off, asleep; default asleep
 	WakeConnectClean string `yaml:"wake_connect_clean"` // ignore, honour; default ignore
-	ProbeBeforeLost  bool   `yaml:"probe_before_lost"`
+	ProbeBeforeLost  bool   `yaml:"probe_before_lost"`  // PINGREQ to a client that is silent for its keep-alive
 
-	QoSMinusOne   string `yaml:"qos_minus_one"`  // on, off; default on
-	QoSM1Client   string `yaml:"qos_m1_client"`  // default mqttsn-anonymous
-	QoSM1Refusal  string `yaml:"qos_m1_refusal"` // puback, silent; default puback
-	LongNameQoSM1 *bool  `yaml:"long_name_qos_m1"`
+	QoSMinusOne   string `yaml:"qos_minus_one"`    // on, off; default on
+	QoSM1Client   string `yaml:"qos_m1_client"`    // default mqttsn-anonymous
+	QoSM1Refusal  string `yaml:"qos_m1_refusal"`   // puback, silent; default puback
+	LongNameQoSM1 *bool  `yaml:"long_name_qos_m1"` // QoS -1 may carry a topic name of any length; default true
 
 	Predefined        map[uint16]string            `yaml:"predefined"`         // id (1..1024) to topic
 	PredefinedClients map[string]map[uint16]string `yaml:"predefined_clients"` // the same for a client id, or a pattern with '*'; wins
@@ -55,8 +55,8 @@ type Config struct {
 	RatePerClient   Rate   `yaml:"rate_per_client"`  // datagrams of a client; default unlimited
 	UnsolicitedRate Rate   `yaml:"unsolicited_rate"` // answers without session, per source; default 10/s
 
-	EMQXCodes   bool `yaml:"emqx_codes"`
-	MultiPacket bool `yaml:"multi_packet"`
+	EMQXCodes   bool `yaml:"emqx_codes"`   // 80 instead of 03 for what is not authorized
+	MultiPacket bool `yaml:"multi_packet"` // several packets in one datagram
 }
 
 // withDefaults fills the zero fields.

@@ -1,6 +1,7 @@
 package mqttsn
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -80,7 +81,7 @@ func (m *metrics) unsolicited(answer string) {
 func (m *metrics) minusOne(result string) { m.set.Counter("mqttsn_qos_m1_total", result).Add(1) }
 
 func (m *metrics) refused(t packet.Type, c packet.Code) {
-	m.set.Counter("mqttsn_negative_acks_total", t.String(), c.String()).Add(1)
+	m.set.Counter("mqttsn_negative_acks_total", t.String(), fmt.Sprintf("%02x", uint8(c))).Add(1)
 }
 
 // lost counts what a message of another protocol carries and this one cannot.

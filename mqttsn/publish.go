@@ -24,6 +24,9 @@ func (p *peer) onPublish(t *core.Turn, body []byte, out *adapters.Output) error 
 		return nil
 	}
 	name, data, c := p.resolve(q)
+	if q.QoS > 0 && c == packet.Accepted && p.inbound.busy() {
+		c = packet.Congestion // P13
+	}
 	if c != packet.Accepted {
 		p.complainTo(t.Now, q, c, out)
 		return nil
@@ -126,8 +129,8 @@ func (p *peer) onPubrel(t *core.Turn, body []byte, out *adapters.Output) error {
 	if err != nil {
 		return err
 	}
-	if p.inbound.open(a.MsgID) {
-		return nil
+	if p.inbound.open(a.MsgID) || p.inbound.busy() {
+		return nil // it will be repeated
 	}
 	var seq uint64
 	var pending bool

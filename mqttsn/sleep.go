@@ -1,6 +1,7 @@
 package mqttsn
 
 import (
+	"slices"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -30,6 +31,8 @@ func (p *peer) drowse(now core.Time) {
 	p.become(asleep)
 	p.outbound.registering = registering{}
 	p.outbound.rest()
+	p.inbound.subacked = nil
+	p.topics.list = slices.Clip(p.topics.list)
 	p.schedule(now)
 }
 

@@ -40,7 +40,9 @@ func (p *peer) onSubscribe(t *core.Turn, body []byte, out *adapters.Output) erro
 			return nil
 		}
 	}
-	a.topicID, c = p.subscriptionID(q.Topic, filter)
+	if a.topicID, c = p.subscriptionID(q.Topic, filter); p.inbound.busy() {
+		a.topicID, c = packet.NoTopicID, packet.Congestion
+	}
 	if c != packet.Accepted {
 		p.refuseSubscribe(a, c, out)
 		return nil
@@ -134,7 +136,10 @@ func (p *peer) onUnsubscribe(t *core.Turn, body []byte, out *adapters.Output) er
 	}
 	a := pendingAnswer{of: packet.UNSUBACK, mid: q.MsgID}
 	filter, c := p.filter(q.Topic)
-	if c != packet.Accepted {
+	switch {
+	case p.inbound.busy():
+		return nil // it will be repeated
+	case c != packet.Accepted:
 		p.sendAnswer(t.Now, a, out)
 		return nil
 	}

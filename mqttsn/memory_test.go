@@ -1,0 +1,48 @@
+package mqttsn
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"testing"
+
+	"github.com/entrepot/entrepot/adapters/adaptertest"
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
+
+// sleepers connects clients from..to that register five topics, subscribe to one and
+// go to sleep.
+func sleepers(l *benchLoop, from, to int) {
+	for i := from; i < to; i++ {
+		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1000)
+		l.put(a, packet.Connect{Clean: true, ProtocolID: 1, ClientID: fmt.Appendf(nil, "sensor-%d", i)})
+		for k := range 5 {
+			l.put(a, packet.Register{MsgID: uint16(k + 1), Name: fmt.Appendf(nil, "plant/%d/%d", i, k)})
+		}
+		l.put(a, packet.Disconnect{Duration: 3600})
+	}
+}
+
+// A sleeping client with five topics and nothing to fetch costs about 1 KiB
+// here (section 13) and another for its session and queue in the core.
+func TestMemoryOfASleepingClient(t *testing.T) {
+	r, err := New(adaptertest.New(t, newRoom, adaptertest.Options{}).Host, Config{RatePerSource: Unlimited})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newBenchLoop(r)
+	const n = 5000
+	sleepers(l, 0, n)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	sleepers(l, n, 4*n)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / (3 * n)
+	t.Logf("%d bytes a sleeping client, session included", each)
+	if each > 3072 {
+		t.Errorf("%d bytes a sleeping client", each)
+	}
+	runtime.KeepAlive(l)
+}
