@@ -1,6 +1,10 @@
 package adapters
 
-import "time"
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
 
 // Limits are the bounds that every room shares (section `limits` of the
 // configuration). The zero value of a field is its default.
@@ -16,14 +20,31 @@ type Limits struct {
 	PropertyBytes   int           // their sum; default 64 KiB
 
 	PreauthConnections int           // unauthenticated connections of the process; default 1024
-	PreauthPerAddress  int           // of them from one address, loopback exempt; default 64
+	PreauthPerAddress  int           // of them from one address; default 64
 	Connections        int           // connections of the process; default 100,000, at most the descriptors less 512
 	AcceptRate         int           // connections a second of one listener, burst twice that; default 20,000
-	AcceptRateAddress  int           // of one address, loopback exempt; default 1000
+	AcceptRateAddress  int           // of one address; default 1000
 	WriteBuffer        int           // bytes that wait for a peer before its input stops; default 1 MiB
 	WriteStall         time.Duration // a peer that reads nothing for so long is ended; default 30 s
 	UDPPeers           int           // peers of one datagram room; default 100,000
-	UDPPeersPerAddress int           // of them at one address, loopback exempt; default 1000
+	UDPPeersPerAddress int           // of them at one address; default 1000
+
+	// Trusted addresses are exempt from what is counted by address; nil:
+	// loopback, empty: nobody.
+	Trusted []netip.Prefix
+}
+
+// Exempt reports whether limits by address do not apply to a. The zero
+// address is that of a Unix socket, and exempt.
+func (l *Limits) Exempt(a netip.Addr) bool {
+	if !a.IsValid() {
+		return true
+	}
+	a = a.Unmap()
+	if l.Trusted == nil {
+		return a.IsLoopback()
+	}
+	return slices.ContainsFunc(l.Trusted, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // WithDefaults fills the zero fields.

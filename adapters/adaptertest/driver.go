@@ -19,13 +19,13 @@ type NewRoom func(h *adapters.Host) (adapters.Room, error)
 // Options of a driver. The zero value is a good one.
 type Options struct {
 	Limits  adapters.Limits
-	Auth    adapters.Authenticator
-	Log     *slog.Logger        // nil: discarded
-	Core    func(*core.Options) // has the last word on the router's options
-	Scheme  string              // of the listener's URL; default: the room's name
-	TickLag time.Duration       // ticks come this much after they were due; at most 100 ms
-	Store   core.Store          // nil: a new one in memory
-	Router  *core.Router        // a router that exists; Core is not called, and it is not closed
+	Auth    adapters.Authenticator // channels that it waits on are made in the bubble: set Driver.Host.Auth there
+	Log     *slog.Logger           // nil: discarded
+	Core    func(*core.Options)    // has the last word on the router's options
+	Scheme  string                 // of the listener's URL; default: the room's name
+	TickLag time.Duration          // ticks come this much after they were due; at most 100 ms
+	Store   core.Store             // nil: a new one in memory
+	Router  *core.Router           // a router that exists; Core is not called, and it is not closed
 }
 
 // Driver is a loop in memory. Its methods belong to the goroutine of the

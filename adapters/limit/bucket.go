@@ -37,10 +37,10 @@ func (b *Bucket) Full(now core.Time, rate int) bool {
 }
 
 // refill adds what was gained: rate tokens a second is rate thousandths a
-// millisecond.
+// millisecond. Longer than an hour nobody owes anything, whatever the rate.
 func (b *Bucket) refill(now core.Time, rate int) {
 	if now > b.last {
-		b.debt = max(0, b.debt-int64(now-b.last)*int64(rate))
+		b.debt = max(0, b.debt-int64(min(now-b.last, 3_600_000))*int64(rate))
 		b.last = now
 	}
 }

@@ -39,8 +39,8 @@ func NewGate(l adapters.Limits) *Gate {
 	return &Gate{l: l.WithDefaults(), places: map[netip.Addr]int{}, rates: map[netip.Addr]*Bucket{}}
 }
 
-// Admit counts a connection in, as unauthenticated. Loopback is exempt from
-// the parts that count an address. After Admitted, Authenticated and Left
+// Admit counts a connection in, as unauthenticated. Trusted addresses are
+// exempt from the parts that count an address. After Admitted, Authenticated and Left
 // must follow with the same address.
 func (g *Gate) Admit(addr netip.Addr, now core.Time) Refusal {
 	g.mu.Lock()
@@ -51,7 +51,7 @@ func (g *Gate) Admit(addr netip.Addr, now core.Time) Refusal {
 	case g.preauth >= g.l.PreauthConnections:
 		return Places
 	}
-	if !Loopback(addr) {
+	if !g.l.Exempt(addr) {
 		k := Key(addr)
 		if g.places[k] >= g.l.PreauthPerAddress {
 			return Places
@@ -91,7 +91,7 @@ func (g *Gate) Authenticated(addr netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.preauth--
-	if Loopback(addr) {
+	if g.l.Exempt(addr) {
 		return
 	}
 	k := Key(addr)

@@ -56,6 +56,19 @@ func TestGate_L4_PlacesOfAnAddress(t *testing.T) {
 	}
 }
 
+func TestGate_L4_TrustedMayBeNobodyOrOthers(t *testing.T) {
+	t.Parallel()
+	g := limit.NewGate(adapters.Limits{PreauthPerAddress: 1, Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
+	for addr, want := range map[netip.Addr]limit.Refusal{loopback: limit.Places, far: limit.Admitted, {}: limit.Admitted} {
+		if r := g.Admit(addr, 1); r != limit.Admitted {
+			t.Errorf("%v: first: %q", addr, r)
+		}
+		if r := g.Admit(addr, 1); r != want {
+			t.Errorf("%v: second: %q, want %q", addr, r, want)
+		}
+	}
+}
+
 func TestGate_L5_Connections(t *testing.T) {
 	t.Parallel()
 	g := limit.NewGate(adapters.Limits{Connections: 1})
@@ -118,6 +131,20 @@ func TestBucketRefillsToItsBurst(t *testing.T) {
 	}
 }
 
+func TestBucketOfAnyRate(t *testing.T) {
+	t.Parallel()
+	const endless = 1 << 30
+	var b limit.Bucket
+	for now := core.Time(1_700_000_000_000); now < 1_700_000_000_100; now++ {
+		if at := b.Wait(now, endless, 2*endless); at != now {
+			t.Fatalf("waits %d ms", at-now)
+		}
+		if !b.Take(now, 1, endless, 2*endless) {
+			t.Fatal("refused")
+		}
+	}
+}
+
 func TestAmplification_S9_ThreeTimesUntilProven(t *testing.T) {
 	t.Parallel()
 	a := limit.NewAmplification(far)
@@ -155,6 +182,11 @@ func TestPeers_L24(t *testing.T) {
 	p.Remove(far)
 	if !p.Add(far6) || p.Len() != 4 {
 		t.Error("a place that was given back")
+	}
+	p = limit.NewPeers(4, 1)
+	p.Exempt(func(netip.Addr) bool { return false })
+	if !p.Add(loopback) || p.Add(loopback) {
+		t.Error("nobody is exempt")
 	}
 }
 

@@ -9,20 +9,25 @@ type Peers struct {
 	max, perAddress int
 	all             int
 	by              map[netip.Addr]int
+	exempt          func(netip.Addr) bool
 }
 
 // NewPeers makes a counter that holds max peers and perAddress of one
-// address; loopback is exempt from the second.
+// address; loopback is exempt from the second, unless Exempt says otherwise.
 func NewPeers(max, perAddress int) *Peers {
-	return &Peers{max: max, perAddress: perAddress, by: map[netip.Addr]int{}}
+	return &Peers{max: max, perAddress: perAddress, by: map[netip.Addr]int{}, exempt: Loopback}
 }
+
+// Exempt says which addresses are not counted one by one
+// (adapters.Limits.Exempt). Call it before the first Add.
+func (p *Peers) Exempt(f func(netip.Addr) bool) { p.exempt = f }
 
 // Add counts a peer in; false when it must be refused.
 func (p *Peers) Add(a netip.Addr) bool {
 	if p.all >= p.max {
 		return false
 	}
-	if !Loopback(a) {
+	if !p.exempt(a) {
 		k := Key(a)
 		if p.by[k] >= p.perAddress {
 			return false
@@ -36,7 +41,7 @@ func (p *Peers) Add(a netip.Addr) bool {
 // Remove counts a peer out that Add counted in.
 func (p *Peers) Remove(a netip.Addr) {
 	p.all--
-	if Loopback(a) {
+	if p.exempt(a) {
 		return
 	}
 	k := Key(a)

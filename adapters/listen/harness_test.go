@@ -46,6 +46,7 @@ type rig struct {
 type rigOptions struct {
 	urls   []string
 	limits adapters.Limits
+	auth   adapters.Authenticator
 	loops  int
 	room   func(h *adapters.Host) (adapters.Room, error)
 	change func(*listen.Options)
@@ -60,7 +61,7 @@ func serve(t testing.TB, o rigOptions) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.host = &adapters.Host{Router: router, Log: log, Limits: o.limits, Metrics: adapters.NewMetrics()}
+	r.host = &adapters.Host{Router: router, Log: log, Limits: o.limits, Auth: o.auth, Metrics: adapters.NewMetrics()}
 	if o.room == nil {
 		o.room = line.New
 	}

@@ -1,9 +1,11 @@
 package listen_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
 )
 
 // transports are the listeners that a stream protocol may have.
@@ -196,6 +199,46 @@ func TestPreauth_L1_DeadlineOfSilence(t *testing.T) {
 			t.Error("not logged")
 		}
 	})
+}
+
+// never is an authenticator that does not answer before it is closed.
+type never chan struct{}
+
+func (n never) Authenticate(context.Context, adapters.Credentials) (*core.Principal, core.Reason) {
+	<-n
+	return core.Anonymous, core.OK
+}
+
+func TestPreauth_L2_Exchange(t *testing.T) {
+	t.Parallel()
+	auth := make(never)
+	defer close(auth)
+	r := serve(t, rigOptions{urls: []string{"line://127.0.0.1:0"}, auth: auth,
+		limits: adapters.Limits{PreauthDeadline: time.Hour, PreauthExchange: 100 * time.Millisecond}})
+	c := r.client(t, 0)
+	c.send("LOGIN a\n")
+	c.eof()
+	until(t, "counted", func() bool { return r.count("preauth_closed_total", "line", "deadline") == 1 })
+}
+
+// A1: silent sockets of one address do not keep others out.
+func TestAttack_A1_IdleSockets(t *testing.T) {
+	t.Parallel()
+	r := serve(t, rigOptions{urls: []string{"line://127.0.0.1:0"}, limits: adapters.Limits{Trusted: []netip.Prefix{}}})
+	attacker := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	for range 500 {
+		nc, err := attacker.Dial("tcp", r.addr(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+	}
+	began := time.Now()
+	r.client(t, 0).login("honest")
+	if d := time.Since(began); d > time.Second {
+		t.Errorf("a login took %v", d)
+	}
+	until(t, "the others are refused", func() bool { return r.count("preauth_closed_total", "line", "places") == 500-64 })
 }
 
 func TestPreauth_L3_Bytes(t *testing.T) {

@@ -18,6 +18,7 @@ package line
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -57,13 +58,15 @@ func (r *Room) Open(h adapters.Handle, _ adapters.Info, _ *core.Turn) adapters.C
 
 // peer is what a connection and a datagram peer have in common.
 type peer struct {
-	room *Room
-	h    adapters.Handle
-	s    *core.Session
-	in   bool // the login was answered
-	spam int
-	took [4]core.Delivery
-	to   netip.AddrPort // of a datagram peer
+	room  *Room
+	h     adapters.Handle
+	s     *core.Session
+	in    bool // the login was answered
+	name  string
+	login *adapters.Login
+	spam  int
+	took  [4]core.Delivery
+	to    netip.AddrPort // of a datagram peer
 
 	paused  bool // by PAUSE
 	pouring bool // reading is paused by SPAM
@@ -84,12 +87,12 @@ func (p *peer) end(out *adapters.Output) {
 // line obeys one command.
 func (p *peer) line(t *core.Turn, l []byte, out *adapters.Output) error {
 	cmd, rest, _ := bytes.Cut(l, []byte(" "))
-	if p.s == nil && string(cmd) != "LOGIN" && string(cmd) != "ECHO" && string(cmd) != "PANIC" {
+	if !p.in && string(cmd) != "LOGIN" && string(cmd) != "ECHO" && string(cmd) != "PANIC" {
 		return core.ProtocolError
 	}
 	switch string(cmd) {
 	case "LOGIN":
-		return p.login(t, string(rest))
+		return p.enter(t, string(rest))
 	case "SUB":
 		grants, _, _ := p.s.Subscribe(t, []core.Subscription{{Filter: string(rest), QoS: 1}}, nil)
 		if r := grants[0].Reason; r != core.OK {
@@ -121,18 +124,50 @@ func (p *peer) line(t *core.Turn, l []byte, out *adapters.Output) error {
 	return nil
 }
 
-func (p *peer) login(t *core.Turn, name string) error {
-	if p.s != nil {
+func (p *peer) enter(t *core.Turn, name string) error {
+	if p.login != nil {
 		return core.ProtocolError
 	}
-	s, r := p.room.host.Router.Attach(t, core.Client{ID: name, Protocol: "line", Clean: true}, p.h)
-	if r != core.OK {
-		return r
-	}
-	p.s = s
+	p.name = name
 	p.h.LoggingIn()
+	p.login = p.room.host.Login(context.Background(), adapters.Credentials{Protocol: "line", ClientID: name}, p.h)
 	p.h.Ready(t)
 	return nil
+}
+
+// attach follows the login; false: not yet, or refused.
+func (p *peer) attach(t *core.Turn, out *adapters.Output) bool {
+	if p.s == nil {
+		if p.login == nil {
+			return false
+		}
+		who, r, done := p.login.Result()
+		if !done {
+			return false
+		}
+		if r == core.OK {
+			p.s, r = p.room.host.Router.Attach(t, core.Client{ID: p.name, Principal: who, Protocol: "line", Clean: true}, p.h)
+		}
+		if r != core.OK {
+			return p.refuse(r, out)
+		}
+	}
+	attached, failed := p.s.State()
+	if failed != core.OK {
+		return p.refuse(failed, out)
+	}
+	if attached {
+		p.in = true
+		p.h.Authenticated()
+		p.say(out, "OK")
+	}
+	return attached
+}
+
+func (p *peer) refuse(r core.Reason, out *adapters.Output) bool {
+	p.say(out, "BYE "+r.String())
+	out.CloseAfterFlush(r)
+	return false
 }
 
 func (p *peer) publish(t *core.Turn, rest []byte, answer bool, out *adapters.Output) error {
@@ -175,22 +210,8 @@ func (p *peer) pour(out *adapters.Output) {
 
 // Wake answers the login and takes deliveries.
 func (p *peer) Wake(t *core.Turn, out *adapters.Output) {
-	if p.s == nil {
+	if !p.in && !p.attach(t, out) {
 		return
-	}
-	if !p.in {
-		attached, failed := p.s.State()
-		if failed != core.OK {
-			p.say(out, "BYE "+failed.String())
-			out.CloseAfterFlush(failed)
-			return
-		}
-		if !attached {
-			return
-		}
-		p.in = true
-		p.h.Authenticated()
-		p.say(out, "OK")
 	}
 	p.pour(out)
 	for c := p.s.NextReady(); c != nil; c = p.s.NextReady() {

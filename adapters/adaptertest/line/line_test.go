@@ -2,10 +2,12 @@ package line_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/adaptertest"
 	"github.com/entrepot/entrepot/adapters/adaptertest/line"
 	"github.com/entrepot/entrepot/core"
@@ -101,6 +103,47 @@ func TestAStalledClientStopsTheRoom(t *testing.T) {
 		if n := len(c.Recv()); n != 4000<<10 {
 			t.Errorf("got %d bytes of %d", n, 4000<<10)
 		}
+	})
+}
+
+// backend answers logins when it is told to.
+type backend chan core.Reason
+
+func (b backend) Authenticate(context.Context, adapters.Credentials) (*core.Principal, core.Reason) {
+	return core.Anonymous, <-b
+}
+
+func TestPreauth_L2_TheExchangeHasItsOwnDeadline(t *testing.T) {
+	t.Parallel()
+	adaptertest.Test(t, line.New, adaptertest.Options{}, func(t *testing.T, d *adaptertest.Driver) {
+		b := make(backend, 3)
+		d.Host.Auth = b
+		d.Advance(4 * time.Second)
+		c := d.Open()
+		c.SendString("LOGIN slow\nECHO later\n")
+		d.Advance(4999 * time.Millisecond)
+		if _, closed := c.Closed(); closed {
+			t.Fatal("closed before the deadline")
+		}
+		b <- core.OK
+		d.Settle()
+		expect(t, c, "OK\nlater\n")
+		d.Advance(time.Minute)
+		expect(t, c, "")
+
+		c = d.Open()
+		c.SendString("LOGIN bad\n")
+		b <- core.NotAuthenticated
+		d.Settle()
+		expect(t, c, "BYE not authenticated\n")
+
+		c = d.Open()
+		c.SendString("LOGIN never\n")
+		d.Advance(5 * time.Second)
+		if r, closed := c.Closed(); !closed || r != core.IdleTimeout {
+			t.Errorf("closed %v, %v", closed, r)
+		}
+		b <- core.OK // too late
 	})
 }
 

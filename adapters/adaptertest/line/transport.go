@@ -15,7 +15,7 @@ type conn struct{ peer }
 func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error) {
 	used := 0
 	for !c.paused && !c.pouring {
-		if c.s != nil && !c.in { // the login is under way
+		if c.login != nil && !c.in { // the login is under way
 			break
 		}
 		n := bytes.IndexByte(in[used:], '\n')
@@ -39,7 +39,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 			break
 		}
 	}
-	if c.s != nil && !c.in {
+	if c.login != nil && !c.in {
 		out.PauseReading()
 	}
 	return used, nil
