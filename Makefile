@@ -9,7 +9,9 @@ FUZZTIME ?= 20s
 
 # Real clients, as Debian names their packages; the matrix of test/interop runs them as separate processes.
 DEBS     := mosquitto mosquitto-clients libcoap3-bin amqp-tools python3-stomp python3-pika python3-paho-mqtt nodejs npm
-COMMANDS := mosquitto mosquitto_pub mosquitto_sub coap-client-notls amqp-publish amqp-consume python3 node npm
+COMMANDS := mosquitto mosquitto_pub mosquitto_sub coap-client-notls amqp-publish amqp-consume $(PYTHON) node npm
+# Debian's Python modules belong to Debian's interpreter, whatever else is in the PATH.
+export PYTHON ?= /usr/bin/python3
 MODULES  := stomp pika paho.mqtt.client
 NODE_DIR := test/interop/node
 
@@ -26,11 +28,11 @@ test: setup check unit matrix interop ## everything: real clients, vet, format, 
 setup: ## install the real clients (as root), or say which are missing
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  for c in $(COMMANDS); do command -v $$c >/dev/null || need=1; done; \
-	  for m in $(MODULES); do python3 -c "import $$m" 2>/dev/null || need=1; done; \
+	  for m in $(MODULES); do $(PYTHON) -c "import $$m" 2>/dev/null || need=1; done; \
 	  if [ -n "$$need" ]; then apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(DEBS); fi; \
 	fi
 	@fail=; for c in $(COMMANDS); do command -v $$c >/dev/null || { echo "missing: $$c"; fail=1; }; done; \
-	for m in $(MODULES); do python3 -c "import $$m" 2>/dev/null || { echo "missing: python module $$m"; fail=1; }; done; \
+	for m in $(MODULES); do $(PYTHON) -c "import $$m" 2>/dev/null || { echo "missing: python module $$m"; fail=1; }; done; \
 	[ -z "$$fail" ] || { echo "install them: apt-get install $(DEBS)"; exit 1; }
 	cd $(NODE_DIR) && npm ci --silent
 

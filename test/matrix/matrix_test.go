@@ -42,7 +42,7 @@ func TestMatrix(t *testing.T) {
 		for _, in := range surfaces {
 			for _, out := range surfaces {
 				from, to := newPeer(in.name, urls), newPeer(out.name, urls)
-				if !s.Runs(from.Protocol(), to.Protocol()) {
+				if !s.Runs(from, to) {
 					continue
 				}
 				t.Run(s.Name+"/"+in.name+"/"+out.name, func(t *testing.T) {

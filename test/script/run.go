@@ -168,30 +168,32 @@ func (r *run) receive(ctx context.Context, st Step) error {
 	return r.metadata(got, want, shows)
 }
 
-// metadata compares what both sides can express; what only the publisher's side can is to be counted as lost.
+// metadata compares what both sides can express. What the receiver's protocol cannot carry is to be counted as lost; what
+// its client merely does not show is not looked at.
 func (r *run) metadata(got, want dial.Message, shows Ability) error {
+	carried := dial.Abilities(r.Out.Protocol(), "")
 	for _, f := range []struct {
 		name, got, want string
-		shown           bool
+		carried, shown  bool
 	}{
-		{"content type", got.ContentType, want.ContentType, shows.ContentType},
-		{"reply", got.ReplyTo, want.ReplyTo, shows.ReplyTo},
-		{"correlation", string(got.Correlation), string(want.Correlation), shows.Correlation},
+		{"content type", got.ContentType, want.ContentType, carried.ContentType, shows.ContentType},
+		{"reply", got.ReplyTo, want.ReplyTo, carried.ReplyTo, shows.ReplyTo},
+		{"correlation", string(got.Correlation), string(want.Correlation), carried.Correlation, shows.Correlation},
 	} {
 		switch {
 		case f.want == "":
-		case !f.shown:
+		case !f.carried:
 			r.lossy = true
-		case f.got != f.want:
+		case f.shown && f.got != f.want:
 			return fmt.Errorf("%s is %q, want %q", f.name, f.got, f.want)
 		}
 	}
 	if want.Expiry > 0 && shows.Expiry && (got.Expiry <= want.Expiry-patience || got.Expiry > want.Expiry) {
 		return fmt.Errorf("expiry is %v, want %v or a little less", got.Expiry, want.Expiry)
 	}
+	r.lossy = r.lossy || len(want.Headers) > 0 && !carried.Headers
 	for _, h := range want.Headers {
 		if !shows.Headers {
-			r.lossy = true
 			break
 		}
 		if v, ok := find(got.Headers, h.Name); !ok || v != h.Value {

@@ -25,11 +25,14 @@ func Counter(t *testing.T, url string) func(metric string, labels map[string]str
 func sum(r io.Reader, metric string, labels map[string]string) (total float64) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
-		rest, ok := strings.CutPrefix(lines.Text(), metric+"{")
-		if !ok {
+		rest, ok := strings.CutPrefix(lines.Text(), metric)
+		if !ok || rest == "" || rest[0] != '{' && rest[0] != ' ' {
 			continue
 		}
-		set, value, _ := strings.Cut(rest, "} ")
+		set, value := "", rest[1:]
+		if rest[0] == '{' {
+			set, value, _ = strings.Cut(rest[1:], "} ")
+		}
 		matches := true
 		for k, v := range labels {
 			matches = matches && strings.Contains(","+set+",", ","+k+"="+strconv.Quote(v)+",")

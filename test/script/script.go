@@ -39,12 +39,18 @@ type limit struct {
 	not            bool
 }
 
-// Runs tells whether the script concerns the pair.
-func (s *Script) Runs(in, out string) bool {
+// Runs tells whether the script concerns the pair: what it restricts itself to, and whether the publisher can retain where
+// that is what the script is about.
+func (s *Script) Runs(in, out Peer) bool {
+	for _, st := range s.Steps {
+		if st.Fields["retain"] && !in.Says().Retain {
+			return false
+		}
+	}
 	for _, l := range s.only {
-		have := in
+		have := in.Protocol()
 		if l.side == "out" {
-			have = out
+			have = out.Protocol()
 		}
 		if (have == l.protocol) == l.not {
 			return false

@@ -1,9 +1,21 @@
 package script
 
 import (
+	"context"
 	"strings"
 	"testing"
+
+	"github.com/entrepot/entrepot/internal/dial"
 )
+
+// named is a peer that has a name and can retain.
+type named string
+
+func (n named) Protocol() string                                         { return string(n) }
+func (n named) Says() Ability                                            { return Ability{Ability: dial.Ability{Retain: true}} }
+func (n named) Shows() Ability                                           { return Ability{} }
+func (n named) Publish(context.Context, dial.Message) error              { return nil }
+func (n named) Subscribe(context.Context, string, int) (Receiver, error) { return nil, nil }
 
 func TestScriptsAreRead(t *testing.T) {
 	t.Parallel()
@@ -11,7 +23,7 @@ func TestScriptsAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.About != "About it." || len(s.Steps) != 3 || s.Runs("mqttsn", "coap") || !s.Runs("coap", "mqttsn") {
+	if s.About != "About it." || len(s.Steps) != 3 || s.Runs(named("mqttsn"), named("coap")) || !s.Runs(named("coap"), named("mqttsn")) {
 		t.Errorf("%+v", s)
 	}
 	p := s.Steps[1]
@@ -43,8 +55,11 @@ func TestEveryScriptOfTheMatrixIsRead(t *testing.T) {
 
 func TestCountersAreSummed(t *testing.T) {
 	t.Parallel()
-	text := "# HELP a\na_total{x=\"1\",y=\"2\"} 3\na_total{x=\"1\",y=\"3\"} 4\na_total{x=\"11\"} 5\nab_total{x=\"1\"} 6\n"
+	text := "# HELP a\na_total{x=\"1\",y=\"2\"} 3\na_total{x=\"1\",y=\"3\"} 4\na_total{x=\"11\"} 5\nab_total{x=\"1\"} 6\nplain 9\n"
 	if n := sum(strings.NewReader(text), "a_total", map[string]string{"x": "1"}); n != 7 {
+		t.Error(n)
+	}
+	if n := sum(strings.NewReader(text), "plain", nil); n != 9 {
 		t.Error(n)
 	}
 }
