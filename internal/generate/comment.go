@@ -83,7 +83,7 @@ func candidates(comment string) (list []string) {
 		}
 	}
 	words := strings.Fields(text)
-	if len(words) > 1 {
+	if len(words) > 1 && !strings.HasSuffix(words[0], ",") {
 		list = append([]string{strings.TrimSuffix(words[0]+words[1], ",")}, list...)
 	}
 	for i, c := range list {
