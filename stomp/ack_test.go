@@ -294,3 +294,27 @@ func TestSTOMP_ST61_ATransientQueueDropsTheOldest(t *testing.T) {
 		p.bodies("4")
 	})
 }
+
+func TestSTOMP_ST53_WhatNobodySettlesIsForgottenPastTheLimit(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxUnacked, cfg.Prefetch = 3, 3
+	in(t, cfg, func(w *world) {
+		p := w.connect("1.2")
+		var first string
+		for i := range 4 {
+			p.say("SUBSCRIBE", fmt.Sprint("id:", i), "destination:/topic/a", "ack:client-individual")
+			p.say("SEND", "destination:/topic/a", "", "x")
+			id := p.bodies("x")[0].header["ack"]
+			if i == 0 {
+				first = id
+			}
+			p.say("UNSUBSCRIBE", fmt.Sprint("id:", i))
+			if i == 3 {
+				p.say("ACK", "id:"+id, "receipt:r")
+				p.receipts("r")
+			}
+		}
+		p.say("ACK", "id:"+first)
+		p.errorFrame("Message not found")
+	})
+}

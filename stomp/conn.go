@@ -44,6 +44,7 @@ type conn struct {
 	temps    map[string]string // queues behind /temp-queue/NAME
 	txs      map[string]*transaction
 	receipts receipts
+	braked   bool       // too many answers are owed: nothing is read
 	target   sendTarget // of the last SEND
 }
 
@@ -57,7 +58,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 	s := c.room.pool.Get().(*scratch)
 	defer c.room.pool.Put(s)
 	start, used := len(out.B), 0
-	for used < len(in) && (c.state == awaitConnect || c.state == open) {
+	for used < len(in) && (c.state == awaitConnect || c.state == open && !c.braked) {
 		if out.Full() { // answers that the peer does not fetch stop its input
 			out.More = true
 			break
@@ -72,7 +73,8 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 		if !ok {
 			break
 		}
-		c.handle1(t, &s.frame, out)
+		c.execute(t, &s.frame, out)
+		c.brake(t, out)
 	}
 	if c.state >= draining {
 		used = len(in)
@@ -82,8 +84,8 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 	return used, nil
 }
 
-// handle1 executes one frame and notes its receipt.
-func (c *conn) handle1(t *core.Turn, f *frame.Frame, out *adapters.Output) {
+// execute executes one frame and notes its receipt.
+func (c *conn) execute(t *core.Turn, f *frame.Frame, out *adapters.Output) {
 	c.room.count.in[f.Command].Add(1)
 	if c.state == awaitConnect {
 		if bad := c.first(t, f, out); bad != nil {
@@ -157,6 +159,7 @@ func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 		c.fail(t, bad, "", out)
 	}
 	c.answer(t, out)
+	c.brake(t, out)
 	c.collect(t, out)
 	c.deliver(t, s, out)
 	c.wrote(t, start, out)

@@ -19,6 +19,7 @@ import (
 // world is a router with a room, driven in virtual time without sockets.
 type world struct {
 	t      *testing.T
+	cfg    Config
 	router *core.Router
 	room   *Room
 	store  *gate
@@ -66,21 +67,36 @@ func in(t *testing.T, cfg Config, fn func(w *world)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, store: &gate{Store: memory.New()}}
-		r, err := core.New(core.Options{Store: w.store, Authorizer: deny{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		w.router = r
-		w.room = New(&adapters.Host{Router: r, Auth: logins{}, Version: "test", Metrics: adapters.NewMetrics()}, cfg)
-		defer func() {
-			for _, p := range w.peers {
-				p.gone()
-			}
-		}()
+		w := &world{t: t, cfg: cfg, store: &gate{Store: memory.New()}}
+		w.start()
+		defer w.stop()
 		fn(w)
 	})
+}
+
+func (w *world) start() {
+	w.t.Helper()
+	r, err := core.New(core.Options{Store: w.store, Authorizer: deny{}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.router = r
+	w.room = New(&adapters.Host{Router: r, Auth: logins{}, Version: "test", Metrics: adapters.NewMetrics()}, w.cfg)
+}
+
+func (w *world) stop() {
+	for _, p := range w.peers {
+		p.gone()
+	}
+	w.peers = nil
+	w.router.Close()
+}
+
+// restart ends the server and starts another one on what the store holds.
+func (w *world) restart() {
+	w.t.Helper()
+	w.stop()
+	w.start()
 }
 
 // peer is the client's end of one connection.

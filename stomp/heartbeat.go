@@ -101,7 +101,7 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 		}
 		c.fail(t, failed(core.IdleTimeout, "Idle", "no login within its time"), "", out)
 	case open, draining:
-		if at, ok := c.beat.silentAt(); ok && t.Now >= at && c.state == open {
+		if at, ok := c.beat.silentAt(); ok && t.Now >= at && c.state == open && !c.braked {
 			c.room.count.timeouts.Add(1)
 			c.fail(t, failed(core.IdleTimeout, "Idle", "nothing was received for too long"), "", out)
 			return
@@ -110,7 +110,11 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 			out.B = append(out.B, '\n')
 			c.beat.lastOut = t.Now
 		}
-		c.handle.TickAt(c.beat.next())
+		next := c.beat.next()
+		if next != 0 && next <= t.Now { // silence that is ours, not the client's
+			next = t.Now.After(time.Second)
+		}
+		c.handle.TickAt(next)
 	}
 }
 

@@ -49,6 +49,28 @@ func (r *receipts) due(safe uint64) (owed, bool) {
 	return o, true
 }
 
+// maxOwed is how many answers may wait for the store before the connection is
+// read no further.
+const maxOwed = 4096
+
+// waiting is how many answers are owed.
+func (r *receipts) waiting() int { return len(r.list) - r.head }
+
+// brake stops reading while too many answers are owed, and goes on when half
+// of them are given (ST62).
+func (c *conn) brake(t *core.Turn, out *adapters.Output) {
+	switch n := c.receipts.waiting(); {
+	case c.state != open:
+	case !c.braked && n >= maxOwed:
+		c.braked = true
+		out.PauseReading()
+	case c.braked && n <= maxOwed/2:
+		c.braked = false
+		c.beat.lastIn = t.Now // what it said meanwhile was not read
+		out.ResumeReading()
+	}
+}
+
 // answer writes every RECEIPT that is due, only after the core's
 // acknowledgement (ST58).
 func (c *conn) answer(t *core.Turn, out *adapters.Output) {

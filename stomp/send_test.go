@@ -137,6 +137,32 @@ func TestSTOMP_ST59_ReceiptsComeInOrderAndEverythingBeforeACloseArrives(t *testi
 	})
 }
 
+func TestSTOMP_ST62_ASlowStoreStopsTheSenderAndNotItsConnection(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		p := w.connect("1.2", "heart-beat:1000,1000")
+		p.say("SEND", "destination:/queue/q", "receipt:0", "", "x")
+		p.receipts("0")
+		w.store.mu.Lock()
+		var ids []string
+		for i := range maxOwed + 10 {
+			ids = append(ids, fmt.Sprint(i))
+			p.say("SEND", "destination:/queue/q", "receipt:"+fmt.Sprint(i), "", "x")
+		}
+		if !p.paused || len(p.kept) == 0 {
+			t.Fatalf("paused %v, %d octets kept", p.paused, len(p.kept))
+		}
+		p.raw = nil
+		for range 10 { // no synctest.Wait here: the store's goroutine holds on to its lock
+			p.call(func() { p.turn.Now = p.turn.Now.After(5 * time.Second); p.conn.Tick(p.turn, &p.out) })
+		}
+		if p.closed || len(p.raw) == 0 {
+			t.Errorf("closed %v, %d heart-beats", p.closed, len(p.raw))
+		}
+		w.store.mu.Unlock()
+		p.receipts(ids...)
+	})
+}
+
 func TestSTOMP_ST42_EachSubscriptionGetsItsOwnCopy(t *testing.T) {
 	in(t, DefaultConfig(), func(w *world) {
 		p := w.connect("1.2")

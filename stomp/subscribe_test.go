@@ -225,3 +225,27 @@ func TestSTOMP_NoLocalHoldsOwnMessagesBack(t *testing.T) {
 		p.bodies("other")
 	})
 }
+
+func TestSTOMP_ST46_ADurableSubscriptionOutlivesTheServer(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		login := []string{"login:user", "passcode:secret"}
+		sub := []string{"id:1", "destination:/topic/a.#.z", "durable:true", "ack:client", "receipt:s"}
+		p := w.connect("1.2", login...)
+		p.say("SUBSCRIBE", sub...)
+		p.receipts("s")
+		for _, body := range []string{"1", "2", "3"} {
+			w.connect("1.2").say("SEND", "destination:/topic/a.b.c.z", "receipt:r", "k:v", "", body)
+		}
+		m := p.bodies("1", "2", "3")
+		p.say("ACK", "id:"+m[0].header["ack"], "receipt:a")
+		p.receipts("a")
+		w.restart()
+		p = w.connect("1.2", login...)
+		p.say("SUBSCRIBE", sub[:4]...)
+		if m := p.bodies("2", "3")[0]; m.header["k"] != "v" || m.header["destination"] != "/topic/a.b.c.z" || m.header["persistent"] != "true" {
+			t.Errorf("%v", m)
+		}
+		w.connect("1.2").say("SEND", "destination:/topic/a.z", "", "4")
+		p.bodies("4")
+	})
+}

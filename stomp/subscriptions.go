@@ -131,7 +131,8 @@ type subscriptions struct {
 	over    []*subscription // ended, with deliveries that may still be settled (ST53)
 	stalled []*subscription // to be served when there is room
 	starved []*subscription // blocked by the limit of the whole connection
-	unacked int             // deliveries not settled, of all
+	unacked int             // deliveries not settled, of all that have not ended
+	late    int             // and of those that have
 	n       uint64          // number of the last delivery
 	buf     []settlement
 }
@@ -143,14 +144,20 @@ func (s *subscriptions) add(sub *subscription) {
 	s.byKey[sub.key] = sub
 }
 
-// end takes a subscription off the list; its deliveries stay settleable.
-func (s *subscriptions) end(sub *subscription) {
+// end takes a subscription off the list; its deliveries stay settleable, at
+// most limit of those of all that ended.
+func (s *subscriptions) end(sub *subscription, limit int) {
 	delete(s.byKey, sub.key)
 	sub.ended = true
+	s.unacked -= sub.out
 	if sub.out > 0 {
 		s.over = append(s.over, sub)
+		s.late += sub.out
 	}
-	s.unacked -= sub.out
+	for s.late > limit { // who never settles them loses the right to
+		s.late -= s.over[0].out
+		s.over = s.over[1:]
+	}
 	s.feed()
 }
 
@@ -190,7 +197,9 @@ func (s *subscriptions) freed(sub *subscription) {
 	if sub.ended && sub.out == 0 {
 		s.over = slices.DeleteFunc(s.over, func(x *subscription) bool { return x == sub })
 	}
-	if !sub.ended {
+	if sub.ended {
+		s.late--
+	} else {
 		s.unacked--
 	}
 	if sub.blocked {

@@ -10,7 +10,8 @@ import (
 type transaction struct {
 	actions  []action
 	receipts []string // of its frames, answered at COMMIT (ST57)
-	size     int      // payload octets held
+	payload  int      // octets held of bodies
+	size     int      // and of all the rest
 }
 
 // action is one SEND, ACK or NACK of a transaction.
@@ -40,9 +41,10 @@ func (c *conn) enlist(f *frame.Frame, make func(tx *transaction) (action, *failu
 		return true, bad
 	}
 	if a.message != nil {
-		tx.size += len(a.message.Payload)
+		tx.payload += len(a.message.Payload)
+		tx.size += a.message.Size() - len(a.message.Payload)
 	}
-	if tx.size > c.room.cfg.MaxBody {
+	if max(tx.payload, tx.size) > c.room.cfg.MaxBody {
 		return true, fromReason(core.Quota, "octets of a transaction")
 	}
 	tx.actions = append(tx.actions, a)

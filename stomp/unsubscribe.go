@@ -47,6 +47,6 @@ func (c *conn) unsubscribe(t *core.Turn, f *frame.Frame) (mark, *failure) {
 // private queue goes with it.
 func (c *conn) end(t *core.Turn, sub *subscription) {
 	sub.consumer.Cancel(t)
-	c.subs.end(sub)
+	c.subs.end(sub, c.room.cfg.MaxUnacked)
 	c.room.count.subscriptions.Add(^uint64(0))
 }
