@@ -349,10 +349,64 @@ func TestMQTTSN_D2_SearchIsAnsweredToTheAsker(t *testing.T) {
 	})
 }
 
+func TestMQTTSN_D3_D5_SearchIsAnsweredAtOnceAndMakesNoState(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		before := time.Now()
+		s.at("10.0.0.1:1000").ask("03 01 00", "03 02 01")
+		if time.Since(before) != 0 || len(s.e.peers)+len(s.e.byID) != 0 {
+			t.Error("late, or with a state")
+		}
+	})
+}
+
+func TestMQTTSN_D6_SearchSharesTheRateOfTheSource(t *testing.T) {
+	simulate(t, Config{RatePerSource: 1}, func(s *sim) {
+		d := s.at("198.51.100.1:1000")
+		d.ask("03 01 00", "03 02 01")
+		d.ask("03 01 00", "03 02 01")
+		d.ask("03 01 00")
+		s.sleep(time.Second)
+		d.ask("03 01 00", "03 02 01")
+	})
+}
+
 func TestMQTTSN_D4_OtherGatewaysAreIgnored(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000")
 		d.ask("05 00 01 03 84")
 		d.ask("03 02 01")
+	})
+}
+
+func TestEvictionByTheHouseIsTold(t *testing.T) {
+	for _, r := range []core.Reason{core.Kicked, core.LoginExpired} {
+		t.Run(r.String(), func(t *testing.T) {
+			simulate(t, Config{}, func(s *sim) {
+				d := s.at("10.0.0.1:1000").connect("cl1")
+				s.do(func() { s.e.byID["cl1"].handle.Evict(r) })
+				d.want("02 18")
+				d.ask("02 16", "02 18")
+			})
+		})
+	}
+}
+
+func TestConnectDuringASlowLogin(t *testing.T) {
+	slow := loginFunc(func(adapters.Credentials) (*core.Principal, core.Reason) {
+		time.Sleep(2 * time.Second)
+		return core.Anonymous, core.OK
+	})
+	simulateHost(t, Config{}, &adapters.Host{Auth: slow}, core.Options{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000")
+		d.ask(connectCl1)
+		d.ask(connectCl1) // repeated: the answer is under way
+		d.ask("08 12 20 00 01 61 2f 62")
+		s.sleep(2 * time.Second)
+		d.want(connack)
+		e := s.at("10.0.0.2:1000")
+		e.ask("09 04 04 01 00 3c 63 6c 32")
+		e.ask("02 18", "02 18") // given up
+		s.sleep(2 * time.Second)
+		e.want()
 	})
 }

@@ -94,13 +94,15 @@ func (c *Config) unfit(now core.Time, m *outgoing, x *metrics) bool {
 	switch {
 	case m.Message.Expired(now):
 		x.set.Dropped(Name, "expired")
-	case len(m.Message.Payload)+9 > c.MTU, len(m.Message.Topic)+8 > c.MTU:
+	case publishLen(m.Message) > c.MTU, len(m.Message.Topic)+8 > c.MTU: // a REGISTER has at most 8 octets more
 		x.set.Dropped(Name, "too_large")
 	default:
 		return false
 	}
 	return true
 }
+
+func publishLen(m *core.Message) int { return packet.Publish{Data: m.Payload}.Len() }
 
 // sendWaiting sends what could not be sent before, in order.
 func (p *peer) sendWaiting(t *core.Turn, out *adapters.Output) {
@@ -132,7 +134,7 @@ func (p *peer) sendWaiting(t *core.Turn, out *adapters.Output) {
 // and the address may be sent that much.
 func (p *peer) try(t *core.Turn, m *outgoing, out *adapters.Output) bool {
 	kind, id, known := p.idOf(m.Message.Topic)
-	n := packet.Publish{Data: m.Message.Payload}.Len()
+	n := publishLen(m.Message)
 	if !m.Received && (!known || !p.affords(n)) {
 		p.makeKnown(t.Now, m.Message.Topic, out)
 		return false

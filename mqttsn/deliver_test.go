@@ -131,9 +131,13 @@ func TestMQTTSN_O4_ReleaseOfAResumedSession(t *testing.T) {
 func TestMQTTSN_O5_MessageAboveTheMTUIsDropped(t *testing.T) {
 	simulate(t, Config{MTU: 64}, func(s *sim) {
 		d, w := s.subscribed("10.0.0.1:1000"), s.watch("")
-		w.publish("a/b", string(make([]byte, 56)))
+		w.publish("a/b", string(make([]byte, 58)))
 		w.publish("a/b", "x")
 		d.want("08 0c 20 04 01 00 01 78")
+		w.publishQoS("a/b", string(make([]byte, 57)), 0) // 64 octets in all
+		if got := d.take(); len(got) != 1 || len(got[0]) != 64 {
+			t.Errorf("% x", got)
+		}
 		s.wantCount(1, "messages_dropped_total", Name, "too_large")
 	})
 }

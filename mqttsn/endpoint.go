@@ -36,6 +36,7 @@ type endpoint struct {
 	sources   *buckets // datagrams of unproven addresses
 	answers   *buckets // answers without a session
 	anonymous *minusOne
+	events    events
 	taken     []core.Delivery // scratch of deliver
 	grants    []core.Grant    // scratch of subscribe
 	reasons   []core.Reason   // scratch of unsubscribe
@@ -54,6 +55,7 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint
 		common:    r.cfg.predefinedFor(""),
 		sources:   newBuckets(r.cfg.RatePerSource),
 		answers:   newBuckets(r.cfg.UnsolicitedRate),
+		events:    newEvents(r.host.Log),
 		taken:     make([]core.Delivery, 0, maxTaken),
 	}
 	e.anonymous = newMinusOne(e)

@@ -166,7 +166,10 @@ func (o *minusOne) Wake(t *core.Turn, out *adapters.Output) {
 func (o *minusOne) Tick(*core.Turn, *adapters.Output) {}
 
 // Evict ends the session; the next publish logs in again.
-func (o *minusOne) Evict(t *core.Turn, r core.Reason, _ *adapters.Output) { o.detach(t, r) }
+func (o *minusOne) Evict(t *core.Turn, r core.Reason, _ *adapters.Output) {
+	o.close(t, r)
+	o.handle = o.e.loop.Handle(o)
+}
 
 func (o *minusOne) detach(t *core.Turn, r core.Reason) {
 	if o.session != nil {

@@ -225,6 +225,15 @@ func TestMQTTSN_P11_DeniedPublish(t *testing.T) {
 	}
 }
 
+func TestMQTTSN_R10_AnIDGrantsNothing(t *testing.T) {
+	deny := denying{core.ActionPublish: "a/b", core.ActionSubscribe: "a/b"}
+	simulateHost(t, Config{}, &adapters.Host{}, core.Options{Authorizer: deny}, func(s *sim) {
+		d := s.registered("10.0.0.1:1000")
+		d.ask("08 0c 20 04 01 00 03 78", "07 0d 04 01 00 03 03")
+		d.ask("08 12 20 00 04 61 2f 62", "08 13 00 00 00 00 04 03")
+	})
+}
+
 func TestMQTTSN_P12_RepetitionOfAnAcknowledgedPublish(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d, w := s.registered("10.0.0.1:1000"), s.watch("a/b")

@@ -2,6 +2,7 @@ package mqttsn
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
@@ -177,6 +178,41 @@ func TestMQTTSN_X8_NoAnswerBeforeConnectIsLargerThanItsRequest(t *testing.T) {
 	})
 }
 
+func TestMQTTSN_X9_ClientIDsAreEscapedInLogsAndPayloadsAbsent(t *testing.T) {
+	var log strings.Builder
+	host := &adapters.Host{Log: slog.New(slog.NewTextHandler(&log, nil))}
+	simulateHost(t, Config{}, host, core.Options{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000").connect("a\" b\u2028=c")
+		d.ask("08 0c 22 61 62 00 03 78", "07 0d 61 62 00 03 00")
+		d.put(packet.Publish{QoS: 1, Kind: packet.Short, TopicID: 0x6162, MsgID: 4, Data: []byte("secret")})
+		d.take()
+		d.ask("02 18", "02 18")
+		text := log.String()
+		if strings.Count(text, "\n") != 2 || !strings.Contains(text, `msg=client.connected`) ||
+			!strings.Contains(text, `client="a\" b\u2028=c"`) || !strings.Contains(text, "reason=normal") || strings.Contains(text, "secret") {
+			t.Errorf("log:\n%s", text)
+		}
+	})
+}
+
+func TestMQTTSN_X9_LogLinesAreLimited(t *testing.T) {
+	var log strings.Builder
+	host := &adapters.Host{Log: slog.New(slog.NewTextHandler(&log, nil))}
+	simulateHost(t, Config{RatePerSource: Unlimited}, host, core.Options{}, func(s *sim) {
+		for i := range 200 {
+			s.at(fmt.Sprintf("10.0.0.1:%d", 1000+i)).connect(fmt.Sprint("c", i))
+		}
+		if n := strings.Count(log.String(), "\n"); n != logRate {
+			t.Errorf("%d lines at once", n)
+		}
+		s.sleep(time.Second)
+		s.at("10.0.0.2:1").connect("one more")
+		if !strings.Contains(log.String(), "msg=log.suppressed protocol=mqttsn lines=150") {
+			t.Error("what was left out is not told")
+		}
+	})
+}
+
 func TestMQTTSN_F1_ForwardedClientIsAnsweredThroughItsForwarder(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000")
@@ -266,9 +302,9 @@ func TestSuiteOfEveryDatagramProtocol(t *testing.T) {
 	})
 }
 
-// FuzzEndpoint feeds the gateway with mutated valid sequences (X4): the first
+// FuzzMQTTSN_X4_Endpoint feeds the gateway with mutated valid sequences (X4): the first
 // octet of each piece is its length, the second chooses the sender.
-func FuzzEndpoint(f *testing.F) {
+func FuzzMQTTSN_X4_Endpoint(f *testing.F) {
 	join := func(datagrams ...string) (b []byte) {
 		for i, d := range datagrams {
 			raw := unhex(f, d)
