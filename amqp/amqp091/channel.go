@@ -250,6 +250,7 @@ func (ch *channel) release() {
 		cons.core.Cancel(t)
 	}
 	ch.unacked.release(t)
+	ch.content.forget(ch.c)
 	ch.consumers, ch.content, ch.tx = nil, content{}, nil
 	ch.confirms = confirms{}
 }

@@ -45,6 +45,7 @@ type Conn struct {
 	channels  map[uint16]*channel
 	chanMax   int
 	heart     heartbeat
+	partial   int        // octets of incomplete bodies
 	waiting   *answer    // a reply that waits for the store; nothing is read meanwhile
 	reading   bool       // false: paused
 	dirty     []*channel // with confirms to write

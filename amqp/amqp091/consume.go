@@ -14,12 +14,12 @@ type consumer struct {
 	core     *core.Consumer
 	tag      string
 	noAck    bool
-	prefetch int  // its own window; 0: unlimited
-	held     int  // delivered, not acknowledged
-	last     int  // size of the last delivery: how many are taken at once
-	hungry   bool // more may wait, and nobody will call: stopped by window, flow or a full output
-	listed   bool // in the connection's backlog
-	ended    bool // cancelled: no deliver follows
+	prefetch int             // its own window; 0: unlimited
+	held     int             // delivered, not acknowledged
+	carry    []core.Delivery // taken, and not written yet: the output was full
+	hungry   bool            // more may wait, and nobody will call: stopped by window, flow or a full output
+	listed   bool            // in the connection's backlog
+	ended    bool            // cancelled: no deliver follows
 }
 
 // consume starts a consumer (AQ45).
@@ -67,6 +67,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 func (ch *channel) cancel(m *wire.BasicCancel) error {
 	if cons := ch.consumers[m.ConsumerTag]; cons != nil {
 		delete(ch.consumers, m.ConsumerTag)
+		cons.drop()
 		cons.ended = true
 		cons.leave()
 	}
@@ -121,7 +122,7 @@ func (cons *consumer) window() int {
 		return n
 	}
 	if cons.prefetch > 0 {
-		n = cons.prefetch - cons.held
+		n = cons.prefetch - cons.held - len(cons.carry)
 	}
 	if shared := cons.ch.shared; shared > 0 {
 		n = min(n, shared-cons.ch.unacked.len())

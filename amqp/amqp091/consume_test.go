@@ -286,6 +286,31 @@ func TestAMQP_AQ44_AStalledClientStopsDeliveries(t *testing.T) {
 	})
 }
 
+func TestLargeMessagesAreTakenAsTheyAreWritten(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, q := w.dial(), w.dial()
+		p.queue("q")
+		body := strings.Repeat("x", 300_000)
+		for range 10 {
+			q.publish("", "q", body)
+		}
+		p.Stall()
+		p.send(1, consume("q", "ack"), &wire.BasicQos{})
+		p.send(1, &wire.BasicCancel{ConsumerTag: "ack"})
+		p.Unstall()
+		got := p.recv()
+		n := len(got) - 3 // consume-ok, qos-ok, cancel-ok
+		if n < 1 || n > 6 || got[len(got)-1] != "1 basic.cancel-ok ConsumerTag:ack" {
+			t.Fatal(got)
+		}
+		q.counts("q", 10-n, 0)
+		q.send(1, &wire.BasicConsume{Queue: "q", ConsumerTag: "c", NoAck: true})
+		if got := q.recv(); len(got) != 1+10-n {
+			t.Fatal(got)
+		}
+	})
+}
+
 func TestAMQP_AQ30_DurableQueuesSurviveARestart(t *testing.T) {
 	restart(t, func(w *world) {
 		p := w.dial()

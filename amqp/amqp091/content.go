@@ -90,6 +90,9 @@ func (ch *channel) body(payload []byte) error {
 	case have == x.size && x.buffer == nil:
 		return ch.complete(payload, false)
 	}
+	if err := ch.c.buffered(len(payload)); err != nil {
+		return err
+	}
 	if x.buffer == nil {
 		x.buffer = make([]byte, 0, min(x.size, uint64(len(payload))+bodyAhead))
 	}
@@ -98,6 +101,24 @@ func (ch *channel) body(payload []byte) error {
 		return nil
 	}
 	whole := x.buffer
-	x.buffer = nil
+	x.forget(ch.c)
 	return ch.complete(whole, true)
+}
+
+// buffered counts octets of bodies that are not complete: all channels of a
+// connection together may hold so many.
+func (c *Conn) buffered(n int) error {
+	if c.partial += n; c.partial > partialBodies*c.l.config.MaxMessage {
+		return &wire.Error{Code: wire.ResourceError, Text: "too many incomplete messages", ID: wire.IDBasicPublish}
+	}
+	return nil
+}
+
+// partialBodies is how many messages of the largest size may be incomplete.
+const partialBodies = 4
+
+// forget gives the buffer back.
+func (x *content) forget(c *Conn) {
+	c.partial -= len(x.buffer)
+	x.buffer = nil
 }

@@ -69,21 +69,60 @@ func (cons *consumer) take() (more bool) {
 	switch {
 	case cons.ended || cons.ch.closing:
 		return false
-	case window <= 0 || cons.ch.paused:
+	case cons.ch.paused:
+		cons.hungry = true
+		return false
+	case len(cons.carry) > 0:
+		cons.flush()
+		return true
+	case window <= 0:
 		cons.hungry = true
 		return false
 	}
-	n := min(batch, 1+adapters.OutputSoft/(cons.last+256), window)
 	if cap(c.scratch) < batch {
 		c.scratch = make([]core.Delivery, 0, batch)
 	}
+	n := min(batch, window)
 	got := cons.core.Take(c.t, c.scratch[:0:n], window)
+	more = len(got) == n
 	for i := range got {
+		if c.out.Full() { // large bodies: the rest leaves after this is written
+			cons.carry = append(cons.carry, got[i:]...)
+			more = true
+			break
+		}
 		cons.deliver(&got[i])
 	}
-	more = len(got) == n
 	clear(got)
 	return more
+}
+
+// flush delivers what was taken and did not fit into the output.
+func (cons *consumer) flush() {
+	out := cons.ch.c.out
+	n := 0
+	for n < len(cons.carry) && !out.Full() {
+		cons.deliver(&cons.carry[n])
+		n++
+	}
+	clear(cons.carry[:n])
+	if cons.carry = cons.carry[n:]; len(cons.carry) == 0 {
+		cons.carry = nil
+	}
+}
+
+// drop gives back what was taken and not delivered; what needs no
+// acknowledgement is in no queue any more and is delivered now.
+func (cons *consumer) drop() {
+	for i := range cons.carry {
+		d := &cons.carry[i]
+		if cons.noAck {
+			cons.deliver(d)
+		} else {
+			d.Consumer.Settle(cons.ch.c.t, d.Seq, core.Released)
+		}
+	}
+	cons.carry = nil
 }
 
 // deliver writes one delivery.
@@ -94,8 +133,7 @@ func (cons *consumer) deliver(d *core.Delivery) {
 	ch.tag++
 	c.out.B = wire.AppendDeliver(c.out.B, ch.id, cons.tag, ch.tag, d.Redelivered(), env.Place)
 	ch.sendContent(env.Properties, d.Message.Payload)
-	cons.last = len(d.Message.Payload)
-	c.l.traffic.Count(adapters.Out, d.QoS, cons.last)
+	c.l.traffic.Count(adapters.Out, d.QoS, len(d.Message.Payload))
 	if !cons.noAck {
 		cons.held++
 		ch.hold(d, cons)

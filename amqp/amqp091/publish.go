@@ -165,10 +165,15 @@ func (ch *channel) match(p *publication) (*core.Match, core.Reason) {
 		if p.place.legal {
 			return s.Route(t, p.place.topic)
 		}
-		if p.place.key != "" {
+		switch {
+		case p.place.key == "":
+			ch.c.l.host.Metrics.Dropped(exchange.Protocol, "empty_key") // AQ39: AMQP only
+		case ch.c.l.codec.Plain: // AM11: never an illegal topic
+			ch.c.l.host.Metrics.Dropped(exchange.Protocol, "illegal_topic")
+			return s.RouteQueues(t, p.place.name)
+		default:
 			return nil, core.BadTopic
 		}
-		ch.c.l.host.Metrics.Dropped(exchange.Protocol, "empty_key") // AQ39: AMQP only
 	}
 	return ch.matchBindings(p)
 }

@@ -29,6 +29,31 @@ func TestAMQP_AQ6_TooLargeEndsTheChannelAndIsDrained(t *testing.T) {
 	})
 }
 
+func TestIncompleteMessagesOfAConnectionAreBounded(t *testing.T) {
+	simulateWith(t, amqp091.Config{MaxMessage: 1000}, adaptertest.Options{}, func(w *world) {
+		p := w.dial()
+		part := content(1, to("", "q"), nil, strings.Repeat("x", 1000), 500+8)
+		part = part[:len(part)-508] // half a body is missing
+		for ch := uint16(2); ch <= 10; ch++ {
+			p.send(ch, &wire.ChannelOpen{})
+			for in := part; len(in) > 0; {
+				_, n, err := wire.Scan(in, p.max)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f := append([]byte{}, in[:n]...)
+				f[2] = byte(ch)
+				p.Send(f)
+				in = in[n:]
+			}
+		}
+		got := p.recv()
+		if last := got[len(got)-1]; !strings.HasPrefix(last, "0 connection.close Code:506") {
+			t.Fatal(got)
+		}
+	})
+}
+
 func TestAMQP_AQ37_MandatoryIsReturnedBeforeTheConfirm(t *testing.T) {
 	simulate(t, func(w *world) {
 		p := w.dial()
@@ -164,5 +189,18 @@ func TestAMQP_AM9_ConsumersSeeTheKeyThatWasPublished(t *testing.T) {
 			p.publish("amq.topic", key, "m")
 			p.expect(deliver("c", i+1, false, "amq.topic", key, `"m"`))
 		}
+	})
+}
+
+func TestAMQP_AM11_CompatSwapsPlainlyAndDropsWhatIsIllegal(t *testing.T) {
+	simulateWith(t, amqp091.Config{Compat: "rabbitmq"}, adaptertest.Options{}, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.ConfirmSelect{}, &wire.QueueDeclare{Queue: "q"}, &wire.QueueBind{Queue: "q", Exchange: "amq.topic", RoutingKey: "a.#"})
+		p.recv()
+		p.publish("amq.topic", "a/b.c", "m")
+		p.publish("amq.topic", "a.b*c", "m")
+		p.publish("amq.topic", "a.b+c", "m")
+		p.expect("1 basic.ack DeliveryTag:1 Multiple:false\n1 basic.ack DeliveryTag:2 Multiple:false\n1 basic.ack DeliveryTag:3 Multiple:false")
+		p.call(`1 basic.get-ok DeliveryTag:1 Redelivered:false Exchange:amq.topic RoutingKey:a/b.c MessageCount:0 "m"`, &wire.BasicGet{Queue: "q"})
 	})
 }
