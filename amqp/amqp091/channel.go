@@ -18,6 +18,7 @@ type channel struct {
 	confirms  confirms
 	tx        *transaction
 	lastQueue string // what an empty queue name means (AQ29)
+	replies   string // queue of direct replies; "": not consumed
 	place     place  // where the last publish went
 
 	prefetch  int // window of consumers started later; 0: none

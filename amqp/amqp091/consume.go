@@ -14,6 +14,7 @@ type consumer struct {
 	core     *core.Consumer
 	tag      string
 	noAck    bool
+	replies  bool            // of the channel's reply queue
 	prefetch int             // its own window; 0: unlimited
 	held     int             // delivered, not acknowledged
 	carry    []core.Delivery // taken, and not written yet: the output was full
@@ -41,6 +42,11 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	if err := consumeArguments(m.Arguments); err != nil {
 		return err
 	}
+	if name == directReply {
+		if name, err = ch.replyQueue(m); err != nil {
+			return err
+		}
+	}
 	o := core.ConsumeOptions{QoS: 2, NoAck: m.NoAck, AckAll: true, NoLocal: m.NoLocal, Exclusive: m.Exclusive}
 	cc, r := ch.c.session.Consume(ch.c.t, name, o)
 	switch r {
@@ -50,7 +56,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	default:
 		return queueError(r, name)
 	}
-	cons := &consumer{ch: ch, core: cc, tag: tag, noAck: m.NoAck, prefetch: ch.prefetch}
+	cons := &consumer{ch: ch, core: cc, tag: tag, noAck: m.NoAck, prefetch: ch.prefetch, replies: name == ch.replies}
 	cc.Data = cons
 	if ch.consumers == nil {
 		ch.consumers = map[string]*consumer{}
@@ -69,6 +75,9 @@ func (ch *channel) cancel(m *wire.BasicCancel) error {
 		delete(ch.consumers, m.ConsumerTag)
 		cons.drop()
 		cons.ended = true
+		if cons.replies {
+			ch.replies = ""
+		}
 		cons.leave()
 	}
 	if !m.NoWait {

@@ -72,6 +72,9 @@ func (ch *channel) complete(body []byte, owned bool) error {
 	if err := p.carbon(); err != nil {
 		return named(err, wire.IDBasicPublish)
 	}
+	if err := ch.answerable(&p); err != nil {
+		return named(err, wire.IDBasicPublish)
+	}
 	if ch.tx != nil {
 		return ch.tx.publish(ch, p)
 	}
