@@ -266,7 +266,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 	c.freed = true // what the session holds is to be taken now
 	c.mayHold = c.session.Present()
 	c.room.count.open[c.version].Add(1)
-	c.room.host.Log.Info("client.connected", "protocol", Name, "client", c.session.ClientID(), "addr", c.addr, "version", c.version.String())
+	c.room.host.Log.Debug("client.connected", "protocol", Name, "client", c.session.ClientID(), "addr", c.addr, "version", c.version.String())
 	if o.paused {
 		out.ResumeReading()
 	}

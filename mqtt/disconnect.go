@@ -84,7 +84,6 @@ func (c *conn) leave(t *core.Turn, why core.Reason) {
 	}
 	if c.phase == connected {
 		down(c.room.count.open[c.version])
-		c.room.host.Log.Info("client.disconnected", "protocol", Name, "client", c.session.ClientID(), "addr", c.addr, "reason", why.String())
 	}
 	c.phase = ended
 	c.handle.TickAt(0)

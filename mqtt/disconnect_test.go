@@ -2,14 +2,11 @@ package mqtt
 
 import (
 	"bufio"
-	"bytes"
-	"log/slog"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/entrepot/entrepot/adapters/adaptertest"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
@@ -79,18 +76,26 @@ func TestMQTT_MX6_ReasonStringsAreOurOwnWords(t *testing.T) {
 	})
 }
 
-func TestMQTT_MX7_EveryCloseIsLoggedWithItsReason(t *testing.T) {
-	var log bytes.Buffer
+func TestMQTT_MX7_EveryCloseHasItsReason(t *testing.T) {
 	run(t, nil, func(w *world) {
-		w.connect("quoted\u00a0id", v5).Evict(core.Kicked)
-		w.connect("p", v5).Drop()
-		text := log.String()
-		for _, want := range []string{"msg=client.connected", "msg=client.disconnected", "reason=kicked", `reason="connection lost"`} {
-			if !strings.Contains(text, want) {
-				t.Errorf("no %s in:\n%s", want, text)
+		for want, end := range map[core.Reason]func(p *peer){
+			core.Normal:         func(p *peer) { p.send(bye(packet.Success)) },
+			core.ConnectionLost: func(p *peer) { p.Drop() },
+			core.Malformed:      func(p *peer) { p.raw("30 00") },
+			core.ProtocolError:  func(p *peer) { p.raw("d0 00") },
+			core.TooLarge:       func(p *peer) { p.raw("30 ff ff ff 7f") },
+			core.BadTopic:       func(p *peer) { p.raw("30 04 00 01 2b 00") },
+		} {
+			p := w.connect("p", v5)
+			end(p)
+			if got, closed := p.Closed(); !closed || got != want {
+				t.Errorf("closed %v with %v, want %v", closed, got, want)
 			}
 		}
-	}, func(o *adaptertest.Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		if n := w.count("protocol_errors_total", "mqtt", "malformed"); n != 1 {
+			t.Errorf("protocol errors: %d", n)
+		}
+	})
 }
 
 func TestMQTT_MM31_WhatComesAfterDisconnectIsNotRead(t *testing.T) {
