@@ -51,6 +51,14 @@ func (ch *channel) binding(queue, name, key string, args wire.Table) (b exchange
 	if r != core.OK {
 		return b, false, queueError(r, queue)
 	}
+	if !ch.c.session.Allows(core.ActionQueue, queue) {
+		return b, false, queueError(core.NotAuthorized, queue)
+	}
+	if name != exchange.AmqTopic { // there the core asks for the filter
+		if err := ch.allowed(name); err != nil {
+			return b, false, err
+		}
+	}
 	return b, info.Spec.Durable && !info.Spec.Exclusive, nil
 }
 
@@ -61,10 +69,8 @@ func (ch *channel) bindTopic(b exchange.Binding, durable bool, n *noted) error {
 	if r != core.OK {
 		return refusal(r, "binding key '"+b.Key+"'")
 	}
-	if matchesEmpty(b.Key) {
-		ch.c.space.BindEmpty(b.Queue, b.Key, durable, n.in(ch.c))
-	}
 	if f == "" {
+		ch.c.space.BindEmpty(b.Queue, b.Key, durable, n.in(ch.c))
 		return nil
 	}
 	sub := core.Subscription{Filter: f, QoS: 2, RetainAsPublished: true, RetainHandling: 2, Wide: true}
@@ -74,6 +80,9 @@ func (ch *channel) bindTopic(b exchange.Binding, durable bool, n *noted) error {
 	}
 	if pending {
 		*n = noted{seq, true}
+	}
+	if matchesEmpty(b.Key) {
+		ch.c.space.BindEmpty(b.Queue, b.Key, durable, n.in(ch.c))
 	}
 	return nil
 }

@@ -34,6 +34,15 @@ func (ch *channel) exchangeTakes(name string) error {
 	return nil
 }
 
+// allowed asks for the right to declare, delete or bind an exchange: that of
+// the queue of its name (AQ40).
+func (ch *channel) allowed(name string) error {
+	if ch.c.session.Allows(core.ActionQueue, name) {
+		return nil
+	}
+	return refusal(core.NotAuthorized, "exchange '"+name+"'")
+}
+
 func noExchange(name string) error {
 	return &wire.Error{Code: wire.NotFound, Text: "no exchange '" + name + "' in vhost '/'"}
 }
@@ -79,6 +88,9 @@ func (ch *channel) newExchange(spec exchange.Spec, m *wire.ExchangeDeclare) erro
 	if strings.HasPrefix(spec.Name, "amq.") {
 		return &wire.Error{Code: wire.AccessRefused, Text: "exchange name '" + spec.Name + "' is reserved"}
 	}
+	if err := ch.allowed(spec.Name); err != nil {
+		return err
+	}
 	if spec.Alternate == exchange.AmqTopic {
 		return &wire.Error{Code: wire.PreconditionFailed, Text: "amq.topic is not offered as alternate-exchange"}
 	}
@@ -94,6 +106,9 @@ func (ch *channel) newExchange(spec exchange.Spec, m *wire.ExchangeDeclare) erro
 func (ch *channel) exchangeDelete(m *wire.ExchangeDelete) error {
 	if m.Exchange == exchange.Default || strings.HasPrefix(m.Exchange, "amq.") {
 		return &wire.Error{Code: wire.AccessRefused, Text: "exchange '" + m.Exchange + "' cannot be deleted"}
+	}
+	if err := ch.allowed(m.Exchange); err != nil {
+		return err
 	}
 	var n noted
 	if r := ch.c.space.Delete(m.Exchange, m.IfUnused, n.in(ch.c)); r != core.OK {
@@ -156,6 +171,9 @@ func (ch *channel) joined(destination, source, key string, args wire.Table) (b e
 			return b, false, &wire.Error{Code: wire.PreconditionFailed, Text: "amq.topic is not offered in bindings of exchanges"}
 		case !ok:
 			return b, false, noExchange(name)
+		}
+		if err := ch.allowed(name); err != nil {
+			return b, false, err
 		}
 		durable = durable || name == destination && spec.Durable
 	}

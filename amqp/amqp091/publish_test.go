@@ -172,6 +172,31 @@ func TestAMQP_AQ40_ARefusalIs403AndKeepsEarlierConfirms(t *testing.T) {
 	}
 }
 
+// ownOnly allows queues, exchanges and topics whose name begins with "own".
+type ownOnly struct{}
+
+func (ownOnly) Authorize(_ *core.Principal, _ core.Action, topic string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(topic, "$queue/"), "own")
+}
+
+func TestAMQP_AQ40_TopologyAsksForItsRights(t *testing.T) {
+	o := adaptertest.Options{Core: func(o *core.Options) { o.Authorizer = ownOnly{} }}
+	simulateWith(t, amqp091.Config{}, o, func(w *world) {
+		q, x := &wire.QueueDeclare{Queue: "own.q"}, &wire.ExchangeDeclare{Exchange: "own.x", Type: "topic"}
+		w.refused("1 queue.declare-ok", q)
+		w.refused("1 exchange.declare-ok", x)
+		w.refused("1 queue.bind-ok", &wire.QueueBind{Queue: "own.q", Exchange: "own.x", RoutingKey: "#"})
+		w.refused("1 queue.bind-ok", &wire.QueueBind{Queue: "own.q", Exchange: "amq.topic", RoutingKey: "own.#"})
+		for _, m := range []wire.Method{
+			&wire.QueueDeclare{Queue: "q"}, &wire.ExchangeDeclare{Exchange: "x", Type: "topic"},
+			&wire.QueueBind{Queue: "own.q", Exchange: "amq.topic", RoutingKey: "#"}, &wire.QueueBind{Queue: "own.q", Exchange: "amq.direct"},
+			&wire.ExchangeBind{Destination: "own.x", Source: "amq.fanout"},
+		} {
+			w.refused("1 channel.close Code:403", m)
+		}
+	})
+}
+
 func TestAMQP_AM10_SystemTopicsAreRefused(t *testing.T) {
 	simulate(t, func(w *world) {
 		p := w.dial()
