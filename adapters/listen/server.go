@@ -112,11 +112,7 @@ func (s *Server) Serve(ctx context.Context) error {
 }
 
 func (s *Server) start() (loops *sync.WaitGroup, err error) {
-	n := s.options.Loops
-	if n <= 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
-	for range n {
+	for range s.loopCount() {
 		l, err := newLoop(s)
 		if err != nil {
 			return nil, err
@@ -131,6 +127,15 @@ func (s *Server) start() (loops *sync.WaitGroup, err error) {
 		l.serve()
 	}
 	return loops, nil
+}
+
+// loopCount leaves a processor to the commits, logins and collections, when
+// there is one: a loop that is busy does not give its own up.
+func (s *Server) loopCount() int {
+	if s.options.Loops > 0 {
+		return s.options.Loops
+	}
+	return max(1, runtime.GOMAXPROCS(0)-1)
 }
 
 // pick is the loop for the next connection or endpoint.
