@@ -47,7 +47,7 @@ func (h *topics) values(t *core.Turn) (links []link) {
 	}
 	for _, m := range ms {
 		target := appendEscaped([]byte{'/'}, h.cfg.Prefix)
-		for _, s := range Segments(m.Topic) {
+		for _, s := range message.Segments(m.Topic) {
 			target = appendEscaped(append(target, '/'), s)
 		}
 		l := link{target: string(target), attrs: []attr{{"rt", rtData}, {name: "obs"}}}

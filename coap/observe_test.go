@@ -51,6 +51,23 @@ func TestCoAP_O2_ObserveOneRemovesAndIsAPlainGET(t *testing.T) {
 	})
 }
 
+func TestCoAP_O2_CancelWithoutAValueIsAnsweredAsTheRegistrationWas(t *testing.T) {
+	t.Parallel()
+	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
+		for _, path := range []string{"ps/a", "ps/+/b", "ps/$queue/q"} {
+			c.register(path, "o")
+			if m := c.expect(message.Content, message.GET, path, token("o"), observe(1)); len(m.Payload) != 0 {
+				t.Error(m)
+			}
+			if counter(d, "coap_observers") != 0 {
+				t.Errorf("%s is still observed", path)
+			}
+		}
+		c.expect(message.NotFound, message.GET, "ps/a", token("o"), observe(1))
+		c.expect(message.BadRequest, message.GET, "ps/+", token("o"), observe(1))
+	})
+}
+
 func TestCoAP_O2_O3_EmqxCompatibility(t *testing.T) {
 	t.Parallel()
 	script(t, Config{EmqxCompat: true}, func(d *adaptertest.Driver, c *client) {

@@ -1,49 +1,10 @@
 package coap
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/entrepot/entrepot/coap/message"
 )
-
-// The Uri-Path segments behind the prefix are the levels of the topic. A '/'
-// within a segment is "%2F" in the level; nothing else is escaped, and the
-// client has already decoded its URI (RFC 7252, section 6.4), so that decoding
-// here again would make wildcards of what was none.
-const escapedSlash = "%2F"
-
-// appendTopic appends the topic that the segments name.
-func appendTopic(b []byte, segments message.Options) []byte {
-	for i, s := range segments {
-		if i > 0 {
-			b = append(b, '/')
-		}
-		b = appendLevel(b, s.Value)
-	}
-	return b
-}
-
-func appendLevel(b, segment []byte) []byte {
-	for {
-		i := bytes.IndexByte(segment, '/')
-		if i < 0 {
-			return append(b, segment...)
-		}
-		b = append(append(b, segment[:i]...), escapedSlash...)
-		segment = segment[i+1:]
-	}
-}
-
-// Segments returns the path segments of a topic, in order: the inverse of what
-// the endpoint does with Uri-Path.
-func Segments(topic string) []string {
-	s := strings.Split(topic, "/")
-	for i := range s {
-		s[i] = strings.ReplaceAll(s[i], escapedSlash, "/")
-	}
-	return s
-}
 
 // hasWildcard reports whether a level of the topic is a wildcard.
 func hasWildcard(segments message.Options) bool {

@@ -29,7 +29,7 @@ func TestCoAP_R5_SegmentsAreTheLevelsOfTheTopic(t *testing.T) {
 		"é/\u2603":   {"é", "\u2603"},
 		"%2F%2F/%2F": {"//", "/"},
 	} {
-		if got := string(appendTopic(nil, pathOptions(segments...))); got != want {
+		if got := string(message.AppendTopic(nil, pathOptions(segments...))); got != want {
 			t.Errorf("%q: %q, want %q", segments, got, want)
 		}
 	}
@@ -59,19 +59,19 @@ func FuzzTopicPath(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, topic string) {
-		o := pathOptions(Segments(topic)...)
-		if got := string(appendTopic(nil, o)); got != topic {
-			t.Fatalf("%q became %q became %q", topic, Segments(topic), got)
+		o := pathOptions(message.Segments(topic)...)
+		if got := string(message.AppendTopic(nil, o)); got != topic {
+			t.Fatalf("%q became %q became %q", topic, message.Segments(topic), got)
 		}
 		var ref []byte
-		for _, s := range Segments(topic) {
+		for _, s := range message.Segments(topic) {
 			ref = appendEscaped(append(ref, '/'), s)
 		}
 		back, err := url.PathUnescape(string(ref))
 		if err != nil || strings.ContainsAny(string(ref), "<>,;\" ") {
 			t.Fatalf("%q: %q %v", topic, ref, err)
 		}
-		if want := "/" + strings.Join(Segments(topic), "/"); back != want {
+		if want := "/" + strings.Join(message.Segments(topic), "/"); back != want {
 			t.Fatalf("%q: %q, want %q", topic, back, want)
 		}
 	})

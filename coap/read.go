@@ -7,38 +7,43 @@ import (
 
 // get executes GET: it registers, cancels or reads.
 func (h *topics) get(t *core.Turn, p *peer, q *request, r *response) {
-	switch q.observe {
-	case 0:
+	switch {
+	case q.observe == 0:
 		h.observe(t, p, q, r)
-		return
-	case 1: // O2: removed, then a plain GET
-		if o := p.observing(q.token); o != nil {
-			p.drop(t, o, "cancel")
-		}
-		if h.where == queue {
-			r.code = message.Content
-			return
-		}
-		defer h.cancelled(r)
-	case -2:
-		if h.cfg.EmqxCompat {
-			r.fail(message.BadRequest, "Observe value") // O3
-			return
-		}
+	case q.observe == 1:
+		h.cancel(t, p, q, r)
+	case q.observe == -2 && h.cfg.EmqxCompat:
+		r.fail(message.BadRequest, "Observe value") // O3
+	default:
+		h.read(t, q, r)
 	}
-	if h.where == queue {
-		r.fail(message.MethodNotAllowed, "a queue is consumed by Observe") // R5q
-		return
-	}
-	h.read(t, q, r)
 }
 
-// cancelled gives EMQX's clients the code that they expect (O2).
-func (h *topics) cancelled(r *response) {
-	if h.cfg.EmqxCompat {
-		*r = response{code: 2<<5 | 7}
+// cancel removes the observation with the token of the request and answers
+// with the value as it is now; where a registration would have got an empty
+// answer, so does its end (O2).
+func (h *topics) cancel(t *core.Turn, p *peer, q *request, r *response) {
+	o := p.observing(q.token)
+	if o != nil {
+		p.drop(t, o, "cancel")
+	}
+	switch {
+	case h.cfg.EmqxCompat:
+		r.code = deletedObserve
+		return
+	case h.where == value && !h.wild(q):
+		h.read(t, q, r)
+	case o == nil:
+		r.fail(message.BadRequest, "nothing is observed with this token")
+		return
+	}
+	if o != nil && r.code == message.NotFound || r.code == message.Empty {
+		*r = response{code: message.Content}
 	}
 }
+
+// deletedObserve is 2.07, which EMQX's clients expect; it is not registered.
+const deletedObserve = message.Code(2<<5 | 7)
 
 // read answers with the retained value.
 func (h *topics) read(t *core.Turn, q *request, r *response) {

@@ -47,7 +47,7 @@ func (h *topics) locate(path message.Options) place {
 	case len(path) == 1:
 		return collection
 	}
-	h.topic = appendTopic(h.topic[:0], path[1:])
+	h.topic = message.AppendTopic(h.topic[:0], path[1:])
 	if h.cfg.EmqxCompat {
 		h.topic = appendDecoded(h.topic[:0], bytes.Clone(h.topic))
 	}
@@ -71,7 +71,7 @@ func (h *topics) admit(t *core.Turn, p *peer, q *request, r *response) (waiter, 
 		r.fail(message.BadRequest, "bad query: "+bad) // R11
 		return nil, false
 	}
-	if h.where >= value && q.observe != 0 && h.wild(q) {
+	if h.where >= value && (q.observe < 0 || q.method != message.GET) && h.wild(q) {
 		r.fail(message.BadRequest, "wildcard in a topic") // R5
 		return nil, false
 	}
@@ -114,7 +114,7 @@ func (h *topics) allowed(q *request, r *response) bool {
 	case value:
 		ok = q.method >= message.GET && q.method <= message.DELETE
 	case queue:
-		ok = q.method == message.PUT || q.method == message.POST || q.method == message.GET && q.observe >= 0 // R5q
+		ok = q.method == message.PUT || q.method == message.POST || q.method == message.GET && q.observe >= 0 // R5q: a plain GET is 4.05
 	}
 	if !ok {
 		r.fail(message.MethodNotAllowed, "method not allowed here")
