@@ -91,6 +91,9 @@ func (us *uploads) put(key []byte, b message.Block, format int32, size1 uint32, 
 		u = &upload{key: string(key), format: format}
 		us.list = append(us.list, u)
 	}
+	if u != nil && u.resends(b) {
+		u.body = u.body[:b.Offset()]
+	}
 	if u == nil || u.done || b.Offset() != len(u.body) || format != u.format { // B3, B7
 		us.drop(key, l.memory)
 		return nil, stepGap
@@ -105,6 +108,13 @@ func (us *uploads) put(key []byte, b message.Block, format int32, size1 uint32, 
 	}
 	u.done = true
 	return u, stepComplete
+}
+
+// resends says that b is the second block of a client that, asked for smaller
+// blocks, takes only the first small one for sent. RFC 7959 has it go on behind
+// the large one (B6), but go-coap does not.
+func (u *upload) resends(b message.Block) bool {
+	return !u.done && u.last.Num == 0 && b.Num == 1 && b.SZX < u.last.SZX && len(u.body) == u.last.Size()
 }
 
 // grow appends to the body; what the slice holds is taken from the budget.

@@ -138,6 +138,18 @@ func TestCoAP_B6_SmallerBlocksCountInTheNewSize(t *testing.T) {
 	}
 }
 
+func TestCoAP_B6_ClientThatSendsTheRestOfTheFirstBlockAgain(t *testing.T) {
+	t.Parallel()
+	var us uploads
+	l := testLimits()
+	us.put([]byte("k"), block(0, true, 2), 0, 0, bytes.Repeat([]byte("0123456789abcdef"), 4), 1, l)
+	us.put([]byte("k"), block(1, true, 0), 0, 0, []byte("0123456789abcdef"), 1, l)
+	u, s := us.put([]byte("k"), block(2, false, 0), 0, 0, []byte("end"), 1, l)
+	if s != stepComplete || string(u.body) != "0123456789abcdef0123456789abcdefend" {
+		t.Fatalf("step %d", s)
+	}
+}
+
 func TestCoAP_B7_ContentFormatMustNotChange(t *testing.T) {
 	t.Parallel()
 	var us uploads

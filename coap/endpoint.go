@@ -48,10 +48,12 @@ func (e *Endpoint) Datagram(t *core.Turn, from netip.AddrPort, in []byte, out *a
 	m := &e.in
 	if err := message.Parse(in, m); err != nil {
 		e.malformed(from, err.(*message.FormatError), out)
-		return
+		if m.Type != message.ACK || err != message.ErrTypeCode {
+			return
+		} // M10: the message id counts, whatever else is in an ACK
 	}
 	switch {
-	case m.Code.IsRequest():
+	case m.Code.IsRequest() && m.Type != message.ACK:
 		if p := e.peer(t, from); p != nil {
 			p.request(t, m, in, out)
 			p.schedule(t.Now)

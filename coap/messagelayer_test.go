@@ -275,13 +275,19 @@ func TestCoAP_M10_RetransmissionsDoubleAndEnd(t *testing.T) {
 
 func TestCoAP_M10_AckWithAnyCodeIsAccepted(t *testing.T) {
 	t.Parallel()
+	for _, code := range []message.Code{message.Changed, message.NotFound, message.GET} {
+		ackWith(t, code)
+	}
+}
+
+func ackWith(t *testing.T, code message.Code) {
 	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
 		c.send(c.build(message.GET, "slow"))
 		d.Advance(1100 * time.Millisecond)
 		c.must()
 		x.release(c)
 		m := c.must()
-		a := message.Message{Type: message.ACK, Code: message.Changed, ID: m.ID, Token: m.Token}
+		a := message.Message{Type: message.ACK, Code: code, ID: m.ID, Token: m.Token}
 		c.send(&a)
 		d.Advance(time.Minute)
 		c.silent()

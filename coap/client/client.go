@@ -3,14 +3,16 @@
 // observation of a filter tells the topic of each value by the CBOR envelope.
 // It is a thin layer on go-coap's UDP client, for the command line, tests and
 // bridges.
+//
+// Block-wise transfer is done here: go-coap's own answers a Confirmable
+// notification that is larger than a block with a GET inside the
+// acknowledgement, which no server can accept (RFC 7252, section 4.2).
 package client
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	coap "github.com/plgd-dev/go-coap/v3/message"
@@ -55,6 +57,8 @@ type Client struct {
 	o    Options
 	conn *udpclient.Conn
 
+	watches sync.WaitGroup // goroutines of the observations
+
 	mu        sync.Mutex
 	observing []netclient.Observation // Guarded by mu.
 	failed    error                   // Guarded by mu: the last failure of the socket.
@@ -67,7 +71,7 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 		o.Prefix = "ps"
 	}
 	c := &Client{o: o}
-	conn, err := udp.Dial(addr, options.WithErrors(c.note))
+	conn, err := udp.Dial(addr, options.WithErrors(c.note), options.WithBlockwise(false, 0, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +110,9 @@ func (c *Client) Close(ctx context.Context) error {
 			_ = o.Cancel(ctx) // the server finds out by itself otherwise
 		}
 	}
-	return c.conn.Close()
+	err := c.conn.Close()
+	c.watches.Wait()
+	return err
 }
 
 // request makes a request for a topic or filter.
@@ -137,19 +143,6 @@ func (c *Client) request(ctx context.Context, method message.Code, topic string,
 	return m, nil
 }
 
-// do sends a request and returns the body of its answer.
-func (c *Client) do(m *pool.Message) ([]byte, *pool.Message, error) {
-	resp, err := c.conn.Do(m)
-	if err != nil {
-		return nil, nil, err
-	}
-	body, err := bodyOf(resp)
-	if err == nil {
-		err = failure(resp, body)
-	}
-	return body, resp, err
-}
-
 func bodyOf(m *pool.Message) ([]byte, error) {
 	if m.Body() == nil {
 		return nil, nil
@@ -165,5 +158,3 @@ func failure(m *pool.Message, body []byte) error {
 	}
 	return &Error{code, string(body)}
 }
-
-func reader(b []byte) io.ReadSeeker { return bytes.NewReader(b) }

@@ -7,47 +7,36 @@ import (
 	"strconv"
 
 	"github.com/fxamacker/cbor/v2"
+	coap "github.com/plgd-dev/go-coap/v3/message"
 	"github.com/plgd-dev/go-coap/v3/message/pool"
 
 	"github.com/entrepot/entrepot/coap/message"
 )
 
+// waiting bounds the notifications of an observation that wait for fn; beyond,
+// the acknowledgements wait.
+const waiting = 64
+
 // Observe observes a filter or "$queue/NAME" with at most the given QoS (0 to
-// 2) and calls fn with each message, in order, on one goroutine, which the
-// acknowledgements wait for. It returns when the server has entered the client
-// into its list; fn may have been called before. end is called once, with the
-// server's *Error, if it ends the observation.
+// 2) and calls fn with each message, in order, on a goroutine that ends with
+// the client. It returns when the server has entered the client into its list;
+// fn may have been called before. end is called once, with the server's *Error
+// or that of a transfer, if the observation ends before the client does.
 func (c *Client) Observe(ctx context.Context, filter string, qos int, fn func(Message), end func(error)) error {
-	req, err := c.request(ctx, message.GET, filter, "env=cbor", "qos="+strconv.Itoa(qos))
+	build := func(ctx context.Context) (*pool.Message, error) {
+		return c.request(ctx, message.GET, filter, "env=cbor", "qos="+strconv.Itoa(qos))
+	}
+	req, err := build(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.conn.ReleaseMessage(req)
 	req.SetObserve(0)
-	var refused error
-	registered := false
-	o, err := c.conn.DoObserve(req, func(n *pool.Message) {
-		body, err := bodyOf(n)
-		if err == nil {
-			err = failure(n, body)
-		}
-		if err != nil {
-			if registered {
-				end(err)
-			}
-			refused = err
-			return
-		}
-		registered = true
-		if len(body) == 0 {
-			return // no value yet
-		}
-		if m, err := open(body); err == nil {
-			fn(m)
-		}
-	})
+	w := &watch{c: c, parts: make(chan note, waiting), fn: fn, end: end,
+		build: func() (*pool.Message, error) { return build(c.conn.Context()) }}
+	o, err := c.conn.DoObserve(req, w.take)
 	if err != nil {
-		return errors.Join(refused, err)
+		return errors.Join(w.refused(), err)
 	}
 	if o.Canceled() {
 		return ErrNotObserving
@@ -55,7 +44,73 @@ func (c *Client) Observe(ctx context.Context, filter string, qos int, fn func(Me
 	c.mu.Lock()
 	c.observing = append(c.observing, o)
 	c.mu.Unlock()
+	c.watches.Go(w.run)
 	return nil
+}
+
+// watch passes the notifications of one observation on.
+type watch struct {
+	c     *Client
+	build builder
+	parts chan note
+	fn    func(Message)
+	end   func(error)
+}
+
+type note struct {
+	part
+	err error
+}
+
+// take is called by the socket's goroutine.
+func (w *watch) take(m *pool.Message) {
+	p, err := partOf(m, coap.Block2)
+	select {
+	case w.parts <- note{p, err}:
+	case <-w.c.conn.Done():
+	}
+}
+
+// refused is what the answer to the registration said.
+func (w *watch) refused() error {
+	select {
+	case n := <-w.parts:
+		return n.err
+	default:
+		return nil
+	}
+}
+
+// run calls fn until the observation or the client ends.
+func (w *watch) run() {
+	for {
+		select {
+		case <-w.c.conn.Done():
+			return
+		case n := <-w.parts:
+			if err := w.pass(n); err != nil {
+				if w.c.conn.Context().Err() == nil {
+					w.end(err)
+				}
+				return
+			}
+		}
+	}
+}
+
+func (w *watch) pass(n note) error {
+	if n.err != nil {
+		return n.err
+	}
+	body, err := w.c.rest(w.build, n.part)
+	if err != nil || len(body) == 0 {
+		return err // empty: no value yet
+	}
+	m, err := open(body)
+	if err == nil {
+		w.fn(m)
+	}
+	return err
 }
 
 // envelope is the map of ?env=cbor.

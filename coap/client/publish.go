@@ -1,11 +1,13 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"time"
 
 	coap "github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/pool"
 
 	"github.com/entrepot/entrepot/coap/message"
 )
@@ -38,28 +40,30 @@ func (c *Client) Publish(ctx context.Context, m Message) error {
 	if m.Retain {
 		method = message.PUT
 	}
-	req, err := c.request(ctx, method, m.Topic, m.queries()...)
+	build := func() (*pool.Message, error) {
+		req, err := c.request(ctx, method, m.Topic, m.queries()...)
+		if err != nil {
+			return nil, err
+		}
+		if f, ok := message.FormatOf(m.ContentType); ok {
+			req.SetOptionUint32(coap.ContentFormat, uint32(f))
+		}
+		return req, nil
+	}
+	if m.QoS > 0 || len(m.Payload) > largestNON {
+		return c.send(build, m.Payload)
+	}
+	req, err := build()
 	if err != nil {
 		return err
 	}
 	defer c.conn.ReleaseMessage(req)
-	if f, ok := message.FormatOf(m.ContentType); ok {
-		req.SetOptionUint32(coap.ContentFormat, uint32(f))
-	}
 	if len(m.Payload) > 0 {
-		req.SetBody(reader(m.Payload))
+		req.SetBody(bytes.NewReader(m.Payload))
 	}
-	if m.QoS == 0 && len(m.Payload) <= largestNON {
-		req.SetType(coap.NonConfirmable)
-		req.SetOptionUint32(coap.NoResponse, noAnswer)
-		return c.conn.WriteMessage(req)
-	}
-	req.SetType(coap.Confirmable)
-	_, resp, err := c.do(req)
-	if resp != nil {
-		c.conn.ReleaseMessage(resp)
-	}
-	return err
+	req.SetType(coap.NonConfirmable)
+	req.SetOptionUint32(coap.NoResponse, noAnswer)
+	return c.conn.WriteMessage(req)
 }
 
 // queries say what no option does.
@@ -86,15 +90,7 @@ func (m *Message) queries() (q []string) {
 
 // Get reads the retained value of a topic.
 func (c *Client) Get(ctx context.Context, topic string) (Message, error) {
-	req, err := c.request(ctx, message.GET, topic, "env=cbor")
-	if err != nil {
-		return Message{}, err
-	}
-	defer c.conn.ReleaseMessage(req)
-	body, resp, err := c.do(req)
-	if resp != nil {
-		defer c.conn.ReleaseMessage(resp)
-	}
+	body, err := c.fetch(func() (*pool.Message, error) { return c.request(ctx, message.GET, topic, "env=cbor") })
 	if err != nil {
 		return Message{}, err
 	}

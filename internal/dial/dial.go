@@ -83,6 +83,7 @@ var dialers = map[string]func(context.Context, Options) (Conn, error){
 	"mqttsn": dialMQTTSN,
 	"amqp":   dialAMQP,
 	"stomp":  dialSTOMP,
+	"coap":   dialCoAP,
 }
 
 // Dial connects. The error is an [Error].
