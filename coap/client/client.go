@@ -58,6 +58,7 @@ type Client struct {
 	conn *udpclient.Conn
 
 	watches sync.WaitGroup // goroutines of the observations
+	noted   chan struct{}  // closed with failed
 
 	mu        sync.Mutex
 	observing []netclient.Observation // Guarded by mu.
@@ -70,23 +71,33 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 	if o.Prefix == "" {
 		o.Prefix = "ps"
 	}
-	c := &Client{o: o}
+	c := &Client{o: o, noted: make(chan struct{})}
 	conn, err := udp.Dial(addr, options.WithErrors(c.note), options.WithBlockwise(false, 0, 0))
 	if err != nil {
 		return nil, err
 	}
 	c.conn = conn
-	if err := conn.Ping(ctx); err != nil {
-		conn.Close()
-		return nil, errors.Join(c.Err(), err)
+	pinging, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(conn.Context(), cancel)() // a refused port is known before the time is over
+	err = conn.Ping(pinging)
+	if err == nil {
+		return c, nil
 	}
-	return c, nil
+	conn.Close()
+	if ctx.Err() == nil {
+		<-c.noted
+	}
+	return nil, errors.Join(c.Err(), err)
 }
 
 func (c *Client) note(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.failed = err
+	if c.failed == nil {
+		c.failed = err
+		close(c.noted)
+	}
 }
 
 // Done is closed when the socket has failed or was closed.
