@@ -1,9 +1,7 @@
 package stomp
 
 import (
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/stomp/frame"
@@ -38,55 +36,6 @@ func (c *conn) declare(t *core.Turn, spec core.QueueSpec) (mark, *failure) {
 		return mark{}, fromReason(r, "queue '"+spec.Name+"'")
 	}
 	return mark{seq: seq, pending: pending}, nil
-}
-
-// queueSpec is the queue that a frame makes: durable, with the policy that its
-// headers ask for.
-func queueSpec(f *frame.Frame, name string) (core.QueueSpec, *failure) {
-	spec := core.QueueSpec{
-		Name: name, Durable: true,
-		AutoDelete: text(f, "auto-delete") == "true",
-	}
-	for _, h := range f.Headers {
-		n, err := strconv.ParseInt(string(h.Value), 10, 64)
-		number := err == nil && n >= 0
-		switch string(h.Name) {
-		case "x-message-ttl":
-			spec.TTL = time.Duration(n) * time.Millisecond
-		case "x-expires":
-			spec.IdleExpiry = time.Duration(n) * time.Millisecond
-		case "x-max-length":
-			spec.Limits.Messages = int(n)
-		case "x-max-length-bytes":
-			spec.Limits.Bytes = n
-		case "x-overflow":
-			switch string(h.Value) {
-			case "drop-head":
-				spec.Limits.Overflow = core.DropOldest
-			case "reject-publish":
-				spec.Limits.Overflow = core.RejectNew
-			default:
-				return spec, notImplemented("overflow '" + string(h.Value) + "'")
-			}
-			continue
-		case "x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-priority", "x-max-age":
-			return spec, notImplemented("header '" + string(h.Name) + "'")
-		case "x-queue-type":
-			if v := string(h.Value); v != "classic" && v != "quorum" {
-				return spec, notImplemented("queue type '" + v + "'")
-			}
-			continue
-		default:
-			continue
-		}
-		if !number {
-			return spec, failed(core.Malformed, "Invalid header", "'"+string(h.Name)+"' must be a number")
-		}
-	}
-	if spec.Limits.Overflow == core.OverflowDefault && (spec.Limits.Messages > 0 || spec.Limits.Bytes > 0) {
-		spec.Limits.Overflow = core.DropOldest // as RabbitMQ's drop-head
-	}
-	return spec, nil
 }
 
 // bindAll adds the filters of x-bind to a named queue (ST30). A comma inside a

@@ -13,7 +13,7 @@ import (
 
 // later work: named in the specification's section 5.1, refused by name here
 // so that nobody mistakes silence for support.
-var unsupported = []string{"selector", "x-priority", "x-stream-offset", "x-stream-filter", "x-single-active-consumer"}
+var unsupported = []string{"selector", "x-priority", "x-stream-offset", "x-stream-filter"}
 
 func (c *conn) subscribe(t *core.Turn, f *frame.Frame) (mark, *failure) {
 	sub, bad := c.newSubscription(f)
