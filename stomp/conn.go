@@ -8,7 +8,7 @@ import (
 	"github.com/entrepot/entrepot/stomp/frame"
 )
 
-// state of a connection (stomp.md, section 3).
+// state of a connection (docs/stomp.md, "Connection").
 type state uint8
 
 const (

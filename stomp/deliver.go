@@ -88,8 +88,8 @@ func (c *conn) allowed(sub *subscription, batch int) int {
 	return 0
 }
 
-// message appends one MESSAGE. The order of its headers is fixed by stomp.md,
-// section 2.
+// message appends one MESSAGE. The order of its headers is fixed by
+// docs/stomp.md, "Messages".
 func (c *conn) message(t *core.Turn, sub *subscription, d *core.Delivery, out *adapters.Output) {
 	m, v := d.Message, c.version
 	c.subs.n++

@@ -8,7 +8,7 @@ import (
 	"github.com/entrepot/entrepot/core/topic"
 )
 
-// style is how a destination spells a topic (stomp.md, section 4.1).
+// style is how a destination spells a topic (docs/stomp.md, "Styles").
 type style uint8
 
 const (

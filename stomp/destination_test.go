@@ -53,7 +53,7 @@ func TestSTOMP_UnknownPrefixListsTheValidOnes(t *testing.T) {
 	}
 }
 
-// The table of stomp.md, section 4.1.
+// The table of docs/stomp.md, "Styles".
 func TestSTOMP_ST33_FiltersInBothStyles(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -2,6 +2,6 @@
 // (https://stomp.github.io/stomp-specification-1.2.html), with the headers and
 // destinations that clients of RabbitMQ and ActiveMQ use. A connection is a
 // state machine without I/O: adapters/listen drives it over TCP, TLS and
-// WebSocket. docs/protocols lists the numbered statements (ST1, ST2, ...) that
-// the code cites.
+// WebSocket. docs/stomp.md sums up the numbered statements (ST1, ST2, ...) that the
+// code cites.
 package stomp

@@ -18,8 +18,8 @@ type properties struct {
 	meta    *core.Meta // nil when no header needs it
 }
 
-// readProperties maps the headers of a SEND (amqp.md, section 6, column
-// STOMP). What is neither the frame's own nor a property is a user header,
+// readProperties maps the headers of a SEND (docs/stomp.md,
+// "Messages"). What is neither the frame's own nor a property is a user header,
 // kept in order (ST47).
 func (c *conn) readProperties(t *core.Turn, f *frame.Frame) (properties, *failure) {
 	var x properties

@@ -7,8 +7,8 @@ import (
 	"github.com/entrepot/entrepot/stomp/frame"
 )
 
-// counters are the protocol's metrics (stomp.md, section 10). Labels are
-// commands and the messages of section 7, never a destination or a login.
+// counters are the protocol's metrics (docs/metrics.md). Labels are
+// commands and the messages of ERROR, never a destination or a login.
 type counters struct {
 	metrics       *adapters.Metrics
 	traffic       *adapters.Traffic

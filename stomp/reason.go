@@ -40,8 +40,8 @@ func fromParse(e *frame.ParseError) *failure {
 	return failed(core.Malformed, "Invalid frame", e.Reason)
 }
 
-// fromReason turns a refusal of the core into the row of the specification's
-// section 7; what names the object that was refused.
+// fromReason turns a refusal of the core into the row of the table of
+// docs/stomp.md, "Errors"; what names the object that was refused.
 func fromReason(r core.Reason, what string) *failure {
 	m := reasonMessage(r)
 	body := r.String()

@@ -7,7 +7,7 @@ import (
 	"github.com/entrepot/entrepot/core"
 )
 
-// The messages of stomp.md, section 7, and the AMQP names that they stand for.
+// The messages of docs/stomp.md, "Errors", and the AMQP names that they stand for.
 var known = []string{
 	"Bad command", "Illegal command", "Invalid frame", "Version mismatch", "Bad CONNECT", "Missing destination",
 	"Unknown destination", "Invalid destination", "Missing header", "Invalid header", "Missing Header",

@@ -11,8 +11,8 @@ import (
 	"github.com/entrepot/entrepot/stomp/frame"
 )
 
-// later work: named in the specification's section 5.1, refused by name here
-// so that nobody mistakes silence for support.
+// unsupported headers would change what is delivered; they are refused by name,
+// so that nobody mistakes silence for support (docs/stomp.md).
 var unsupported = []string{"selector", "x-priority", "x-stream-offset", "x-stream-filter"}
 
 func (c *conn) subscribe(t *core.Turn, f *frame.Frame) (mark, *failure) {
