@@ -2,6 +2,7 @@ package mqttsn
 
 import (
 	"context"
+	"strings"
 	"time"
 	"unicode"
 
@@ -24,11 +25,12 @@ func (h *hello) same(c packet.Connect) bool {
 
 // opening is what a client needs until it has its CONNACK.
 type opening struct {
-	login *adapters.Login
-	tries int
-	next  core.Time // the question for the will is repeated
-	topic packet.WillTopic
-	name  string // of the will's topic
+	login    *adapters.Login
+	deadline core.Time // of the login, or of the attachment
+	tries    int
+	next     core.Time // the question for the will is repeated
+	topic    packet.WillTopic
+	name     string // of the will's topic
 }
 
 func (e *endpoint) onConnect(t *core.Turn, from origin, body []byte, n int, out *adapters.Output) error {
@@ -50,7 +52,7 @@ func (e *endpoint) onConnect(t *core.Turn, from origin, body []byte, n int, out 
 		}
 		p.forget(t, replaced(p.id == id)) // C13
 	}
-	if p = e.addPeer(from, id); p == nil {
+	if p = e.addPeer(t, from, id); p == nil {
 		e.refuse(from, packet.Congestion, out) // C14
 		return nil
 	}
@@ -135,7 +137,7 @@ func (p *peer) begin(t *core.Turn, c packet.Connect, out *adapters.Output) {
 	p.opening = &opening{login: p.e.room.host.Login(context.Background(), adapters.Credentials{
 		Protocol: Name, Listener: p.e.listener, Addr: p.at.addr.String(), ClientID: p.id,
 		Loopback: p.at.addr.Addr().Unmap().IsLoopback(),
-	}, p.handle)}
+	}, p.handle), deadline: t.Now.After(p.e.exchange)}
 	p.progress(t, out)
 }
 
@@ -190,6 +192,7 @@ func (p *peer) attach(t *core.Turn, out *adapters.Output) {
 		return
 	}
 	p.session = session
+	p.opening.deadline = t.Now.After(p.e.exchange)
 	p.become(attaching)
 	p.attached(t, out)
 }
@@ -240,12 +243,15 @@ func (p *peer) fail(t *core.Turn, r core.Reason, out *adapters.Output) {
 	p.forget(t, core.Normal)
 }
 
-// predefined is the table of a client.
+// predefined is the table of a client. Clients that the same patterns match
+// share one.
 func (e *endpoint) predefined(clientID string) *predefined {
-	for pattern := range e.cfg.PredefinedClients {
-		if match(pattern, clientID) {
-			return e.cfg.predefinedFor(clientID)
-		}
+	patterns := e.cfg.patternsFor(clientID)
+	key := strings.Join(patterns, "\x00")
+	table := e.tables[key]
+	if table == nil {
+		table = e.cfg.predefinedBy(patterns)
+		e.tables[key] = table
 	}
-	return e.common
+	return table
 }

@@ -410,3 +410,35 @@ func TestConnectDuringASlowLogin(t *testing.T) {
 		e.want()
 	})
 }
+
+func TestLoginThatNeverEndsIsGivenUp(t *testing.T) {
+	hang := loginFunc(func(adapters.Credentials) (*core.Principal, core.Reason) {
+		time.Sleep(time.Hour)
+		return core.Anonymous, core.OK
+	})
+	simulateHost(t, Config{}, &adapters.Host{Auth: hang}, core.Options{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000")
+		d.ask(connectCl1)
+		s.sleep(5 * time.Second)
+		d.want("03 05 01")
+		if len(s.e.peers) != 0 {
+			t.Error("still there")
+		}
+		s.sleep(time.Hour)
+		d.want()
+	})
+}
+
+func TestSECURITY_L24_IdleClientOfAnUnprovenAddressMakesRoom(t *testing.T) {
+	simulate(t, Config{MaxClients: 2}, func(s *sim) {
+		s.at("10.0.0.1:1000").connect("proven")
+		s.at("198.51.100.1:1000").connect("forged")
+		late := s.at("198.51.100.2:1000")
+		late.ask("09 04 04 01 00 3c 63 6c 32", "03 05 01")
+		s.sleep(10 * time.Second)
+		late.ask("09 04 04 01 00 3c 63 6c 32", "03 05 00")
+		if s.e.byID["proven"] == nil || s.e.byID["forged"] != nil {
+			t.Error("the wrong client was forgotten")
+		}
+	})
+}

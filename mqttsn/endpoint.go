@@ -2,6 +2,7 @@ package mqttsn
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/limit"
@@ -24,6 +25,7 @@ type endpoint struct {
 	loop     adapters.Loop
 	listener string
 	trusted  func(netip.Addr) bool // exempt from rates per source
+	exchange time.Duration         // a login, or an attachment, takes no longer
 
 	// Owned by the loop.
 	peers     map[origin]*peer
@@ -31,10 +33,10 @@ type endpoint struct {
 	perSource *limit.Peers
 	perNode   map[netip.AddrPort]int // nodes of a forwarder
 	parked    parking
-	tables    map[string]*predefined // of clients that have one of their own
-	common    *predefined
-	sources   *buckets // datagrams of unproven addresses
-	answers   *buckets // answers without a session
+	tables    map[string]*predefined // by the patterns of their clients
+	common    *predefined            // of those without a session
+	sources   *buckets               // datagrams of unproven addresses
+	answers   *buckets               // answers without a session
 	anonymous *minusOne
 	events    events
 	taken     []core.Delivery // scratch of deliver
@@ -47,12 +49,14 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint
 	e := &endpoint{
 		room: r, cfg: &r.cfg, metrics: r.metrics, loop: l, listener: info.Listener,
 		trusted:   limit.Loopback,
+		exchange:  r.host.Limits.WithDefaults().PreauthExchange,
 		peers:     map[origin]*peer{},
 		byID:      map[string]*peer{},
 		perSource: limit.NewPeers(r.cfg.MaxClients, r.cfg.MaxClientsPerSource),
 		perNode:   map[netip.AddrPort]int{},
 		parked:    parking{limit: r.cfg.MaxClients},
-		common:    r.cfg.predefinedFor(""),
+		tables:    map[string]*predefined{},
+		common:    r.cfg.predefinedBy(nil),
 		sources:   newBuckets(r.cfg.RatePerSource),
 		answers:   newBuckets(r.cfg.UnsolicitedRate),
 		events:    newEvents(r.host.Log),

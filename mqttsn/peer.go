@@ -63,13 +63,34 @@ var _ adapters.Driven = (*peer)(nil)
 
 // addPeer makes the peer of an origin that has none; nil when a limit is
 // reached (C14).
-func (e *endpoint) addPeer(at origin, id string) *peer {
+func (e *endpoint) addPeer(t *core.Turn, at origin, id string) *peer {
 	p := &peer{e: e, at: at, id: id, budget: e.budget(at)}
-	if len(e.peers) >= e.cfg.MaxClients || !e.enter(p) {
+	if len(e.peers) >= e.cfg.MaxClients && !e.makeRoom(t) || !e.enter(p) {
 		return nil
 	}
 	p.handle = e.loop.Handle(p)
 	return p
+}
+
+// makeRoom forgets an idle client whose address was never proven, the oldest
+// of a few, so that forged addresses do not keep others out (SECURITY L24).
+func (e *endpoint) makeRoom(t *core.Turn) bool {
+	var oldest *peer
+	tries := 64
+	for _, p := range e.peers {
+		idle := t.Now >= p.last.After(e.cfg.RetryInterval)
+		if idle && !p.budget.Proven() && (oldest == nil || p.last < oldest.last) {
+			oldest = p
+		}
+		if tries--; tries == 0 {
+			break
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	oldest.forget(t, core.Quota)
+	return true
 }
 
 // enter puts the peer in its place; false when nobody more may come from

@@ -13,6 +13,10 @@ import (
 func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 	p.tickAt = 0
 	switch p.state {
+	case authenticating, attaching:
+		if t.Now >= p.opening.deadline {
+			p.fail(t, core.Busy, out)
+		}
 	case wantWillTopic, wantWillMsg:
 		if t.Now >= p.opening.next {
 			p.askAgain(t, out)
@@ -101,6 +105,8 @@ func (p *peer) due() core.Time {
 		}
 	}
 	switch p.state {
+	case authenticating, attaching:
+		sooner(p.opening.deadline)
 	case wantWillTopic, wantWillMsg:
 		sooner(p.opening.next)
 	case asleep:

@@ -2,7 +2,10 @@ package mqttsn
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -108,24 +111,27 @@ type predefined struct {
 	ids   map[string]uint16
 }
 
-// predefinedFor is the table of one client id: the common one, overlaid with
-// the patterns that match.
-func (c *Config) predefinedFor(clientID string) *predefined {
-	p := &predefined{names: map[uint16]string{}, ids: map[string]uint16{}}
-	for id, name := range c.Predefined {
-		p.names[id] = name
-	}
-	patterns := make([]string, 0, len(c.PredefinedClients))
+// patternsFor are the keys of predefined_clients that match a client id, the
+// longest, which wins, last.
+func (c *Config) patternsFor(clientID string) []string {
+	var patterns []string
 	for pattern := range c.PredefinedClients {
 		if match(pattern, clientID) {
 			patterns = append(patterns, pattern)
 		}
 	}
-	slices.SortFunc(patterns, func(a, b string) int { return len(a) - len(b) }) // the longest wins
+	slices.SortFunc(patterns, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+	return patterns
+}
+
+// predefinedBy is the common table, overlaid with those of patterns.
+func (c *Config) predefinedBy(patterns []string) *predefined {
+	p := &predefined{names: maps.Clone(c.Predefined), ids: map[string]uint16{}}
+	if p.names == nil {
+		p.names = map[uint16]string{}
+	}
 	for _, pattern := range patterns {
-		for id, name := range c.PredefinedClients[pattern] {
-			p.names[id] = name
-		}
+		maps.Copy(p.names, c.PredefinedClients[pattern])
 	}
 	for id, name := range p.names {
 		if have, taken := p.ids[name]; !taken || id < have {

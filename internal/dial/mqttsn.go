@@ -38,7 +38,7 @@ func mqttsnError(err error) error {
 		return &Error{Login, err}
 	case errors.As(err, &refused) && refused.Code != packet.Congestion:
 		return &Error{Denied, err}
-	case errors.Is(err, client.ErrTopic):
+	case errors.Is(err, client.ErrTopic), errors.Is(err, client.ErrTooLarge):
 		return &Error{Denied, err}
 	case errors.Is(err, client.ErrTimeout), errors.Is(err, client.ErrDisconnected):
 		return &Error{Unreachable, err}

@@ -259,6 +259,10 @@ func TestRefusalsNameTheCode(t *testing.T) {
 	if err := c.Publish(ctx, client.Predefined(9), 1, false, nil); !errors.As(err, &no) || no.Code != packet.InvalidTopicID {
 		t.Errorf("publish: %v", err)
 	}
+	if err := c.Publish(ctx, client.Name("a/b"), 1, false, make([]byte, 65499)); !errors.Is(err, client.ErrTooLarge) {
+		t.Errorf("65,499 octets: %v", err)
+	}
+	must(t, c.Publish(ctx, client.Name("a/b"), 1, false, make([]byte, 65498)))
 	must(t, c.Ping(ctx))
 }
 

@@ -16,6 +16,7 @@ const (
 	ErrDisconnected = clientError("disconnected by the gateway")
 	ErrAsleep       = clientError("client is asleep")
 	ErrNoSession    = clientError("not connected: only QoS -1 can be published")
+	ErrTooLarge     = clientError("message does not fit into a datagram")
 	ErrTopic        = clientError("topic cannot be named so")
 )
 

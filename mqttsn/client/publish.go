@@ -7,6 +7,9 @@ import (
 	"github.com/entrepot/entrepot/mqttsn/packet"
 )
 
+// maxPayload fits into the largest UDP datagram over IPv4.
+const maxPayload = 65507 - 9
+
 // Publish sends a message and, with QoS 1 and 2, waits until the gateway has
 // taken it over. QoS -1 needs no session. Refused tells the gateway's reason.
 func (c *Client) Publish(ctx context.Context, t Topic, qos packet.QoS, retain bool, payload []byte) error {
@@ -25,6 +28,9 @@ func (c *Client) PublishAsync(ctx context.Context, t Topic, qos packet.QoS, reta
 	switch {
 	case t.kind == packet.Short && len(t.name) != 2:
 		done(ErrTopic)
+		return
+	case len(payload) > maxPayload:
+		done(ErrTooLarge)
 		return
 	case qos == -1:
 		done(c.publishMinusOne(t, retain, payload))
@@ -132,7 +138,7 @@ func (c *Client) publishMinusOne(t Topic, retain bool, payload []byte) error {
 	switch {
 	case t.kind != packet.Normal:
 		return c.send(packet.Publish{QoS: -1, Retain: retain, Kind: t.kind, TopicID: t.id, Data: payload})
-	case t.name == "" || len(t.name)+len(payload)+9 > packet.MaxLen:
+	case t.name == "" || len(t.name)+len(payload) > maxPayload:
 		return ErrTopic
 	}
 	return c.send(packet.LongPublish{Retain: retain, Name: []byte(t.name), Data: payload})
