@@ -102,7 +102,6 @@ func (c *conn) onPubrel(t *core.Turn, id uint16, out *adapters.Output) {
 		c.answer(t, out, 0, false, a)
 		return
 	}
-	down(c.room.count.held)
 	seq, pending := c.session.Forget(t, uint64(id))
 	c.answer(t, out, seq, pending, answer{kind: packet.PUBCOMP, id: id})
 }
@@ -150,7 +149,7 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 	case packet.PUBACK, packet.PUBREC:
 		if a.kind == packet.PUBREC {
 			c.session.Forget(t, uint64(a.id))
-			c.inbound.end(a.id, packet.PUBREC)
+			c.release(a.id)
 		}
 		if c.version < packet.V5 {
 			c.withhold(t, out)
@@ -207,7 +206,7 @@ func (c *conn) complete(a answer) {
 			f.stage = released
 		}
 	case packet.PUBCOMP:
-		c.inbound.end(a.id, packet.PUBREC)
+		c.release(a.id)
 	case packet.PUBACK:
 		if a.code != packet.PacketIdentifierInUse {
 			c.inbound.end(a.id, packet.PUBACK)

@@ -3,6 +3,7 @@ package mqtt
 import (
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -352,3 +353,5 @@ func (w *world) within(f func()) time.Duration {
 	f()
 	return w.Now().Until(start)
 }
+
+var discard = slog.New(slog.DiscardHandler)

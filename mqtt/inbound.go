@@ -10,6 +10,7 @@ import "github.com/entrepot/entrepot/mqtt/packet"
 type inbound struct {
 	ids   map[uint16]packet.Type // PUBACK, PUBREC, SUBACK, UNSUBACK: what is owed
 	count int                    // QoS 1 and 2 that count against our Receive Maximum
+	held  int                    // QoS 2 among them
 }
 
 // begin notes an exchange.
@@ -20,6 +21,9 @@ func (b *inbound) begin(id uint16, owed packet.Type) {
 	b.ids[id] = owed
 	if owed == packet.PUBACK || owed == packet.PUBREC {
 		b.count++
+	}
+	if owed == packet.PUBREC {
+		b.held++
 	}
 }
 
@@ -33,6 +37,9 @@ func (b *inbound) end(id uint16, owed packet.Type) {
 	delete(b.ids, id)
 	if owed == packet.PUBACK || owed == packet.PUBREC {
 		b.count--
+	}
+	if owed == packet.PUBREC {
+		b.held--
 	}
 	if len(b.ids) == 0 {
 		b.ids = nil

@@ -114,7 +114,7 @@ func (c *conn) publish2(t *core.Turn, p *packet.Publish, name []byte, out *adapt
 	if c.mayHold && c.session.Seen(uint64(p.ID)) { // DUP decides nothing [MQTT-3.3.1-3]
 		c.room.count.duplicates.Add(1)
 		if !used {
-			c.inbound.begin(p.ID, packet.PUBREC)
+			c.hold(p.ID) // since a connection before this one
 		}
 		c.answer(t, out, 0, false, answer{kind: packet.PUBREC, id: p.ID})
 		return nil
@@ -133,9 +133,21 @@ func (c *conn) publish2(t *core.Turn, p *packet.Publish, name []byte, out *adapt
 	if seq == 0 { // not published at all: the identifier alone must be safe
 		seq, pending = rseq, rpending
 	}
-	c.room.count.held.Add(1)
-	c.inbound.begin(p.ID, packet.PUBREC)
+	c.hold(p.ID)
 	return c.acknowledge(t, out, seq, pending, packet.PUBREC, p.ID, r)
+}
+
+// hold notes an identifier of QoS 2 until its PUBCOMP.
+func (c *conn) hold(id uint16) {
+	c.inbound.begin(id, packet.PUBREC)
+	c.room.count.held.Add(1)
+}
+
+// release is the end of hold.
+func (c *conn) release(id uint16) {
+	held := c.inbound.held
+	c.inbound.end(id, packet.PUBREC)
+	c.room.count.held.Add(uint64(c.inbound.held - held)) // the gauge goes down by the complement
 }
 
 // inUse tells that an exchange of the client holds the identifier.

@@ -127,6 +127,27 @@ func TestMQTT_MQ7_InboundQoS2IsExactlyOnce(t *testing.T) {
 	})
 }
 
+func TestMQTT_7_TheGaugeOfHeldIdentifiers(t *testing.T) {
+	run(t, nil, func(w *world) {
+		held := func(want uint64) {
+			t.Helper()
+			if got := w.count("mqtt_qos2_held"); got != want {
+				t.Errorf("%d held, want %d", got, want)
+			}
+		}
+		p := w.connect("p", v5, keep(100))
+		p.send(pub("a", "x", 2, 1), pub("a", "y", 2, 2), pub("a", "y", 2, 2))
+		held(2)
+		p.send(ack(packet.PUBREL, 1))
+		held(1)
+		p.Drop()
+		held(0)
+		p, _ = w.resumes("p", v5, keep(100))
+		p.send(ack(packet.PUBREL, 2), ack(packet.PUBREL, 2))
+		held(0)
+	})
+}
+
 func TestMQTT_MQ7_AfterARefusalTheIdentifierIsFree(t *testing.T) {
 	run(t, nil, func(w *world) {
 		r := w.reader("r", v5, "a")
