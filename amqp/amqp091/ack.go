@@ -125,6 +125,7 @@ func (ch *channel) settle(tag uint64, multiple bool, o core.Outcome) error {
 func (ch *channel) apply(tag uint64, multiple bool, o core.Outcome) {
 	u := &ch.unacked
 	i, ok := u.find(tag)
+	before := u.count
 	switch {
 	case multiple:
 		for j := 0; j < len(u.items) && u.items[j].tag <= tag; j++ {
@@ -133,6 +134,7 @@ func (ch *channel) apply(tag uint64, multiple bool, o core.Outcome) {
 	case ok:
 		u.settle(ch.c.t, &u.items[i], o)
 	}
+	down(ch.c.l.count.unacked, before-u.count)
 	u.trim()
 	if ch.shared > 0 {
 		ch.wakeConsumers()

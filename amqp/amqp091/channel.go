@@ -62,6 +62,7 @@ func (c *Conn) openChannel(f wire.Frame) error {
 	}
 	ch := &channel{c: c, id: f.Channel}
 	c.channels[f.Channel] = ch
+	c.l.count.channels.Add(1)
 	ch.send(&wire.ChannelOpenOk{})
 	return nil
 }
@@ -210,6 +211,7 @@ func (ch *channel) fault(e *wire.Error) {
 		return
 	}
 	c.l.host.Metrics.ProtocolError(exchange.Protocol, e.Code.String())
+	c.l.count.failed(e.Code)
 	ch.confirms.flush(ch) // earlier publishes keep their confirm (AQ40)
 	ch.release()
 	ch.closing = true
@@ -224,7 +226,7 @@ func (ch *channel) drain(f wire.Frame) error {
 	}
 	switch id, _ := wire.PeekID(f.Payload); id {
 	case wire.IDChannelCloseOk:
-		delete(ch.c.channels, ch.id)
+		ch.gone()
 	case wire.IDChannelClose:
 		ch.send(&wire.ChannelCloseOk{})
 	}
@@ -238,14 +240,21 @@ func (ch *channel) closed() {
 	ch.c.wait(seq, pending, func(bool) {
 		ch.confirms.flush(ch)
 		ch.release()
-		delete(ch.c.channels, ch.id)
+		ch.gone()
 		ch.send(&wire.ChannelCloseOk{})
 	})
+}
+
+// gone frees the channel's number.
+func (ch *channel) gone() {
+	delete(ch.c.channels, ch.id)
+	down(ch.c.l.count.channels, 1)
 }
 
 // release gives back what the channel holds.
 func (ch *channel) release() {
 	t := ch.c.t
+	ch.uncount()
 	for _, cons := range ch.consumers {
 		cons.ended = true
 		cons.core.Cancel(t)

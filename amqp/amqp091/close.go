@@ -16,6 +16,7 @@ func (c *Conn) fail(err error) {
 		return
 	}
 	c.l.host.Metrics.ProtocolError(exchange.Protocol, e.Code.String())
+	c.l.count.failed(e.Code)
 	c.farewell(e, reasonOf(e.Code))
 }
 
@@ -50,6 +51,13 @@ func (c *Conn) detach(r core.Reason) {
 	}
 	s := c.session
 	c.session = nil
+	if c.channels != nil {
+		down(c.l.count.connections, 1)
+		down(c.l.count.channels, len(c.channels))
+	}
+	for _, ch := range c.channels {
+		ch.uncount()
+	}
 	c.dirty, c.backlog, c.waiting = nil, nil, nil
 	c.channels = nil
 	s.Detach(c.t, r)

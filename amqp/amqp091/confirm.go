@@ -35,6 +35,7 @@ func (ch *channel) confirmSelect(m *wire.ConfirmSelect) error {
 // add notes one publish.
 func (x *confirms) add(ch *channel, seq uint64, pending, refused bool) {
 	x.open = append(x.open, confirm{seq, pending, refused})
+	ch.c.l.count.unconfirmed.Add(1)
 	if !x.listed {
 		x.listed = true
 		ch.c.dirty = append(ch.c.dirty, ch)
@@ -79,6 +80,7 @@ func (x *confirms) flush(ch *channel) {
 		x.answer(ch, refused, run > 1)
 	}
 	x.open = append(x.open[:0], x.open[n:]...)
+	down(ch.c.l.count.unconfirmed, n)
 }
 
 func (x *confirms) answer(ch *channel, refused, multiple bool) {

@@ -62,6 +62,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 		ch.consumers = map[string]*consumer{}
 	}
 	ch.consumers[tag] = cons
+	ch.c.l.count.consumers.Add(1)
 	if !m.NoWait {
 		ch.send(&wire.BasicConsumeOk{ConsumerTag: tag})
 	}
@@ -73,6 +74,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 func (ch *channel) cancel(m *wire.BasicCancel) error {
 	if cons := ch.consumers[m.ConsumerTag]; cons != nil {
 		delete(ch.consumers, m.ConsumerTag)
+		down(ch.c.l.count.consumers, 1)
 		cons.drop()
 		cons.ended = true
 		if cons.replies {
@@ -104,6 +106,7 @@ func (cons *consumer) gone() {
 	}
 	cons.ended = true
 	delete(ch.consumers, cons.tag)
+	down(ch.c.l.count.consumers, 1)
 	if ch.c.client.cancelNotify && !ch.closing {
 		ch.send(&wire.BasicCancel{ConsumerTag: cons.tag, NoWait: true})
 	}

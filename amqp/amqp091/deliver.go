@@ -131,6 +131,9 @@ func (cons *consumer) deliver(d *core.Delivery) {
 	c := ch.c
 	env := c.outgoing.Envelope(d, c.t.Now)
 	ch.tag++
+	if d.Redelivered() {
+		c.l.count.redelivered.Add(1)
+	}
 	c.out.B = wire.AppendDeliver(c.out.B, ch.id, cons.tag, ch.tag, d.Redelivered(), env.Place)
 	ch.sendContent(env.Properties, d.Message.Payload)
 	c.l.traffic.Count(adapters.Out, d.QoS, len(d.Message.Payload))
@@ -142,6 +145,7 @@ func (cons *consumer) deliver(d *core.Delivery) {
 
 // hold notes a delivery that waits for its acknowledgement.
 func (ch *channel) hold(d *core.Delivery, cons *consumer) {
+	ch.c.l.count.unacked.Add(1)
 	ch.unacked.add(unackedItem{tag: ch.tag, seq: d.Seq, from: d.Consumer, cons: cons, at: ch.c.t.Now})
 }
 

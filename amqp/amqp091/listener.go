@@ -19,6 +19,7 @@ type Listener struct {
 	limits  adapters.Limits
 	codec   topic.Codec
 	traffic *adapters.Traffic
+	count   counters
 	server  wire.Table // server-properties
 
 	mu     sync.Mutex
@@ -33,6 +34,7 @@ func New(h *adapters.Host, c Config) (*Listener, error) {
 	l := &Listener{
 		host: h, config: c, limits: limits, codec: c.codec(),
 		traffic: h.Metrics.Traffic(exchange.Protocol),
+		count:   newCounters(h.Metrics),
 		server:  serverProperties(h.Version),
 		spaces:  map[string]*exchange.Space{},
 	}

@@ -168,6 +168,7 @@ func (c *Conn) attached() {
 		c.state, c.deadline = open, 0
 		c.space = c.l.space(c.session.Namespace())
 		c.channels = map[uint16]*channel{}
+		c.l.count.connections.Add(1)
 		c.send(&wire.ConnectionOpenOk{})
 	}
 }

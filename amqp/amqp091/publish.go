@@ -216,7 +216,7 @@ func (ch *channel) present(queues []string) (left []string) {
 func (ch *channel) giveBack(p *publication) {
 	ch.send(&wire.BasicReturn{Code: uint16(wire.NoRoute), Text: wire.NoRoute.String(), Exchange: p.place.exchange, RoutingKey: p.place.key})
 	ch.sendContent(p.properties, p.body)
-	ch.c.l.host.Metrics.Counter("amqp_returned_total").Add(1)
+	ch.c.l.count.returned.Add(1)
 }
 
 // sendContent appends header and body.

@@ -49,5 +49,12 @@ var roomDefinitions = []Definition{
 	{"entrepot_stomp_redelivered_total", nil, Counter, "STOMP messages delivered again."},
 	{"entrepot_stomp_heartbeat_timeouts_total", nil, Counter, "STOMP clients whose heart-beat failed."},
 
+	{"entrepot_amqp_connections", []string{"version"}, Gauge, "AMQP connections by version."},
+	{"entrepot_amqp_channels", nil, Gauge, "AMQP channels."},
+	{"entrepot_amqp_consumers", nil, Gauge, "AMQP consumers."},
+	{"entrepot_amqp_unacked", nil, Gauge, "Deliveries that AMQP clients have not settled."},
+	{"entrepot_amqp_unconfirmed", nil, Gauge, "Publishes of AMQP clients that wait for their confirm."},
+	{"entrepot_amqp_errors_total", []string{"code"}, Counter, "Errors that AMQP clients were told, by reply code."},
+	{"entrepot_amqp_redelivered_total", nil, Counter, "AMQP messages delivered again."},
 	{"entrepot_amqp_returned_total", nil, Counter, "Mandatory messages that nobody received."},
 }
