@@ -1,9 +1,14 @@
 package client
 
-import "github.com/entrepot/entrepot/mqttsn/packet"
+import (
+	"time"
+
+	"github.com/entrepot/entrepot/mqttsn/packet"
+)
 
 // onAnswer hands an answer to the exchange that waits for it. One that nobody
-// waits for is a repetition and ignored; a DISCONNECT then ends the client.
+// waits for is a repetition and ignored; a DISCONNECT then ends the client,
+// unless it may be a second answer to Sleep.
 func (c *Client) onAnswer(t packet.Type, body []byte) {
 	id, r, ok := parseAnswer(t, body)
 	if !ok {
@@ -24,7 +29,8 @@ func (c *Client) onAnswer(t packet.Type, body []byte) {
 		default:
 		}
 	}
-	ending := t == packet.DISCONNECT && !wanted && (c.state == active || c.state == connecting || c.state == awake)
+	echo := c.slept != 0 && time.Since(c.began) < c.slept+c.opt.RetryInterval
+	ending := t == packet.DISCONNECT && !wanted && !echo && (c.state == active || c.state == connecting || c.state == awake)
 	c.mu.Unlock()
 	if ending {
 		c.end(ErrDisconnected)

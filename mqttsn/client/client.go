@@ -53,6 +53,7 @@ type Client struct {
 	answer   *wait            // of the exchange without message id
 	topics   topics
 	received map[uint16]struct{} // QoS 2 messages that wait for PUBREL
+	slept    time.Duration       // since began, when Sleep was last answered
 
 	// Guarded by wmu.
 	wmu  sync.Mutex

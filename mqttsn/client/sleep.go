@@ -17,7 +17,7 @@ func (c *Client) Sleep(ctx context.Context, d time.Duration) error {
 	}
 	asleepNow := func(reply) {
 		if c.state != ended {
-			c.state = asleep
+			c.state, c.slept = asleep, time.Since(c.began)
 		}
 	}
 	_, err := c.exchange(ctx, newWait(asleepNow, packet.DISCONNECT), packet.Disconnect{Duration: max(seconds(d), 1)})
