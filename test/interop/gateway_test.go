@@ -6,10 +6,12 @@ package interop
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,45 +20,88 @@ import (
 // A server is the built binary, serving every protocol on free ports.
 type server struct {
 	binary string
+	data   string            // its directory
 	port   map[string]string // by scheme
+}
+
+// built is the binary of this run, made once.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "entrepot-interop")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "entrepot")
+	out, err := exec.Command("go", "build", "-o", path, "../../cmd/entrepot").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := built(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func startServer(t *testing.T) *server {
 	t.Helper()
-	dir := t.TempDir()
-	s := &server{binary: filepath.Join(dir, "entrepot"), port: map[string]string{}}
-	if out, err := exec.Command("go", "build", "-o", s.binary, "../../cmd/entrepot").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	args := []string{"serve", "--data", filepath.Join(dir, "data"), "--log-format", "json"}
-	schemes := []string{"mqtt", "ws", "mqttsn", "coap", "stomp", "amqp", "http"}
-	for _, scheme := range schemes {
+	s := &server{binary: binary(t), data: filepath.Join(t.TempDir(), "data")}
+	args := []string{"serve", "--data", s.data, "--log-format", "json"}
+	for _, scheme := range append(schemes, "http") {
 		args = append(args, "--listen", scheme+"://127.0.0.1:0")
 	}
-	cmd := exec.Command(s.binary, args...)
-	stderr, err := cmd.StderrPipe()
+	running := launch(t, s.binary, args)
+	s.port = running.port
+	t.Cleanup(func() { running.stop(t) })
+	return s
+}
+
+// A process is a running gateway.
+type process struct {
+	server
+	cmd      *exec.Cmd
+	stopping chan struct{} // closed when the log says so
+	ended    chan struct{}
+}
+
+// launch starts a gateway and waits until it is ready.
+func launch(t *testing.T, binary string, args []string) *process {
+	t.Helper()
+	p := &process{server: server{binary: binary, port: map[string]string{}}, cmd: exec.Command(binary, args...), stopping: make(chan struct{}), ended: make(chan struct{})}
+	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ready, ended := make(chan bool), make(chan struct{})
-	go s.read(t, bufio.NewScanner(stderr), ready, ended)
-	t.Cleanup(func() { stopServer(t, cmd, ended) })
+	ready := make(chan bool)
+	go p.read(t, bufio.NewScanner(stderr), ready)
 	select {
 	case <-ready:
-	case <-ended:
+	case <-p.ended:
 		t.Fatal("the gateway ended before it was ready")
 	case <-time.After(20 * time.Second):
 		t.Fatal("the gateway is not ready")
 	}
-	return s
+	return p
 }
 
 // read learns the ports from the log, and fails the test on what the gateway itself calls an error.
-func (s *server) read(t *testing.T, lines *bufio.Scanner, ready chan<- bool, ended chan<- struct{}) {
-	defer close(ended)
+func (s *process) read(t *testing.T, lines *bufio.Scanner, ready chan<- bool) {
+	defer close(s.ended)
 	for lines.Scan() {
 		var l struct{ Msg, Level, Listener string }
 		if json.Unmarshal(lines.Bytes(), &l) != nil {
@@ -70,26 +115,37 @@ func (s *server) read(t *testing.T, lines *bufio.Scanner, ready chan<- bool, end
 			}
 		case l.Msg == "ready":
 			close(ready)
+		case l.Msg == "stopping":
+			close(s.stopping)
 		case l.Level == "ERROR":
 			t.Errorf("gateway: %s", lines.Text())
 		}
 	}
 }
 
-// stopServer asks the gateway to stop, which it does within five seconds and with exit code 0.
-func stopServer(t *testing.T, cmd *exec.Cmd, ended <-chan struct{}) {
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+// stop asks the gateway to stop, which it does within five seconds and with exit code 0.
+func (s *process) stop(t *testing.T) {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
 	late := time.AfterFunc(5*time.Second, func() {
 		t.Error("the gateway did not stop within 5 s")
-		_ = cmd.Process.Kill()
+		_ = s.cmd.Process.Kill()
 	})
-	<-ended
-	if err := cmd.Wait(); err != nil {
+	<-s.ended
+	if err := s.cmd.Wait(); err != nil {
 		t.Errorf("the gateway ended with %v", err)
 	}
 	late.Stop()
+}
+
+// kill ends the gateway without a warning.
+func (s *process) kill(t *testing.T) {
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	<-s.ended
+	_ = s.cmd.Wait() // killed
 }
 
 func (s *server) url(scheme, path string) string {
