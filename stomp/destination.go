@@ -191,15 +191,18 @@ func sendTopic(text, rest string, st style) (destination, *failure) {
 func subscribeFilter(text, rest string, st style) (destination, *failure) {
 	d := destination{kind: toTopic, style: st, name: text}
 	if st != dot {
-		if q, ok := topic.SplitQueue(text); ok && q != "" {
-			return destination{kind: toQueue, name: q}, nil
-		}
 		if g, f, ok, err := topic.SplitShare(text); ok && err == nil {
 			d.group, d.name = g, f // ST36
 		}
 	}
 	filter, ok := canonicalFilter(d.name, st)
 	if !ok {
+		return destination{}, invalidDestination(rest, "topic")
+	}
+	if q, ok := topic.SplitQueue(filter); ok && q != "" && !topic.IsFilter(filter) {
+		return destination{kind: toQueue, name: q}, nil
+	}
+	if strings.HasPrefix(filter, "$queue/") || strings.HasPrefix(filter, "$share/") {
 		return destination{}, invalidDestination(rest, "topic")
 	}
 	d.name, d.wide = filter, strings.Contains(filter, "#/")

@@ -122,7 +122,12 @@ func TestSTOMP_ST36_ReservedTopicsAndSharedFilters(t *testing.T) {
 			t.Errorf("%s: %+v", dest, bad)
 		}
 	}
-	for _, dest := range []string{"/topic/$queue/jobs", "$queue/jobs", "/queue/jobs"} {
+	for _, dest := range []string{"/topic/$share.g.a", "/topic/$queue.*", "/topic/$queue/+", "$share/g/$queue/x", "$share/g"} {
+		if d, bad := c.parseSubscribe(dest); bad == nil {
+			t.Errorf("%s: %+v", dest, d)
+		}
+	}
+	for _, dest := range []string{"/topic/$queue/jobs", "/topic/$queue.jobs", "$queue/jobs", "/queue/jobs"} {
 		d, bad := c.parseSend(dest)
 		s, bad2 := c.parseSubscribe(dest)
 		if bad != nil || bad2 != nil || d.kind != toQueue || d.name != "jobs" || s.kind != toQueue || s.name != "jobs" {

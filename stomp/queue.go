@@ -80,9 +80,12 @@ func (c *conn) consumeNamed(t *core.Turn, sub *subscription, f *frame.Frame, nam
 			return mark{}, bad
 		}
 	}
-	bound, _ := c.session.Bindings(name)
-	for _, old := range bound { // a changed filter replaces the binding
-		if old.Filter != sub.dest.name {
+	var bound []core.Subscription
+	if strings.HasPrefix(name, durablePrefix) { // a queue that the client named may have bindings of others
+		bound, _ = c.session.Bindings(name)
+	}
+	for _, old := range bound {
+		if old.Filter != sub.dest.name { // a changed filter replaces the binding
 			seq, pending, _ := c.session.Unbind(t, name, old.Filter)
 			m = later(m, mark{seq: seq, pending: pending})
 		}

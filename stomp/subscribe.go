@@ -232,6 +232,9 @@ func subscriptionName(f *frame.Frame) string {
 	return ""
 }
 
+// durablePrefix begins the names of the queues of durable subscriptions.
+const durablePrefix = "stomp-subscription-"
+
 // durableQueue names the queue by principal, client-id and subscription, so
 // that another user with the same id has another queue (ST45).
 func (c *conn) durableQueue(key string) string {
@@ -239,5 +242,5 @@ func (c *conn) durableQueue(key string) string {
 	for _, s := range []string{c.session.Principal().User, c.clientID, key} {
 		h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
 	}
-	return "stomp-subscription-" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+	return durablePrefix + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
 }

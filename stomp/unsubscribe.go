@@ -29,7 +29,9 @@ func (c *conn) unsubscribe(t *core.Turn, f *frame.Frame) (mark, *failure) {
 	if !durable && name == "" {
 		return mark{}, nil
 	}
-	if name != "" {
+	if asked := text(f, "x-queue-name"); asked != "" {
+		queue = asked
+	} else if name != "" {
 		queue = c.durableQueue(name)
 	} else if queue == "" {
 		queue = c.durableQueue(key[2:])
