@@ -155,7 +155,7 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 			c.withhold(t, out)
 			return false
 		}
-		a.code = row.puback
+		a.code, a.text = row.puback, core.Unavailable.String()
 	case packet.SUBACK, packet.UNSUBACK:
 		code := row.suback
 		if a.kind == packet.UNSUBACK {
@@ -164,9 +164,8 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 		if c.version == packet.V311 {
 			code = packet.SubackFailure3
 		}
-		for i := range a.codes {
-			a.codes[i] = byte(code)
-		}
+		allOf(a.codes, code)
+		a.text = core.Unavailable.String()
 		return c.version != packet.V31
 	default:
 		return false
@@ -179,15 +178,10 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
 	c.complete(a)
 	start := len(out.B)
-	switch a.kind {
-	case packet.SUBACK:
-		p := packet.Suback{ID: a.id, Codes: a.codes}
-		out.B = p.AppendTo(out.B, c.version)
-	case packet.UNSUBACK:
-		p := packet.Unsuback{ID: a.id, Codes: a.codes}
-		out.B = p.AppendTo(out.B, c.version)
-	default:
-		out.B = packet.AppendAck(out.B, c.version, a.kind, a.id, a.code)
+	out.B = c.encode(out.B, a)
+	if c.maxOut > 0 && len(out.B)-start > c.maxOut && a.text != "" {
+		a.text = "" // [MQTT-3.4.2-2] [MQTT-3.5.2-2] [MQTT-3.9.2-1] [MQTT-3.11.2-1]
+		out.B = c.encode(out.B[:start], a)
 	}
 	if c.maxOut > 0 && len(out.B)-start > c.maxOut {
 		out.B = out.B[:start]
@@ -196,6 +190,27 @@ func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
 	}
 	c.room.count.out(a.kind)
 	c.room.count.code(a.kind, a.code, "out")
+}
+
+// encode appends an acknowledgement. A refusal says why, if the client wants
+// to know. [MQTT-3.1.2-29]
+func (c *conn) encode(dst []byte, a answer) []byte {
+	var props packet.Properties
+	if a.text != "" && c.problemInfo && c.version >= packet.V5 {
+		props.SetStr(packet.ReasonString, []byte(a.text))
+	}
+	switch {
+	case a.kind == packet.SUBACK:
+		p := packet.Suback{ID: a.id, Codes: a.codes, Properties: props}
+		return p.AppendTo(dst, c.version)
+	case a.kind == packet.UNSUBACK:
+		p := packet.Unsuback{ID: a.id, Codes: a.codes, Properties: props}
+		return p.AppendTo(dst, c.version)
+	case props.Empty():
+		return packet.AppendAck(dst, c.version, a.kind, a.id, a.code)
+	}
+	p := packet.Ack{Type: a.kind, ID: a.id, Code: a.code, Properties: props}
+	return p.AppendTo(dst, c.version)
 }
 
 // complete notes what an answer ends.

@@ -9,6 +9,7 @@ type answer struct {
 	id    uint16
 	code  packet.Code
 	codes []byte // SUBACK and UNSUBACK: a code each
+	text  string // Reason String of a refusal; 5.0
 }
 
 // answers is the queue of acknowledgements, in the order of what they answer.

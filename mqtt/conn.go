@@ -40,6 +40,7 @@ type conn struct {
 	addr        string
 	keep        keepAlive
 	resumeAt    core.Time // reading was paused until then; 0: it was not
+	loginEnds   core.Time // the login's end; 0: none
 
 	// Towards the client.
 	maxOut   int // its Maximum Packet Size; 0: none
@@ -171,6 +172,10 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 		c.disconnect(t, out, packet.KeepAliveTimeout, "MK1 keep alive", core.IdleTimeout)
 		return
 	}
+	if c.loginEnds != 0 && t.Now >= c.loginEnds {
+		c.disconnect(t, out, codesOf(core.LoginExpired).disconnect, "ME6 end of the login", core.LoginExpired)
+		return
+	}
 	c.inflight.shrink()
 	c.arm()
 }
@@ -178,8 +183,10 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 // arm asks for the next tick.
 func (c *conn) arm() {
 	at := c.keep.due()
-	if c.resumeAt != 0 && (at == 0 || c.resumeAt < at) {
-		at = c.resumeAt
+	for _, other := range [...]core.Time{c.resumeAt, c.loginEnds} {
+		if other != 0 && (at == 0 || other < at) {
+			at = other
+		}
 	}
 	c.handle.TickAt(at)
 }

@@ -40,7 +40,7 @@ var (
 
 // firstPacket is packet while only a CONNECT may come. [MQTT-3.1.0-1]
 func (c *conn) firstPacket(t *core.Turn, sc *scratch, in []byte, out *adapters.Output) (int, error) {
-	h, state := packet.Scan(in, c.room.host.Limits.WithDefaults().PreauthBytes)
+	h, state := packet.Scan(in, c.room.limits.PreauthBytes)
 	if h.Type != packet.CONNECT {
 		return 0, errNotConnect
 	}
@@ -92,7 +92,7 @@ func (c *conn) onConnect(t *core.Turn, sc *scratch, flags byte, body []byte, out
 
 // checkConnect applies what needs no look at any session. [MQTT-3.1.4-2]
 func (c *conn) checkConnect(p *packet.Connect) error {
-	limits := c.room.host.Limits.WithDefaults()
+	limits := &c.room.limits
 	id := p.ClientID
 	switch {
 	case p.Properties.Has(packet.AuthenticationMethod):
@@ -178,6 +178,9 @@ func (c *conn) pollLogin(t *core.Turn, out *adapters.Output) {
 	}
 	c.handle.Authenticated()
 	o.client.Principal = principal
+	if principal != nil && !principal.Expires.IsZero() {
+		c.loginEnds = core.Time(principal.Expires.UnixMilli())
+	}
 	session, reason := c.room.host.Router.Attach(t, o.client, c.handle)
 	if reason != core.OK {
 		c.refuseConnect(t, out, reason, "")

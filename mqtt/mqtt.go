@@ -32,6 +32,7 @@ func Registration() adapters.Registration {
 type Room struct {
 	// Immutable.
 	host    *adapters.Host
+	limits  adapters.Limits
 	set     settings
 	rules   packet.Rules
 	count   *counters
@@ -48,7 +49,8 @@ func New(h *adapters.Host, c *Config) (*Room, error) {
 		return nil, err
 	}
 	r := &Room{host: h, set: c.settings(), count: newCounters(h.Metrics), traffic: h.Metrics.Traffic(Name)}
-	limits := h.Limits.WithDefaults()
+	r.limits = h.Limits.WithDefaults()
+	limits := &r.limits
 	r.set.packetBytes = min(r.set.packetBytes, limits.MessageBytes) // the smaller wins
 	r.rules = packet.Rules{
 		From: packet.Client, StrictUTF8: r.set.strict,

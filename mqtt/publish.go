@@ -175,6 +175,7 @@ func (c *conn) acknowledge(t *core.Turn, out *adapters.Output, seq uint64, pendi
 		a.code = packet.Success
 	}
 	if a.code.Failed() {
+		a.text = r.String()
 		c.room.host.Metrics.Refused(Name, r)
 	}
 	c.answer(t, out, seq, pending, a)

@@ -37,16 +37,21 @@ func (c *conn) onSubscribe(t *core.Turn, sc *scratch, body []byte, out *adapters
 	}
 	grants, seq, pending := c.session.Subscribe(t, sc.subs, sc.grants[:0])
 	sc.grants = grants
-	next := 0
+	next, text := 0, ""
 	for i := range codes {
-		if codes[i] == toSubscribe {
-			if codes[i], err = c.granted(grants[next]); err != nil {
-				return err
-			}
-			next++
+		if codes[i] != toSubscribe {
+			continue
 		}
+		if codes[i], err = c.granted(grants[next]); err != nil {
+			return err
+		}
+		if r := grants[next].Reason; r != core.OK && text == "" {
+			text = r.String()
+		}
+		next++
 	}
-	c.answerFilters(t, out, seq, pending, answer{kind: packet.SUBACK, id: p.ID, codes: codes}) // [MQTT-3.8.4-1] [MQTT-3.8.4-6]
+	a := answer{kind: packet.SUBACK, id: p.ID, codes: codes, text: text}
+	c.answerFilters(t, out, seq, pending, a) // [MQTT-3.8.4-1] [MQTT-3.8.4-6]
 	return nil
 }
 

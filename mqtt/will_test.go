@@ -217,16 +217,10 @@ func TestMQTT_MK2_OnlyCompletePacketsOfTheClientCount(t *testing.T) {
 	run(t, nil, func(w *world) {
 		p := w.reader("p", v5, "a", keepAliveOf(10))
 		q := w.connect("q", v5)
-		for range 5 {
-			p.raw("30") // drips a packet that never ends
-			p.raw("")
-			q.send(pub("a", "x", 0, 0)) // what we send does not count either
-			w.Advance(2 * time.Second)
-			if _, closed := p.Closed(); closed {
-				t.Fatal("too early")
-			}
-			break
-		}
+		p.raw("30") // begins a packet that never ends
+		w.Advance(2 * time.Second)
+		p.raw("10")
+		q.send(pub("a", "x", 0, 0)) // what we send does not count either
 		w.Advance(13 * time.Second)
 		if r, closed := p.Closed(); !closed || r != core.IdleTimeout {
 			t.Errorf("closed %v: %v", closed, r)

@@ -1,0 +1,303 @@
+package mqtt
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/adaptertest"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// gated is a store whose writes wait while the gate is shut.
+type gated struct {
+	*adaptertest.Store
+	mu   sync.Mutex
+	gate chan struct{} // Guarded by mu.
+}
+
+func (g *gated) Write(b []*core.Batch, sync bool) error {
+	g.mu.Lock()
+	gate := g.gate
+	g.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	return g.Store.Write(b, sync)
+}
+
+// shut lets no write pass until the function it returns is called.
+func (g *gated) shut() (open func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	gate := make(chan struct{})
+	g.gate = gate
+	return func() {
+		g.mu.Lock()
+		g.gate = nil
+		g.mu.Unlock()
+		close(gate)
+	}
+}
+
+func runGated(t *testing.T, f func(w *world, g *gated)) {
+	g := &gated{Store: adaptertest.NewStore()}
+	run(t, nil, func(w *world) { f(w, g) }, func(o *adaptertest.Options) { o.Store = g })
+}
+
+func TestMQTT_MQ10_PubackWaitsForDurableReceiversAlone(t *testing.T) {
+	runGated(t, func(w *world, g *gated) {
+		w.reader("away", v5, "d", keep(100)).Drop()
+		w.reader("here", v5, "t")
+		p, q := w.connect("p", v5), w.connect("q", v311)
+		open := g.shut()
+		q.send(pub("t", "x", 1, 1), pub("nobody", "x", 2, 2)) // transient receivers wait for nothing
+		q.want("PUBACK #1", "PUBREC #2")
+		p.send(pub("d", "x", 1, 1), pub("d", "x", 2, 2), pub("t", "x", 1, 3), ping)
+		p.want("PINGRESP")
+		q.send(pub("d", "x", 1, 3), retained("kept", "x", 1, 4))
+		q.want()
+		open()
+		w.Settle()
+		p.want("PUBACK #1", "PUBREC #2", "PUBACK #3")
+		q.want("PUBACK #3", "PUBACK #4")
+	})
+}
+
+func TestMQTT_MQ10_PubrecWaitsForTheIdentifierOfADurablePublisher(t *testing.T) {
+	runGated(t, func(w *world, g *gated) {
+		p := w.connect("p", v5, keep(100))
+		open := g.shut()
+		p.send(pub("nobody", "x", 2, 1))
+		p.want()
+		open()
+		w.Settle()
+		p.want("PUBREC #1 10")
+		open = g.shut() // MQ12
+		p.send(ack(packet.PUBREL, 1))
+		p.want()
+		open()
+		w.Settle()
+		p.want("PUBCOMP #1")
+	})
+}
+
+func TestMQTT_MQ13_OutboundQoS2WaitsForTheStore(t *testing.T) {
+	runGated(t, func(w *world, g *gated) {
+		r := w.reader("r", v5, "a", keep(100))
+		p := w.connect("p", v5)
+		open := g.shut()
+		p.send(pub("a", "1", 1, 1), pub("a", "2", 2, 2))
+		r.want(`PUBLISH q1 #2 a "1"`) // QoS 1 need not wait
+		open()
+		w.Settle()
+		r.want(`PUBLISH q2 #3 a "2"`)
+		open = g.shut()
+		r.send(ack(packet.PUBREC, 3))
+		r.want()
+		open()
+		w.Settle()
+		r.want("PUBREL #3")
+	})
+}
+
+func TestMQTT_MB10_SubackAndConnackWaitForTheStore(t *testing.T) {
+	runGated(t, func(w *world, g *gated) {
+		w.connect("p", v5).send(retained("a", "x", 0, 0))
+		r := w.connect("r", v5, keep(100))
+		open := g.shut()
+		r.send(sub(1, "a", 1))
+		late := w.dial("late", v5, keep(100))
+		r.want() // neither SUBACK nor a retained message before it
+		late.want()
+		open()
+		w.Settle()
+		r.want("SUBACK #1 01", `PUBLISH retain a "x"`)
+		late.want("CONNACK " + announced)
+		open = g.shut()
+		r.send(unsub(2, "a"))
+		r.want()
+		open()
+		w.Settle()
+		r.want("UNSUBACK #2 00")
+	})
+}
+
+func TestMQTT_MC13_NoDisconnectPrecedesTheConnack(t *testing.T) {
+	runGated(t, func(w *world, g *gated) {
+		fresh := &peer{Conn: w.Open(), t: t, v: v5}
+		fresh.Evict(core.ShuttingDown)
+		fresh.ends()
+		open := g.shut()
+		p := w.dial("p", v5, keep(100))
+		p.Evict(core.ShuttingDown)
+		p.ends("CONNACK code=88")
+		old := w.dial("old", v311, resume)
+		old.Evict(core.ShuttingDown)
+		old.ends("CONNACK code=03")
+		open()
+	})
+}
+
+func TestMQTT_MC21_MC22_ReasonStringsOfAcknowledgements(t *testing.T) {
+	run(t, nil, func(w *world) {
+		text := func(p *peer) string {
+			t.Helper()
+			p.send(pub("no", "x", 1, 1))
+			return string(p.packets()[0].(*packet.Ack).Properties.Str(packet.ReasonString))
+		}
+		if got := text(w.connect("p", v5)); got != "not authorized" {
+			t.Errorf("got %q", got)
+		}
+		if got := text(w.connect("q", v5, num(packet.RequestProblemInfo, 0))); got != "" {
+			t.Errorf("sent %q to a client that does not want it", got)
+		}
+		if got := text(w.connect("r", v5, num(packet.MaximumPacketSize, 20))); got != "" {
+			t.Errorf("sent %q beyond the Maximum Packet Size", got)
+		}
+		s := w.connect("s", v5)
+		s.send(subs(1, "a", "b#"))
+		if got := s.packets()[0].(*packet.Suback); string(got.Properties.Str(packet.ReasonString)) != "bad filter" {
+			t.Errorf("SUBACK says %q", got.Properties.Str(packet.ReasonString))
+		}
+	}, denying("publish no"))
+}
+
+func TestMQTT_MC22_AnAcknowledgementThatDoesNotFitCloses(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := w.connect("p", v5, num(packet.MaximumPacketSize, 16))
+		p.send(subs(1, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"))
+		if got := p.Recv(); len(got) > 0 {
+			t.Errorf("sent % x", got)
+		}
+		p.ends()
+	})
+}
+
+// ending is a login with an end.
+type ending struct{ after time.Duration }
+
+func (e ending) Authenticate(context.Context, adapters.Credentials) (*core.Principal, core.Reason) {
+	return &core.Principal{Namespace: core.DefaultNamespace, User: "u", Expires: time.Now().Add(e.after)}, core.OK
+}
+
+func TestMQTT_ME6_ALoginWithAnEnd(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := w.connect("p", v5, keepAliveOf(600))
+		old := w.connect("old", v311)
+		w.Advance(59 * time.Second)
+		p.open()
+		w.Advance(1200 * time.Millisecond)
+		p.ends("DISCONNECT 87")
+		old.ends()
+	}, func(o *adaptertest.Options) { o.Auth = ending{time.Minute} })
+}
+
+func TestMQTT_MW5_StrictUTF8(t *testing.T) {
+	run(t, &Config{StrictUTF8: true}, func(w *world) {
+		for name, m := range map[string]*packet.Publish{
+			"control character": with(pub("a", "x", 0, 0), user("k", "a\nb")),
+			"non-character":     with(pub("a", "x", 0, 0), setStr(packet.ContentType, "\ufdd0")),
+			"topic":             pub("a\uffff", "x", 0, 0),
+		} {
+			p := w.connect("p", v5)
+			p.send(m)
+			if got := p.recv(); len(got) != 1 || got[0] != "DISCONNECT 81" {
+				t.Errorf("%s: %q", name, got)
+			}
+		}
+	})
+}
+
+func TestMQTT_MR5_ALiveValueNeverPrecedesItsOlderRetainedOne(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := w.connect("p", v5)
+		p.send(retained("a/1", "old", 0, 0), retained("a/2", "old", 1, 1), retained("a/3", "old", 1, 2))
+		p.recv()
+		r := w.connect("r", v5, num(packet.ReceiveMaximum, 1))
+		r.send(sub(1, "a/#", 1))
+		p.send(retained("a/3", "new", 1, 3))
+		var seen []string
+		for got := r.packets(); len(got) > 0; got = r.packets() {
+			for _, x := range got {
+				if m, ok := x.(*packet.Publish); ok {
+					seen = append(seen, string(m.Topic)+"="+string(m.Payload))
+					if m.QoS == 1 {
+						r.send(ack(packet.PUBACK, m.ID))
+					}
+				}
+			}
+		}
+		last := map[string]string{}
+		for _, s := range seen {
+			if s == "a/3=old" && last["a/3"] == "new" {
+				t.Errorf("the old value came after the new one: %q", seen)
+			}
+			last[s[:3]] = s[4:]
+		}
+		if last["a/1"] != "old" || last["a/3"] != "new" {
+			t.Errorf("got %q", seen)
+		}
+	})
+}
+
+// FuzzConn feeds a connection whatever comes: no panic, and the split does not
+// matter.
+func FuzzConn(f *testing.F) {
+	f.Add(byte(5), publishes(packet.V5, 2, 3), 5)
+	f.Add(byte(4), sub(1, "a/#", 1).AppendTo(nil, packet.V311), 2)
+	f.Add(byte(5), []byte("\x82\x05\x00\x01\x00\x00\x01"), 3)
+	f.Add(byte(3), []byte("\xd0\x00\xe0\x00"), 1)
+	f.Fuzz(func(t *testing.T, version byte, in []byte, cut int) {
+		v := packet.Version(3 + version%3)
+		feed := func(parts ...[]byte) (said []byte, closed bool) {
+			x := newBencher(t)
+			i := x.connect(v, sub(1, "#", 2))
+			var rest []byte
+			for _, part := range parts {
+				rest = append(rest, part...)
+				x.turn.Begin()
+				x.out.Reset()
+				n, err := x.conns[i].Input(x.turn, rest, &x.out)
+				if err != nil || n > len(rest) {
+					t.Fatalf("consumed %d of %d: %v", n, len(rest), err)
+				}
+				rest = rest[n:]
+				said = append(said, acksOnly(x.out.B)...)
+				_, closed = x.out.Closing()
+				x.turn.End()
+				if closed {
+					break
+				}
+			}
+			x.conns[i].Close(x.turn, core.ConnectionLost)
+			return said, closed
+		}
+		whole, closed := feed(in)
+		if cut < 0 || cut > len(in) {
+			return
+		}
+		split, also := feed(in[:cut], in[cut:])
+		if closed != also || string(whole) != string(split) {
+			t.Fatalf("whole: closed %v, % x\nsplit: closed %v, % x", closed, whole, also, split)
+		}
+	})
+}
+
+// acksOnly leaves the deliveries out: they come with the next wake-up.
+func acksOnly(in []byte) (out []byte) {
+	for len(in) > 0 {
+		h, state := packet.Scan(in, 0)
+		if state != packet.Complete {
+			break
+		}
+		if h.Type != packet.PUBLISH {
+			out = append(out, in[:h.Size()]...)
+		}
+		in = in[h.Size():]
+	}
+	return out
+}
