@@ -231,6 +231,7 @@ func (p *peer) resume(t *core.Turn, out *adapters.Output) {
 	p.hello.fresh = true
 	p.hello.until = t.Now.After(p.e.cfg.patience())
 	p.send(packet.Result{Of: packet.CONNACK}, out)
+	p.resend(t, 0, out) // of a client that slept
 	p.deliver(t, out)
 }
 

@@ -26,7 +26,11 @@ func (p *peer) deliver(t *core.Turn, out *adapters.Output) {
 			stuck = append(stuck, c)
 		}
 	}
-	p.outbound.more = append(p.outbound.more, stuck...)
+	for _, c := range stuck {
+		if !slices.Contains(p.outbound.more, c) {
+			p.outbound.more = append(p.outbound.more, c)
+		}
+	}
 	if p.state == awake && len(p.outbound.list) == 0 && (p.sated() || len(p.outbound.more) == 0) {
 		p.doze(t.Now, out)
 	}
@@ -63,11 +67,8 @@ func (p *peer) drain(t *core.Turn, c *core.Consumer, out *adapters.Output) (stuc
 			p.offer(t, got[i], out)
 			got[i] = core.Delivery{}
 		}
-		switch {
-		case used >= window && p.outbound.window(p.e.cfg.MaxInflight, p.state == awake) == 0:
-			return true
-		case used < window && len(got) < room:
-			return false
+		if len(got) < room && (used < window || p.outbound.window(p.e.cfg.MaxInflight, p.state == awake) == 0) {
+			return used >= window
 		}
 	}
 }

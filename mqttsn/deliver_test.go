@@ -65,6 +65,20 @@ func TestMQTTSN_O3_QoS0Passes(t *testing.T) {
 	})
 }
 
+func TestMQTTSN_O3_ManyOfQoS0PassOneInFlight(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publishQoS("a/b", "1", 1)
+		for range 100 {
+			w.publishQoS("a/b", "0", 0)
+		}
+		d.put(packet.Connect{ProtocolID: 1, Duration: 60, ClientID: []byte("cl1")})
+		if n := len(d.take()); n != 102 {
+			t.Errorf("%d datagrams, want CONNACK and 101 messages", n)
+		}
+	})
+}
+
 func TestMQTTSN_O3_WiderWindow(t *testing.T) {
 	simulate(t, Config{MaxInflight: 2}, func(s *sim) {
 		d, w := s.subscribed("10.0.0.1:1000"), s.watch("")

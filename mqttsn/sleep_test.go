@@ -249,6 +249,22 @@ func TestMQTTSN_K13_ConnectFromSleepContinuesTheSession(t *testing.T) {
 	})
 }
 
+func TestMQTTSN_K13_WhatWasInFlightBeforeTheSleepIsRepeatedAfterTheConnack(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.subscribed("10.0.0.1:1000"), s.watch("")
+		w.publish("a/b", "x")
+		again := "08 0c a0 04 01 00 01 78"
+		s.sleep(40 * time.Second)
+		d.want("08 0c 20 04 01 00 01 78", again, again, again, again) // the last repetition
+		d.ask("04 18 00 64", "02 18")
+		s.sleep(20 * time.Second)
+		d.ask(connectCl1, connack, again)
+		s.sleep(40 * time.Second)
+		d.want(again, again, again, again) // and all repetitions anew
+		d.ask("07 0d 04 01 00 01 00")
+	})
+}
+
 func TestMQTTSN_K13_ConnectFromSleepAtAnotherAddress(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		a, w := s.sleeping("10.0.0.1:1000"), s.watch("")
