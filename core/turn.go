@@ -46,9 +46,11 @@ func (t *Turn) KickAtEnd(k Kicker) {
 }
 
 // End submits what the pass must make durable and notifies the loops that it
-// woke. The turn can be used again after Begin.
-func (t *Turn) End() {
-	if t.work != nil {
+// woke. The turn can be used again after Begin. submitted tells that the commit
+// goroutine has something to do, so that a loop does not keep its processor
+// from it.
+func (t *Turn) End() (submitted bool) {
+	if submitted = t.work != nil; submitted {
 		t.router.commit.submit(t.work)
 		t.work = nil
 	}
@@ -57,6 +59,7 @@ func (t *Turn) End() {
 		t.kicks[i] = nil
 	}
 	t.kicks = t.kicks[:0]
+	return submitted
 }
 
 // keptRings bounds the rings that a turn keeps.
