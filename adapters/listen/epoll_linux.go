@@ -67,7 +67,10 @@ func (e *epoll) wait(timeout int) {
 	case timeout == 0:
 		e.ready = e.rawWait(0)
 	case e.hot:
-		runtime.Gosched() // what the pass woke must not wait for us
+		if e.l.yield { // what the pass woke must not wait for us
+			e.l.yield = false
+			runtime.Gosched()
+		}
 		bounded := hotWait
 		if timeout > 0 {
 			bounded = min(timeout, hotWait)

@@ -35,6 +35,7 @@ type loop struct {
 	streams  table
 	live     int // streams and endpoints
 	stopping bool
+	yield    bool // the pass woke a goroutine
 }
 
 func newLoop(s *Server) (*loop, error) {
@@ -77,7 +78,7 @@ func (l *loop) run() {
 		l.runCalls() // after the mail was fetched: a connection is opened before its first chunk
 		l.wheel.advance(l.turn.Now)
 		l.wakeDirty()
-		l.turn.End()
+		l.yield = l.turn.End() || l.yield
 		if l.stopping && l.live == 0 && l.end() {
 			return
 		}

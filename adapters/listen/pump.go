@@ -94,7 +94,7 @@ func (p *pump) attend(bits uint32) {
 // reading lets the reader go on, if it waits.
 func (p *pump) reading(on bool) {
 	if on && p.owed && p.phase != closed {
-		p.owed = false
+		p.owed, p.loop.yield = false, true
 		p.resume <- struct{}{}
 	}
 }
@@ -120,7 +120,7 @@ func (p *pump) write(b []byte) error {
 // startWriter is called with mu held.
 func (p *pump) startWriter() {
 	if !p.writer && !p.over {
-		p.writer = true
+		p.writer, p.loop.yield = true, true
 		p.loop.server.wg.Go(p.drain)
 	}
 }
