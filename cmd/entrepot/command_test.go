@@ -92,7 +92,7 @@ func TestConfigurationMistakesExitWith3(t *testing.T) {
 
 func TestX1_X2_ARefusedPortIsExit4InEveryProtocol(t *testing.T) {
 	t.Parallel()
-	for _, scheme := range []string{"mqttsn", "amqp"} {
+	for _, scheme := range []string{"mqtt", "mqttsn", "coap", "stomp", "amqp"} {
 		network := "tcp"
 		if s, _ := config.LookupScheme(scheme); s.Network == "udp" {
 			network = "udp"

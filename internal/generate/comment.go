@@ -84,7 +84,9 @@ func candidates(comment string) (list []string) {
 	}
 	words := strings.Fields(text)
 	if len(words) > 1 && !strings.HasSuffix(words[0], ",") {
-		list = append([]string{strings.TrimSuffix(words[0]+words[1], ",")}, list...)
+		if joined := strings.TrimSuffix(words[0]+words[1], ","); unit.MatchString(joined) { // 8 KiB, 30 min
+			list = append([]string{joined}, list...)
+		}
 	}
 	for i, c := range list {
 		if u := unit.FindStringSubmatch(c); u != nil {

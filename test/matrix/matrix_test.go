@@ -121,6 +121,7 @@ func (p *peer) Shows() script.Ability {
 		if s.name == p.name {
 			a.QoS, a.RetainBit = s.qos, s.retain
 			a.Expiry = a.Expiry && s.expiry
+			a.Headers = a.Headers || s.name == "coap" // the client asks for envelopes, which hold them
 		}
 	}
 	return a

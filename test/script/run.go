@@ -182,7 +182,7 @@ func (r *run) metadata(got, want dial.Message, shows Ability) error {
 	} {
 		switch {
 		case f.want == "":
-		case !f.carried:
+		case !f.carried && !f.shown:
 			r.lossy = true
 		case f.shown && f.got != f.want:
 			return fmt.Errorf("%s is %q, want %q", f.name, f.got, f.want)
@@ -191,7 +191,7 @@ func (r *run) metadata(got, want dial.Message, shows Ability) error {
 	if want.Expiry > 0 && shows.Expiry && (got.Expiry <= want.Expiry-patience || got.Expiry > want.Expiry) {
 		return fmt.Errorf("expiry is %v, want %v or a little less", got.Expiry, want.Expiry)
 	}
-	r.lossy = r.lossy || len(want.Headers) > 0 && !carried.Headers
+	r.lossy = r.lossy || len(want.Headers) > 0 && !carried.Headers && !shows.Headers
 	for _, h := range want.Headers {
 		if !shows.Headers {
 			break
