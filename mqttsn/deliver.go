@@ -170,14 +170,27 @@ func (p *peer) number(t *core.Turn, m *outgoing) {
 	if m.mid != 0 {
 		return
 	}
-	if tag := uint16(m.Tag); tag != 0 && p.outbound.free(tag) {
-		m.mid = tag
+	if id := p.before(m); id != 0 && p.outbound.free(id) {
+		m.mid = id
 		return
 	}
 	m.mid = p.outbound.mid()
 	if m.QoS == 2 {
 		m.Consumer.Tag(t, m.Seq, uint32(m.mid))
 	}
+}
+
+// before is the message id that the client may know a QoS 2 delivery by, from
+// an earlier connection; 0: none. The MQTT room derives the identifiers of the
+// session's own queue from the numbers of its messages.
+func (p *peer) before(m *outgoing) uint16 {
+	switch {
+	case m.QoS != 2 || !m.Redelivered():
+		return 0
+	case m.Tag == 0 && !m.Stored && m.Consumer == p.session.Inbox():
+		return uint16(m.Seq%65535) + 1
+	}
+	return uint16(m.Tag)
 }
 
 // idOf is how the client knows a topic (O1).

@@ -142,6 +142,28 @@ func TestMQTTSN_O4_ReleaseOfAResumedSession(t *testing.T) {
 	})
 }
 
+func TestMQTTSN_O4_ReleaseOfASessionThatMQTTBegan(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		other, w := &watcher{s: s}, s.watch("")
+		s.do(func() { // MQTT took the message and saw PUBREC for the identifier 2, which follows from the number 1
+			other.session, _ = s.router.Attach(s.turn, core.Client{ID: "cl1", Protocol: "mqtt", Expiry: time.Hour}, other)
+		})
+		s.do(func() {
+			other.session.Subscribe(s.turn, []core.Subscription{{Filter: "ab", QoS: 2}}, nil)
+		})
+		w.publishQoS("ab", "x", 2)
+		s.do(func() {
+			c := other.session.Inbox()
+			d := c.Take(s.turn, make([]core.Delivery, 0, 1), 1)[0]
+			c.Settle(s.turn, d.Seq, core.Received)
+		})
+		s.do(func() { other.session.Detach(s.turn, core.ConnectionLost) })
+		d := s.at("10.0.0.1:1000")
+		d.reconnect("cl1").want(connack, "04 10 00 02")
+		d.ask("04 0e 00 02")
+	})
+}
+
 func TestMQTTSN_O5_MessageAboveTheMTUIsDropped(t *testing.T) {
 	simulate(t, Config{MTU: 64}, func(s *sim) {
 		d, w := s.subscribed("10.0.0.1:1000"), s.watch("")
