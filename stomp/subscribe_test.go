@@ -254,3 +254,47 @@ func TestSTOMP_ST46_ADurableSubscriptionOutlivesTheServer(t *testing.T) {
 		p.bodies("4")
 	})
 }
+
+func TestSTOMP_ST32_AQueueMayBeNamed(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		p, q, pub := w.connect("1.2"), w.connect("1.2"), w.connect("1.2")
+		p.say("SUBSCRIBE", "id:1", "destination:/topic/a.*", "x-queue-name:mine", "ack:client", "prefetch-count:1")
+		pub.say("SEND", "destination:/topic/a.b", "", "1")
+		pub.say("SEND", "destination:/queue/mine", "", "2")
+		p.bodies("1")
+		q.say("SUBSCRIBE", "id:1", "destination:/amq/queue/mine")
+		if m := q.bodies("2")[0]; m.header["destination"] != "/queue/mine" {
+			t.Errorf("%v", m)
+		}
+		q.say("UNSUBSCRIBE", "id:1")
+		p.gone()
+		w.settle()
+		pub.say("SEND", "destination:/amq/queue/mine", "", "3") // it went with its last consumer
+		pub.errorFrame("not_found")
+	})
+}
+
+func TestSTOMP_ST72_EverythingInOneConnection(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		p := w.connect("1.2", "login:user", "passcode:secret")
+		p.say("SEND", "destination:/topic/state/1", "retain:true", "", "kept")
+		p.say("SUBSCRIBE", "id:r", "destination:/topic/state/#")
+		p.say("SUBSCRIBE", "id:d", "destination:/topic/jobs.*", "durable:true", "ack:client-individual")
+		p.say("SUBSCRIBE", "id:w", "destination:/topic/jobs/+", "ack:client-individual", "prefetch-count:1")
+		p.say("SUBSCRIBE", "id:q", "destination:/queue/q", "x-bind:jobs/#")
+		p.bodies("kept")
+		p.say("SEND", "destination:/topic/jobs/1", "", "a")
+		p.say("SEND", "destination:jobs/2", "", "b")
+		seen := map[string]string{}
+		for _, m := range p.frames() {
+			seen[m.header["subscription"]] += m.body + " " + m.header["destination"] + ";"
+		}
+		for id, want := range map[string]string{
+			"d": "a /topic/jobs.1;b /topic/jobs.2;", "w": "a /topic/jobs/1;", "q": "a /topic/jobs/1;b /topic/jobs/2;",
+		} {
+			if seen[id] != want {
+				t.Errorf("%s: %q", id, seen[id])
+			}
+		}
+	})
+}

@@ -54,3 +54,46 @@ func TestSTOMP_ST9_TheSuiteOfEveryProtocol(t *testing.T) {
 		},
 	})
 }
+
+func TestSTOMP_ST71_OneSlowConsumerDoesNotDelayAnother(t *testing.T) {
+	t.Parallel()
+	adaptertest.Test(t, newRoom, adaptertest.Options{}, func(t *testing.T, d *adaptertest.Driver) {
+		slow, fast, pub := d.Open(), d.Open(), d.Open()
+		for _, c := range []*adaptertest.Conn{slow, fast, pub} {
+			c.Send(lines("CONNECT", "accept-version:1.2"))
+			c.Send(lines("SUBSCRIBE", "id:1", "destination:/topic/a"))
+			c.Recv()
+		}
+		pub.Send(lines("UNSUBSCRIBE", "id:1"))
+		slow.Stall()
+		body := bytes.Repeat([]byte("x"), 1000)
+		for i := range 5000 {
+			pub.Send([]byte(fmt.Sprintf("SEND\ndestination:/topic/a\nn:%d\ncontent-length:1000\n\n%s\x00", i, body)))
+			if got := fast.Recv(); !bytes.Contains(got, []byte(fmt.Sprintf("\nn:%d\n", i))) {
+				t.Fatalf("message %d: %.200q", i, got)
+			}
+		}
+	})
+}
+
+func TestSTOMP_ST60_ATurnsAnswersLeaveTogether(t *testing.T) {
+	t.Parallel()
+	adaptertest.Test(t, newRoom, adaptertest.Options{}, func(t *testing.T, d *adaptertest.Driver) {
+		c := d.Open()
+		c.Send(lines("CONNECT", "accept-version:1.2"))
+		c.Recv()
+		var in []byte
+		for i := range 100 {
+			in = append(in, lines("SEND", "destination:/topic/nobody", fmt.Sprint("receipt:", i))...)
+		}
+		out := new(adapters.Output)
+		d.Turn(func(turn *core.Turn) {
+			if n, err := c.Room().Input(turn, in, out); n != len(in) || err != nil {
+				t.Errorf("used %d, %v", n, err)
+			}
+		})
+		if n := bytes.Count(out.B, []byte("RECEIPT\n")); n != 100 {
+			t.Errorf("%d receipts in the first output", n)
+		}
+	})
+}
