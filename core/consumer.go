@@ -87,6 +87,7 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 		q.mu.Unlock()
 		return into
 	}
+	q.expireOld(t)
 	k := taking{t: t, c: c, out: into, window: window, share: q.share(c)}
 	q.serve(&k)
 	var woken *Consumer

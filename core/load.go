@@ -296,6 +296,9 @@ func (l *loading) finish() {
 		st.schedule()
 	}
 	for _, q := range l.queues {
+		for seq := q.head; q.spec.TTL > 0 && seq < q.tail; seq++ {
+			q.limitAge(l.t, seq)
+		}
 		if q.kind == groupQueue && len(q.consumers) == 0 {
 			q.ns.deleteQueue(l.t, q)
 			continue

@@ -51,6 +51,7 @@ type Queue struct {
 	sideBack  []uint64 // side entries to be served again
 	sideSeq   uint64
 	bindings  map[string]*binding // named, group and private queues
+	age       *ageing             // of queues with a TTL
 	idleSince Time
 	idleTimer Time // the timer that is set; 0: none
 	exclusive bool // an exclusive consumer holds it
@@ -256,6 +257,7 @@ func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	q.bytes += int64(m.Size())
 	e := q.at(seq)
 	*e = entry{m: m, ids: tg.ids, qos: qos, retain: tg.rap && m.Retain}
+	q.limitAge(t, seq)
 	if q.durable && qos > 0 {
 		e.logged = true
 		t.logEntry(q, seq, e)
@@ -292,6 +294,9 @@ func (q *Queue) remove(t *Turn, seq uint64) {
 		e.owner.inflight--
 	}
 	*e = entry{state: settled}
+	if q.age != nil {
+		delete(q.age.late, seq)
+	}
 	for q.head < q.tail && q.at(q.head).state == settled {
 		q.head++
 	}

@@ -28,7 +28,7 @@ type QueueSpec struct {
 	AutoDelete  bool   // deleted when its last consumer leaves
 	Latest      bool   // of QoS 0 messages only the newest waits
 	Limits      QueueLimits
-	TTL         time.Duration // messages live at most that long in the queue; 0: as they say
+	TTL         time.Duration // messages live at most that long in the queue, counted anew at a restart; 0: as they say
 	IdleExpiry  time.Duration // deleted when empty and unused for that long; 0: never
 	MaxAttempts int           // more deliveries reject the message; 0: unlimited
 	DeadLetter  bool          // rejected messages go to the queue "$dead/NAME"

@@ -87,6 +87,11 @@ func (q *Queue) release(t *Turn, seq uint64, e *entry) *Consumer {
 		q.ns.r.timers.soon(func(t *Turn) { q.reject(t, m) })
 		return nil
 	}
+	if q.isLate(seq) {
+		q.finish(t, seq)
+		q.ns.r.drop(DropExpired)
+		return nil
+	}
 	q.giveBack(seq, e)
 	return q.wakeOther(e)
 }

@@ -1,0 +1,83 @@
+package core
+
+import "slices"
+
+// ageing is what a queue with a TTL knows of its entries' time.
+type ageing struct {
+	deadlines []deadline          // in the order of entries, which is that of time
+	late      map[uint64]struct{} // in flight past their deadline: gone if given back
+	timer     Time                // the timer that is set; 0: none
+}
+
+type deadline struct {
+	seq uint64
+	at  Time
+}
+
+// limitAge notes a new entry. q.mu is held.
+func (q *Queue) limitAge(t *Turn, seq uint64) {
+	if q.spec.TTL <= 0 {
+		return
+	}
+	if q.age == nil {
+		q.age = &ageing{late: map[uint64]struct{}{}}
+	}
+	q.age.deadlines = append(q.age.deadlines, deadline{seq, t.Now.After(q.spec.TTL)})
+	q.watchAge()
+}
+
+func (q *Queue) watchAge() {
+	if a := q.age; a.timer == 0 && len(a.deadlines) > 0 {
+		a.timer = a.deadlines[0].at
+		q.ns.r.timers.at(a.timer, q.ageDue)
+	}
+}
+
+// ageDue is the timer's end.
+func (q *Queue) ageDue(t *Turn) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.age.timer = 0
+	q.expireOld(t)
+	q.watchAge()
+}
+
+// expireOld drops what has waited for the queue's TTL. q.mu is held.
+func (q *Queue) expireOld(t *Turn) {
+	a := q.age
+	if a == nil {
+		return
+	}
+	n := 0
+	for ; n < len(a.deadlines) && t.Now >= a.deadlines[n].at; n++ {
+		q.expireEntry(t, a.deadlines[n].seq)
+	}
+	a.deadlines = slices.Delete(a.deadlines, 0, n)
+}
+
+func (q *Queue) expireEntry(t *Turn, seq uint64) {
+	if seq < q.head || seq >= q.tail {
+		return
+	}
+	e := q.at(seq)
+	switch {
+	case e.state == settled, e.state == received:
+	case e.out, e.owner != nil && e.qos == 2: // QoS 2 that was sent stays with its member
+		q.age.late[seq] = struct{}{}
+	default:
+		if i, ok := slices.BinarySearch(q.returned, seq); ok {
+			q.returned = slices.Delete(q.returned, i, i+1)
+		}
+		q.remove(t, seq)
+		q.ns.r.drop(DropExpired)
+	}
+}
+
+// isLate tells that an entry which is given back has no time left.
+func (q *Queue) isLate(seq uint64) bool {
+	if q.age == nil {
+		return false
+	}
+	_, late := q.age.late[seq]
+	return late
+}
