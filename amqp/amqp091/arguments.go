@@ -15,7 +15,7 @@ import (
 // know how to do: refused in clear words rather than ignored. Arguments that
 // are not listed anywhere are kept and ignored (AQ33).
 var notOffered = []string{
-	"x-message-ttl", "x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-priority", "x-single-active-consumer",
+	"x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-priority", "x-single-active-consumer",
 }
 
 // queueSpec reads a declaration.
@@ -42,12 +42,17 @@ func queueArgument(spec *core.QueueSpec, name string, v wire.Value) error {
 	}
 	n, isInt := v.Int()
 	switch name {
-	case "x-expires", "x-max-length", "x-max-length-bytes", "x-delivery-limit":
+	case "x-message-ttl", "x-expires", "x-max-length", "x-max-length-bytes", "x-delivery-limit":
 		if !isInt || n < 0 || n > math.MaxUint32 || (name == "x-expires" && n == 0) {
 			return bad("not a number in range")
 		}
 	}
 	switch name {
+	case "x-message-ttl":
+		if n == 0 {
+			return bad("0 is not offered")
+		}
+		spec.TTL = time.Duration(n) * time.Millisecond
 	case "x-expires":
 		spec.IdleExpiry = time.Duration(n) * time.Millisecond
 	case "x-max-length":

@@ -3,6 +3,7 @@ package amqp091_test
 import (
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/entrepot/entrepot/amqp/amqp091/wire"
 )
@@ -123,7 +124,7 @@ func TestAMQP_AQ33_Arguments(t *testing.T) {
 			"x-expires": {wire.Int(1000), true}, "x-max-length": {wire.Int(10), true}, "x-max-length-bytes": {wire.Long(1 << 20), true},
 			"x-overflow": {wire.Longstr("reject-publish"), true}, "x-delivery-limit": {wire.Int(3), true}, "x-queue-mode": {wire.Longstr("lazy"), true},
 			"x-queue-type": {wire.Longstr("classic"), true}, "x-unknown": {wire.Bool(true), true},
-			"x-message-ttl": {wire.Int(5), false}, "x-dead-letter-exchange": {wire.Longstr("x"), false}, "x-max-priority": {wire.Int(9), false},
+			"x-message-ttl": {wire.Int(5), true}, "x-dead-letter-exchange": {wire.Longstr("x"), false}, "x-max-priority": {wire.Int(9), false},
 			"x-single-active-consumer": {wire.Bool(true), false},
 		} {
 			want := "1 channel.close Code:406"
@@ -134,10 +135,33 @@ func TestAMQP_AQ33_Arguments(t *testing.T) {
 		}
 		for name, v := range map[string]wire.Value{
 			"x-expires": wire.Int(0), "x-max-length": wire.Longstr("10"), "x-overflow": wire.Longstr("reject-publish-dlx"),
-			"x-queue-type": wire.Longstr("stream"), "x-delivery-limit": wire.Int(-1),
+			"x-queue-type": wire.Longstr("stream"), "x-message-ttl": wire.Int(0), "x-delivery-limit": wire.Int(-1),
 		} {
 			w.refused("1 channel.close Code:406", &wire.QueueDeclare{Queue: "bad", Arguments: wire.Table{}.Append(name, v)})
 		}
+	})
+}
+
+func TestAMQP_AQ35_TheSmallerTTLCounts(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.QueueDeclare{Queue: "q", Arguments: wire.Table{}.Append("x-message-ttl", wire.Int(2000))})
+		p.publishWith(to("", "q"), &wire.Properties{Flags: wire.FlagExpiration, Expiration: []byte("60000")}, "queue")
+		p.publishWith(to("", "q"), &wire.Properties{Flags: wire.FlagExpiration, Expiration: []byte("500")}, "message")
+		w.Advance(1900 * time.Millisecond)
+		p.publish("", "q", "younger")
+		p.recv()
+		p.send(1, &wire.BasicGet{Queue: "q", NoAck: true}, &wire.BasicGet{Queue: "q"})
+		if got := p.recv(); len(got) != 2 || !contains(got[0], `"queue"`) || !contains(got[1], `"younger"`) {
+			t.Fatal(got)
+		}
+		p.publish("", "q", "forgotten")
+		w.Advance(1900 * time.Millisecond)
+		p.counts("q", 1, 0)
+		w.Advance(300 * time.Millisecond)
+		p.counts("q", 0, 0)
+		p.send(1, &wire.BasicReject{DeliveryTag: 2, Requeue: true}) // its time passed while it was out
+		p.counts("q", 0, 0)
 	})
 }
 
