@@ -388,3 +388,16 @@ func FuzzLoadNeverPanics(f *testing.F) {
 		_ = ps.Error()
 	})
 }
+
+func TestD3_EveryCodeHasItsParagraph(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range Codes() {
+		if !strings.Contains(string(text), "\n## "+code+"\n") {
+			t.Errorf("%s is not in docs/errors.md", code)
+		}
+	}
+}
