@@ -64,6 +64,14 @@ func (e *events) write(level slog.Level, event string, attrs ...any) {
 	}
 }
 
+// addrText is an address as logs show it.
+func addrText(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return "unix"
+	}
+	return a.String()
+}
+
 // ended logs the end of a connection; early: before the login.
 func (e *events) ended(s *stream, r core.Reason, early bool) {
 	addr := netip.AddrPortFrom(s.addr, s.port)
@@ -75,16 +83,16 @@ func (e *events) ended(s *stream, r core.Reason, early bool) {
 	}
 	if e.connections {
 		e.write(slog.LevelInfo, "client.disconnected", "protocol", s.counts.protocol,
-			"listener", s.counts.listener, "addr", addr, "reason", r.String())
+			"listener", s.counts.listener, "addr", addrText(addr), "reason", r.String())
 	}
 }
 
 func (e *events) preauthClosed(c *counters, addr netip.AddrPort, why string) {
-	e.write(slog.LevelInfo, "preauth.closed", "protocol", c.protocol, "listener", c.listener, "addr", addr, "reason", why)
+	e.write(slog.LevelInfo, "preauth.closed", "protocol", c.protocol, "listener", c.listener, "addr", addrText(addr), "reason", why)
 }
 
 func (e *events) refused(c *counters, addr netip.AddrPort, r limit.Refusal) {
-	e.write(slog.LevelWarn, "limit.refused", "protocol", c.protocol, "listener", c.listener, "addr", addr, "limit", string(r))
+	e.write(slog.LevelWarn, "limit.refused", "protocol", c.protocol, "listener", c.listener, "addr", addrText(addr), "limit", string(r))
 }
 
 // panicked logs a defect with its stack, once for each that is told apart by

@@ -11,6 +11,7 @@ import (
 const (
 	inputSize  = 256 << 10 // of a loop's read buffer
 	wakeRounds = 4         // how often a pass walks its dirty list
+	keptOutput = 1 << 20   // the output buffer is not kept beyond this
 )
 
 // loop drives the rooms of its connections.
@@ -151,6 +152,9 @@ func (l *loop) wakeDirty() {
 
 // output is the loop's one output, empty.
 func (l *loop) output() *adapters.Output {
+	if cap(l.out.B) > keptOutput {
+		l.out.B = nil
+	}
 	l.out.Reset()
 	return &l.out
 }

@@ -87,7 +87,7 @@ func (p *pump) attend(bits uint32) {
 	}
 	p.stream.attend(bits)
 	if bits&bitEnd != 0 {
-		p.gone(p.ending)
+		p.eof(p.ending)
 	}
 }
 

@@ -41,8 +41,10 @@ func (c *rawConn) readable() {
 	n, err := rawRead(c.fd, c.loop.buf)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
-	case err != nil || n <= 0:
+	case err != nil:
 		c.gone(core.ConnectionLost)
+	case n == 0:
+		c.eof(core.ConnectionLost)
 	default:
 		c.feed(c.loop.buf[:n]) // discards it once the room has ended
 	}

@@ -98,6 +98,28 @@ func (s *Server) Addrs() []Addr {
 // login.
 func (s *Server) Connections() (all, unauthenticated int) { return s.gate.Open() }
 
+// Responsive waits until every loop has finished a pass, or ctx ends: false.
+// Before and after Serve it is true.
+func (s *Server) Responsive(ctx context.Context) bool {
+	s.mu.Lock()
+	loops := s.loops
+	s.mu.Unlock()
+	answers := make(chan struct{}, len(loops))
+	for _, l := range loops {
+		if !l.call(func(*loop) { answers <- struct{}{} }) {
+			answers <- struct{}{}
+		}
+	}
+	for range loops {
+		select {
+		case <-answers:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
 // Serve accepts until ctx ends, then says goodbye to everybody and returns
 // when every connection is closed and every goroutine has ended: at most five
 // seconds later. It is called once, after Bind.
@@ -117,7 +139,9 @@ func (s *Server) start() (loops *sync.WaitGroup, err error) {
 		if err != nil {
 			return nil, err
 		}
+		s.mu.Lock()
 		s.loops = append(s.loops, l)
+		s.mu.Unlock()
 	}
 	loops = new(sync.WaitGroup)
 	for _, l := range s.loops {

@@ -56,6 +56,7 @@ type stream struct {
 	replay  bool // kept input must be given again
 	wakeDue bool // a wake-up was held back
 	counted bool // as authenticated
+	ended   bool // the peer's stream ended while bytes waited for it
 
 	allowance int32     // L3: bytes before LoggingIn
 	at        int32     // place in the loop's table
@@ -122,122 +123,6 @@ func (s *stream) Authenticated() {
 // Ended is for datagram peers.
 func (s *stream) Ended(core.Reason) {}
 
-// feed takes bytes that arrived. They are the caller's again afterwards.
-func (s *stream) feed(in []byte) {
-	if s.phase > open {
-		return
-	}
-	if s.phase == unauthenticated {
-		s.allowance -= int32(len(in))
-	}
-	if len(s.kept) > 0 {
-		s.kept = append(s.kept, in...)
-		s.keep(s.input(s.kept))
-	} else {
-		s.keep(s.input(in))
-	}
-	s.replayKept()
-	switch {
-	case s.phase == unauthenticated && s.allowance < 0:
-		s.gone(core.TooLarge)
-	case s.phase <= open && len(s.kept) > s.loop.server.limits.MessageBytes+keepMore:
-		s.gone(core.TooLarge)
-	}
-}
-
-// keep stores what the room left: a torn packet, or all while it pauses.
-func (s *stream) keep(rest []byte) {
-	switch {
-	case len(rest) == 0 || s.phase > open:
-		s.kept = nil
-	case len(s.kept) >= len(rest) && cap(s.kept) < 4*len(rest)+lowWater && &s.kept[len(s.kept)-1] == &rest[len(rest)-1]:
-		if len(rest) < len(s.kept) {
-			s.kept = append(s.kept[:0], rest...)
-		}
-	default:
-		s.kept = append([]byte(nil), rest...)
-	}
-}
-
-func (s *stream) replayKept() {
-	for s.replay && s.mayRead() {
-		s.replay = false
-		s.keep(s.input(s.kept))
-	}
-}
-
-func (s *stream) mayRead() bool {
-	return s.phase <= open && !s.paused && s.tr.waiting() <= s.loop.server.limits.WriteBuffer
-}
-
-// input gives the room what arrived, and returns what it left.
-func (s *stream) input(in []byte) []byte {
-	for len(in) > 0 {
-		if !s.mayRead() {
-			s.replay = s.replay || !s.paused
-			return in
-		}
-		out := s.loop.output()
-		n, err, ok := s.roomInput(in, out)
-		if !ok || n < 0 || n > len(in) {
-			s.gone(core.Internal)
-			return nil
-		}
-		in = in[n:]
-		if err != nil {
-			out.CloseAfterFlush(reasonOf(err))
-		}
-		more := out.More
-		s.joinWake(out)
-		if !s.flush(out) {
-			return nil
-		}
-		if !more {
-			return in
-		}
-		s.again()
-	}
-	return nil
-}
-
-// joinWake lets the answers and the deliveries of one input leave in one
-// write.
-func (s *stream) joinWake(out *adapters.Output) {
-	if _, closing := out.Closing(); closing || out.Full() || s.state.Load()&bitReady == 0 || s.tr.waiting() > lowWater {
-		return
-	}
-	s.state.And(^uint32(bitReady))
-	out.More = false
-	if !s.roomWake(out) {
-		out.CloseAfterFlush(core.Internal)
-		return
-	}
-	if out.More {
-		s.again()
-	}
-}
-
-// wake follows Ready.
-func (s *stream) wake() {
-	switch {
-	case s.phase > open:
-		return
-	case s.tr.waiting() > lowWater:
-		s.wakeDue = true
-		return
-	}
-	out := s.loop.output()
-	if !s.roomWake(out) {
-		s.gone(core.Internal)
-		return
-	}
-	more := out.More
-	if s.flush(out) && more {
-		s.again()
-	}
-	s.replayKept()
-}
-
 func (s *stream) evict(r core.Reason) {
 	if s.phase > open {
 		return
@@ -249,72 +134,6 @@ func (s *stream) evict(r core.Reason) {
 	}
 	out.CloseAfterFlush(r)
 	s.flush(out)
-}
-
-// flush sends the output and does what else it asks for; false: the
-// connection has ended.
-func (s *stream) flush(out *adapters.Output) bool {
-	if len(out.B) > 0 {
-		if err := s.tr.write(out.B); err != nil {
-			s.gone(core.ConnectionLost)
-			return false
-		}
-	}
-	if s.stall == 0 && s.tr.waiting() > 0 {
-		s.watchStall()
-	}
-	paused, resumed := out.Reading()
-	switch {
-	case paused:
-		s.paused = true
-	case resumed:
-		s.paused, s.replay = false, true
-	}
-	if r, closing := out.Closing(); closing {
-		s.close(r)
-		return false
-	}
-	s.setReading()
-	return true
-}
-
-// watchStall starts the time that a peer may leave bytes waiting (L16).
-func (s *stream) watchStall() {
-	s.stall = s.loop.turn.Now.After(s.loop.server.limits.WriteStall)
-	s.loop.wheel.arm(&s.link, s.stall)
-}
-
-func (s *stream) setReading() {
-	if blocked := !s.mayRead(); blocked != s.blocked {
-		s.blocked = blocked
-		s.tr.reading(!blocked)
-	}
-}
-
-// drained follows progress of what waited.
-func (s *stream) drained() {
-	n := s.tr.waiting()
-	switch {
-	case n == 0:
-		s.stall = 0
-	case s.stall != 0:
-		s.watchStall()
-	}
-	switch {
-	case s.phase == flushing && n == 0:
-		s.close(s.reason)
-	case s.phase == flushing:
-		s.until(s.loop.turn.Now.After(linger))
-	case s.phase <= open:
-		if s.wakeDue && n <= lowWater {
-			s.wakeDue = false
-			s.again()
-		}
-		s.replayKept()
-		if s.phase <= open {
-			s.setReading()
-		}
-	}
 }
 
 // expire is the wheel's call: a tick or one of the loop's own deadlines.
@@ -359,19 +178,37 @@ func (s *stream) late() {
 // close follows CloseAfterFlush: flush, tell the room, half-close, linger.
 func (s *stream) close(r core.Reason) {
 	s.reason = r
-	s.until(s.loop.turn.Now.After(linger))
+	s.kept = nil
 	if s.tr.waiting() > 0 {
 		s.phase = flushing
+		s.stall = s.loop.turn.Now.After(s.loop.server.limits.WriteStall)
+		s.until(s.loop.turn.Now.After(linger))
 	} else {
 		s.leave(r)
 		s.phase = lingering
+		s.stall = 0
+		s.until(s.loop.turn.Now.After(linger))
 		s.tr.finish(r)
+		if s.ended {
+			s.gone(r)
+			return
+		}
 	}
-	s.kept = nil
-	if s.blocked {
+	if s.blocked && !s.ended {
 		s.blocked = false
 		s.tr.reading(true) // what comes is discarded
 	}
+}
+
+// eof follows the end of the peer's stream. Who closed only its sending half
+// still gets what waits for it when the room has ended the connection.
+func (s *stream) eof(r core.Reason) {
+	if s.phase == flushing {
+		s.ended = true
+		s.tr.reading(false)
+		return
+	}
+	s.gone(r)
 }
 
 // gone ends the connection at once, for the reason given unless it was

@@ -1,0 +1,187 @@
+package listen
+
+import (
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+)
+
+// feed takes bytes that arrived. They are the caller's again afterwards.
+func (s *stream) feed(in []byte) {
+	if s.phase > open {
+		return
+	}
+	if s.phase == unauthenticated {
+		s.allowance -= int32(len(in))
+	}
+	if len(s.kept) > 0 {
+		s.kept = append(s.kept, in...)
+		s.keep(s.input(s.kept))
+	} else {
+		s.keep(s.input(in))
+	}
+	s.replayKept()
+	switch {
+	case s.phase == unauthenticated && s.allowance < 0:
+		s.gone(core.TooLarge)
+	case s.phase <= open && len(s.kept) > s.loop.server.limits.MessageBytes+keepMore:
+		s.gone(core.TooLarge)
+	}
+}
+
+// keep stores what the room left: a torn packet, or all while it pauses.
+func (s *stream) keep(rest []byte) {
+	switch {
+	case len(rest) == 0 || s.phase > open:
+		s.kept = nil
+	case len(s.kept) >= len(rest) && cap(s.kept) < 4*len(rest)+lowWater && &s.kept[len(s.kept)-1] == &rest[len(rest)-1]:
+		if len(rest) < len(s.kept) {
+			s.kept = append(s.kept[:0], rest...)
+		}
+	default:
+		s.kept = append([]byte(nil), rest...)
+	}
+}
+
+func (s *stream) replayKept() {
+	for s.replay && s.mayRead() {
+		s.replay = false
+		s.keep(s.input(s.kept))
+	}
+}
+
+func (s *stream) mayRead() bool {
+	return s.phase <= open && !s.paused && s.tr.waiting() <= s.loop.server.limits.WriteBuffer
+}
+
+// input gives the room what arrived, and returns what it left.
+func (s *stream) input(in []byte) []byte {
+	for len(in) > 0 {
+		if !s.mayRead() {
+			s.replay = s.replay || !s.paused
+			return in
+		}
+		out := s.loop.output()
+		n, err, ok := s.roomInput(in, out)
+		if !ok || n < 0 || n > len(in) {
+			s.gone(core.Internal)
+			return nil
+		}
+		in = in[n:]
+		if err != nil {
+			out.CloseAfterFlush(reasonOf(err))
+		}
+		more := out.More
+		s.joinWake(out)
+		if !s.flush(out) {
+			return nil
+		}
+		if !more {
+			return in
+		}
+		s.again()
+	}
+	return nil
+}
+
+// joinWake lets the answers and the deliveries of one input leave in one
+// write.
+func (s *stream) joinWake(out *adapters.Output) {
+	if _, closing := out.Closing(); closing || out.Full() || s.state.Load()&bitReady == 0 || s.tr.waiting() > lowWater {
+		return
+	}
+	s.state.And(^uint32(bitReady))
+	out.More = false
+	if !s.roomWake(out) {
+		out.CloseAfterFlush(core.Internal)
+		return
+	}
+	if out.More {
+		s.again()
+	}
+}
+
+// wake follows Ready.
+func (s *stream) wake() {
+	switch {
+	case s.phase > open:
+		return
+	case s.tr.waiting() > lowWater:
+		s.wakeDue = true
+		return
+	}
+	out := s.loop.output()
+	if !s.roomWake(out) {
+		s.gone(core.Internal)
+		return
+	}
+	more := out.More
+	if s.flush(out) && more {
+		s.again()
+	}
+	s.replayKept()
+}
+
+// flush sends the output and does what else it asks for; false: the
+// connection has ended.
+func (s *stream) flush(out *adapters.Output) bool {
+	if len(out.B) > 0 {
+		if err := s.tr.write(out.B); err != nil {
+			s.gone(core.ConnectionLost)
+			return false
+		}
+	}
+	if s.stall == 0 && s.tr.waiting() > 0 {
+		s.watchStall()
+	}
+	paused, resumed := out.Reading()
+	switch {
+	case paused:
+		s.paused = true
+	case resumed:
+		s.paused, s.replay = false, true
+	}
+	if r, closing := out.Closing(); closing {
+		s.close(r)
+		return false
+	}
+	s.setReading()
+	return true
+}
+
+// watchStall starts the time that a peer may leave bytes waiting (L16).
+func (s *stream) watchStall() {
+	s.stall = s.loop.turn.Now.After(s.loop.server.limits.WriteStall)
+	s.loop.wheel.arm(&s.link, s.stall)
+}
+
+func (s *stream) setReading() {
+	if blocked := !s.mayRead(); blocked != s.blocked {
+		s.blocked = blocked
+		s.tr.reading(!blocked)
+	}
+}
+
+// drained follows progress of what waited.
+func (s *stream) drained() {
+	n := s.tr.waiting()
+	switch {
+	case s.phase == flushing && n == 0:
+		s.close(s.reason)
+	case s.phase == flushing: // more time with each sign of life, but not for ever
+		s.until(min(s.loop.turn.Now.After(linger), s.stall))
+	case s.phase <= open:
+		if n == 0 {
+			s.stall = 0
+		} else if s.stall != 0 {
+			s.watchStall()
+		}
+		if s.wakeDue && n <= lowWater {
+			s.wakeDue = false
+			s.again()
+		}
+		s.replayKept()
+		if s.phase <= open {
+			s.setReading()
+		}
+	}
+}
