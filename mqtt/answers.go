@@ -1,6 +1,10 @@
 package mqtt
 
-import "github.com/entrepot/entrepot/mqtt/packet"
+import (
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
 
 // An answer is an acknowledgement that waits until what it confirms is safe.
 type answer struct {
@@ -38,4 +42,142 @@ func (q *answers) pop(safe uint64) (answer, bool) {
 		}
 	}
 	return a, true
+}
+
+// answer sends an acknowledgement, or queues it: behind those that wait, and
+// until the watermark has reached seq when it is pending. MQ10, MQ11
+func (c *conn) answer(t *core.Turn, out *adapters.Output, seq uint64, pending bool, a answer) {
+	if !pending && c.answers.empty() {
+		c.write(t, out, a)
+		return
+	}
+	if pending {
+		a.seq = seq
+	}
+	if a.kind == packet.PUBACK && !a.code.Failed() {
+		c.inbound.begin(a.id, packet.PUBACK)
+	}
+	c.answers.push(a)
+}
+
+// flushAnswers sends what has become safe.
+func (c *conn) flushAnswers(t *core.Turn, out *adapters.Output) {
+	if c.answers.empty() {
+		return
+	}
+	safe := c.session.Safe()
+	for c.phase == connected {
+		a, ok := c.answers.pop(safe)
+		if !ok {
+			return
+		}
+		if a.seq != 0 && c.session.Failed(a.seq) && !c.failed(t, out, &a) {
+			continue
+		}
+		c.write(t, out, a)
+	}
+}
+
+// failed rewrites an answer whose store write failed; false when nothing may
+// be said. Neither PUBCOMP nor PUBREL may: the repetition after a reconnect
+// tries again.
+func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
+	row := codesOf(core.Unavailable)
+	switch a.kind {
+	case packet.PUBACK, packet.PUBREC:
+		if a.kind == packet.PUBREC {
+			c.session.Forget(t, uint64(a.id))
+			c.release(a.id)
+		}
+		if c.version < packet.V5 {
+			c.withhold(t, out)
+			return false
+		}
+		a.code, a.text = row.puback, core.Unavailable.String()
+	case packet.SUBACK, packet.UNSUBACK:
+		code := row.suback
+		if a.kind == packet.UNSUBACK {
+			code = unspecified
+		}
+		if c.version == packet.V311 {
+			code = packet.SubackFailure3
+		}
+		allOf(a.codes, code)
+		a.text = core.Unavailable.String()
+		return c.version != packet.V31
+	default:
+		return false
+	}
+	return true
+}
+
+// write appends an acknowledgement of ours and frees the identifier that it
+// ends. What the client cannot take at all ends the connection. MC22
+func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
+	c.complete(a)
+	start := len(out.B)
+	out.B = c.encode(out.B, a)
+	if c.maxOut > 0 && len(out.B)-start > c.maxOut && a.text != "" {
+		a.text = "" // [MQTT-3.4.2-2] [MQTT-3.5.2-2] [MQTT-3.9.2-1] [MQTT-3.11.2-1]
+		out.B = c.encode(out.B[:start], a)
+	}
+	if c.maxOut > 0 && len(out.B)-start > c.maxOut {
+		out.B = out.B[:start]
+		c.finish(t, out, core.TooLarge)
+		return
+	}
+	c.room.count.out(a.kind)
+	c.room.count.code(a.kind, a.code, "out")
+}
+
+// encode appends an acknowledgement. A refusal says why, if the client wants
+// to know. [MQTT-3.1.2-29]
+func (c *conn) encode(dst []byte, a answer) []byte {
+	var props packet.Properties
+	if a.text != "" && c.problemInfo && c.version >= packet.V5 {
+		props.SetStr(packet.ReasonString, []byte(a.text))
+	}
+	switch {
+	case a.kind == packet.SUBACK:
+		p := packet.Suback{ID: a.id, Codes: a.codes, Properties: props}
+		return p.AppendTo(dst, c.version)
+	case a.kind == packet.UNSUBACK:
+		p := packet.Unsuback{ID: a.id, Codes: a.codes, Properties: props}
+		return p.AppendTo(dst, c.version)
+	case props.Empty():
+		return packet.AppendAck(dst, c.version, a.kind, a.id, a.code)
+	}
+	p := packet.Ack{Type: a.kind, ID: a.id, Code: a.code, Properties: props}
+	return p.AppendTo(dst, c.version)
+}
+
+// complete notes what an answer ends.
+func (c *conn) complete(a answer) {
+	switch a.kind {
+	case packet.PUBREL:
+		if f := c.inflight.get(a.id); f != nil {
+			f.stage = released
+		}
+	case packet.PUBCOMP:
+		c.release(a.id)
+	case packet.PUBACK:
+		if a.code != packet.PacketIdentifierInUse {
+			c.inbound.end(a.id, packet.PUBACK)
+		}
+	case packet.SUBACK, packet.UNSUBACK:
+		if a.codes == nil || a.codes[0] != byte(packet.PacketIdentifierInUse) {
+			c.inbound.end(a.id, a.kind)
+		}
+	}
+}
+
+// pauseFor is how long reading stops when a publish of 3.x cannot be stored.
+const pauseFor = 1000 // milliseconds
+
+// withhold leaves a publish of 3.x unanswered, which has no word for failure,
+// and slows the client down: after a reconnect it sends the message again.
+func (c *conn) withhold(t *core.Turn, out *adapters.Output) {
+	c.resumeAt = t.Now + pauseFor
+	out.PauseReading()
+	c.arm()
 }

@@ -1,0 +1,134 @@
+package mqtt
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// refuseConnect answers a CONNECT that a neutral reason refuses.
+func (c *conn) refuseConnect(t *core.Turn, out *adapters.Output, r core.Reason, rule string) {
+	row := codesOf(r)
+	if c.version >= packet.V5 {
+		c.refuseWith(t, out, row.connack, rule, r)
+		return
+	}
+	c.sendConnack3(out, row.connack3)
+	c.finish(t, out, r)
+}
+
+// refuseWith answers a CONNECT with a code of 5.0; 3.x has an answer for few.
+func (c *conn) refuseWith(t *core.Turn, out *adapters.Output, code packet.Code, rule string, why core.Reason) {
+	c.room.host.Metrics.Refused(Name, why)
+	if c.version < packet.V5 {
+		if old, ok := connack3(code); ok {
+			c.sendConnack3(out, old)
+		}
+		c.finish(t, out, why)
+		return
+	}
+	p := packet.Connack{Code: code}
+	if rule != "" && code != packet.UnsupportedProtocolVersion { // the bare packet is what any version can read
+		p.Properties.SetStr(packet.ReasonString, []byte(rule))
+	}
+	c.sendConnack(out, &p)
+	c.finish(t, out, why) // [MQTT-3.2.2-7]
+}
+
+func (c *conn) sendConnack3(out *adapters.Output, code packet.Code) {
+	if code == packet.Accepted3 {
+		return // 3.x has no word for it
+	}
+	c.sendConnack(out, &packet.Connack{Code: code})
+}
+
+// sendConnack appends a CONNACK, without its Reason String when that is too
+// large. [MQTT-3.2.2-19]
+func (c *conn) sendConnack(out *adapters.Output, p *packet.Connack) {
+	if c.maxOut > 0 && p.Len(c.version) > c.maxOut {
+		p.Properties.Drop(packet.ReasonString)
+	}
+	if c.maxOut > 0 && p.Len(c.version) > c.maxOut {
+		return
+	}
+	out.B = p.AppendTo(out.B, c.version)
+	c.room.count.out(packet.CONNACK)
+	c.room.count.code(packet.CONNACK, p.Code, "out")
+}
+
+// accept sends CONNACK 00 and begins the session. [MQTT-3.1.4-5]
+func (c *conn) accept(t *core.Turn, out *adapters.Output) {
+	o := c.opening
+	p := packet.Connack{SessionPresent: c.session.Present()}
+	if c.version >= packet.V5 {
+		c.announce(&p.Properties)
+	}
+	if c.maxOut > 0 && p.Len(c.version) > c.maxOut {
+		c.finish(t, out, core.TooLarge) // MC22: not even the bare packet fits
+		return
+	}
+	c.sendConnack(out, &p)
+	c.phase = connected
+	c.freed = true // what the session holds is to be taken now
+	c.mayHold = c.session.Present()
+	c.room.count.open[c.version].Add(1)
+	c.room.host.Log.Debug("client.connected", "protocol", Name, "client", c.session.ClientID(), "addr", c.addr, "version", c.version.String())
+	if o.paused {
+		out.ResumeReading()
+	}
+	o.cancel()
+	c.keep.start(t.Now, o.keepAlive)
+	c.opening = nil
+	c.arm()
+}
+
+// announce fills the properties of CONNACK: what differs from the protocol's
+// default or from what was asked. MC20
+func (c *conn) announce(p *packet.Properties) {
+	o, set := c.opening, &c.room.set
+	if granted := c.expiry(o.asked); granted != askedExpiry(o.asked) {
+		p.SetNum(packet.SessionExpiryInterval, uint32(granted/time.Second))
+	}
+	if o.assigned {
+		p.SetStr(packet.AssignedClientID, []byte(o.client.ID)) // [MQTT-3.2.2-16]
+	}
+	if o.tellKeepAlive {
+		p.SetNum(packet.ServerKeepAlive, uint32(o.keepAlive)) // [MQTT-3.2.2-21]
+	}
+	if set.receiveMax < 65535 {
+		p.SetNum(packet.ReceiveMaximum, uint32(set.receiveMax))
+	}
+	if set.aliasesIn > 0 {
+		p.SetNum(packet.TopicAliasMaximum, uint32(set.aliasesIn))
+	}
+	if set.packetBytes < packet.MaxVarint+5 {
+		p.SetNum(packet.MaximumPacketSize, uint32(set.packetBytes))
+	}
+	if set.maxQoS < 2 {
+		p.SetNum(packet.MaximumQoS, uint32(set.maxQoS)) // [MQTT-3.2.2-9]
+	}
+	for id, on := range map[packet.PropID]bool{
+		packet.RetainAvailable: set.retain, packet.WildcardAvailable: set.wildcard, packet.SharedAvailable: set.shared,
+	} {
+		if !on {
+			p.SetNum(id, 0)
+		}
+	}
+	if o.wantsInfo && set.responseInfo != "" { // [MQTT-3.1.2-28]
+		info := strings.ReplaceAll(set.responseInfo, "{client}", o.client.ID)
+		if utf8.ValidString(info) && c.session.Allows(core.ActionSubscribe, info+"#") {
+			p.SetStr(packet.ResponseInformation, []byte(info))
+		}
+	}
+}
+
+func askedExpiry(seconds uint32) time.Duration {
+	if seconds == 1<<32-1 {
+		return core.Forever
+	}
+	return time.Duration(seconds) * time.Second
+}
