@@ -1,0 +1,143 @@
+package abuse
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// streams are the surfaces that connections are made to. ws and http have rows of their own: the bytes there are HTTP.
+var streams = []string{"mqtt", "mqtt-ws", "stomp", "stomp-ws", "amqp", "http", "ws"}
+
+// client is one connection.
+type client struct {
+	net.Conn
+	on        string
+	websocket bool // frames are made of what is sent, and taken off what is read
+	in        io.Reader
+}
+
+// dial connects; on a WebSocket the upgrade has been done.
+func (g *target) dial(on string) (*client, error) {
+	scheme, _ := strings.CutSuffix(on, "-ws")
+	if scheme != on {
+		scheme = "ws"
+	}
+	nc, err := net.DialTimeout("tcp", g.at[scheme], patience)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{Conn: nc, on: on, in: nc}
+	c.SetDeadline(time.Now().Add(patience))
+	switch on {
+	case "mqtt-ws":
+		err = c.upgrade("/mqtt", "mqtt")
+	case "stomp-ws":
+		err = c.upgrade("/stomp", "v12.stomp")
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *client) upgrade(path, sub string) error {
+	if _, err := io.WriteString(c.Conn, upgrade(path, sub)); err != nil {
+		return err
+	}
+	in := bufio.NewReader(c.Conn)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return fmt.Errorf("upgrade: %s", resp.Status)
+	}
+	c.in, c.websocket = in, true
+	return nil
+}
+
+// send writes bytes, on a WebSocket as one binary message. Errors show in what is read.
+func (c *client) send(b string) error {
+	if c.websocket {
+		b = ws(0x82, b)
+	}
+	_, err := io.WriteString(c.Conn, b)
+	return err
+}
+
+// half closes the sending side.
+func (c *client) half() { c.Conn.(*net.TCPConn).CloseWrite() }
+
+// read reads the next bytes; on a WebSocket the payload of the next frame. A close frame is a closeError.
+func (c *client) read(into []byte) (int, error) {
+	if !c.websocket {
+		return c.in.Read(into)
+	}
+	var head [10]byte
+	if _, err := io.ReadFull(c.in, head[:2]); err != nil {
+		return 0, err
+	}
+	n := int(head[1])
+	switch n {
+	case 126:
+		io.ReadFull(c.in, head[:2])
+		n = int(binary.BigEndian.Uint16(head[:]))
+	case 127:
+		return 0, errors.New("a frame above 64 KiB")
+	}
+	if n > len(into) {
+		return 0, fmt.Errorf("a frame of %d bytes", n)
+	}
+	if _, err := io.ReadFull(c.in, into[:n]); err != nil {
+		return 0, err
+	}
+	if head[0] == 0x88 {
+		if n < 2 {
+			return 0, closeError(1005)
+		}
+		return 0, closeError(binary.BigEndian.Uint16(into))
+	}
+	return n, nil
+}
+
+// closeError is the code of a WebSocket's close frame.
+type closeError int
+
+func (e closeError) Error() string { return fmt.Sprintf("close %d", int(e)) }
+
+// reset tells whether the peer cut the connection while we were writing.
+func reset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// answer reads to the end and tells what was said. A connection that does not end is an error.
+func (c *client) answer() (string, error) {
+	var all []byte
+	words := func(more ...string) string { return strings.Join(append(says(c.on, all), more...), ", ") }
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := c.read(buf)
+		if all = append(all, buf[:n]...); len(all) > 1<<20 {
+			all = all[:1<<20]
+		}
+		var code closeError
+		switch {
+		case err == nil:
+		case err == io.EOF:
+			return words(), nil
+		case errors.As(err, &code):
+			return words(code.Error()), nil
+		default:
+			return words(), err
+		}
+	}
+}
