@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds each wait for something that must come.
-const patience = 10 * time.Second
+const patience = 1500 * time.Millisecond
 
 // listening are the listeners; ws:// is shared by two protocols.
 var listening = []string{"mqtt", "ws", "stomp", "amqp", "coap", "mqttsn", "http"}
@@ -104,7 +104,7 @@ func (s series) sum(what string) (total float64) {
 		}
 		all := true
 		for _, label := range words[1:] {
-			all = all && strings.Contains(name, strconv.Quote(strings.ReplaceAll(label, "_", " "))) || strings.Contains(name, strconv.Quote(label))
+			all = all && strings.Contains(strings.ToLower(strings.ReplaceAll(name, " ", "_")), strings.ToLower(strconv.Quote(label)))
 		}
 		if all {
 			total += n
@@ -159,6 +159,18 @@ func (j *journal) has(words ...string) bool {
 		}
 	}
 	return false
+}
+
+// last is the newest line with a word.
+func (j *journal) last(word string) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := len(j.lines) - 1; i >= 0; i-- {
+		if strings.Contains(j.lines[i].text, word) {
+			return j.lines[i].text
+		}
+	}
+	return ""
 }
 
 // busy tells whether so many lines were written within a second that others may have been held back (L31).

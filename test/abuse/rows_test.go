@@ -1,0 +1,129 @@
+package abuse
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A verdict is what must come of some bad conversations with a stream listener.
+type verdict struct {
+	want   string // what the server says, to the end of the connection
+	closes int    // code of the close frame that follows on a WebSocket
+	moved  string // metric that must move, with its labels
+	reason string // in the log line about this connection; "" where none is due
+	of     []bad
+}
+
+// bad is one of them.
+type bad struct {
+	id    string // of the attack list (A, P), or of the statement in the protocol's page
+	send  string
+	part  string // sent after it
+	again int    // how often; the peer may cut it short
+	half  bool   // then our side is closed
+	ws    bool   // on WebSocket too
+}
+
+// tables hold the rows of each surface.
+var tables = []struct {
+	on   string
+	rows []verdict
+}{
+	{"mqtt", mqttRows}, {"stomp", stompRows}, {"amqp", amqpRows},
+}
+
+func (g *target) rows(t *testing.T, p *pulse) {
+	before := g.metrics()
+	for _, table := range tables {
+		for _, v := range table.rows {
+			for _, b := range v.of {
+				surfaces := []string{table.on}
+				if b.ws {
+					surfaces = append(surfaces, table.on+"-ws")
+				}
+				for _, on := range surfaces {
+					t.Run(on+"/"+strings.ReplaceAll(b.id, " ", "_"), func(t *testing.T) {
+						if err := g.row(v, b, on, before); err != nil {
+							t.Error(err)
+						}
+						if err := p.beat(); err != nil {
+							t.Fatal(err)
+						}
+					})
+					before = g.sane(t)
+				}
+			}
+		}
+	}
+}
+
+// sane returns the metrics when nothing has panicked.
+func (g *target) sane(t *testing.T) series {
+	t.Helper()
+	now := g.metrics()
+	if n := now.sum("panics_recovered"); n > 0 {
+		t.Fatalf("%v panics: %s", n, g.log.last("panic.recovered"))
+	}
+	return now
+}
+
+func (g *target) row(v verdict, r bad, on string, before series) error {
+	c, err := g.dial(on)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	sent := make(chan error, 1)
+	go func() { sent <- c.play(r) }()
+	got, err := c.answer()
+	c.SetWriteDeadline(time.Now())
+	if werr := <-sent; werr != nil && r.again == 0 && err == nil && !reset(werr) && !errors.Is(werr, net.ErrClosed) {
+		return fmt.Errorf("sending: %w", werr)
+	}
+	if err != nil && !(r.again > 0 && reset(err)) {
+		return fmt.Errorf("it said %q and then: %w", got, err)
+	}
+	want := v.want
+	if c.websocket {
+		want = strings.TrimPrefix(fmt.Sprintf("%s, close %d", want, v.closes), ", ")
+	}
+	if got != want {
+		return fmt.Errorf("it said %q, want %q", got, want)
+	}
+	return g.noted(v, c, before)
+}
+
+// noted waits for the metric and the log line.
+func (g *target) noted(r verdict, c *client, before series) error {
+	if r.moved != "" {
+		if err := until(r.moved, func() bool { return g.metrics().sum(r.moved) > before.sum(r.moved) }); err != nil {
+			return err
+		}
+	}
+	if r.reason == "" {
+		return nil
+	}
+	return until("a log line with "+r.reason, func() bool { return g.log.has(c.LocalAddr().String(), r.reason) || g.log.busy() })
+}
+
+// play sends what a row says.
+func (c *client) play(r bad) error {
+	if r.send != "" {
+		if err := c.send(r.send); err != nil {
+			return err
+		}
+	}
+	for range r.again {
+		if err := c.send(r.part); err != nil {
+			return err
+		}
+	}
+	if r.half {
+		c.half()
+	}
+	return nil
+}
