@@ -124,6 +124,15 @@ func TestWillIsPublishedUnlessTheEndWasOrderly(t *testing.T) {
 	})
 }
 
+func TestWillToATopicOfOursIsDeniedAndOneWithoutFormIsBad(t *testing.T) {
+	simulate(t, func(w *world) {
+		for topic, want := range map[string]core.Reason{"$SYS/x": core.NotAuthorized, "a/+": core.BadTopic, "": core.BadTopic} {
+			_, got := w.router.Attach(w.turn, core.Client{ID: "a", Principal: core.Anonymous, Will: will(topic, 0)}, nil)
+			expect(t, topic, got, want)
+		}
+	})
+}
+
 func TestDelayedWillFiresAtTheEarlierOfDelayAndSessionEnd(t *testing.T) {
 	simulate(t, func(w *world) {
 		s := w.attach(core.Client{ID: "s"})

@@ -7,10 +7,10 @@ func (r *Router) checkWill(p *Principal, w *Will) Reason {
 		return OK
 	}
 	name := w.Message.Topic
-	if topic.CheckName(name, r.topicLimits()) != nil || reserved(name) {
+	if topic.CheckName(name, r.topicLimits()) != nil {
 		return BadTopic
 	}
-	if !r.allows(p, ActionWill, name) || !r.allows(p, ActionPublish, name) {
+	if reserved(name) || !r.allows(p, ActionWill, name) || !r.allows(p, ActionPublish, name) {
 		return NotAuthorized
 	}
 	return OK
