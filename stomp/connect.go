@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
@@ -33,12 +35,25 @@ func (c *conn) connect(t *core.Turn, f *frame.Frame, out *adapters.Output) *fail
 		len(cred.Password) > c.room.limits.PasswordBytes {
 		return c.refuseLogin()
 	}
+	if !legalID(cred.ClientID) {
+		return failed(core.BadClientID, "Bad CONNECT", "client-id has a wildcard or a control character, or is not UTF-8")
+	}
 	c.handle.LoggingIn()
 	ctx, cancel := context.WithTimeout(context.Background(), c.room.limits.PreauthExchange)
 	c.cancel = cancel
 	c.login = c.room.host.Login(ctx, cred, c.handle)
 	c.state = loggingIn
 	return c.advance(t, out)
+}
+
+// legalID tells whether every protocol can carry a client-id (SECURITY U6).
+func legalID(id string) bool {
+	for _, r := range id {
+		if r == '+' || r == '#' || unicode.IsControl(r) {
+			return false
+		}
+	}
+	return utf8.ValidString(id)
 }
 
 // negotiate picks the highest version that both sides speak (ST13).

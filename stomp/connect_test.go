@@ -183,3 +183,16 @@ func TestSTOMP_EvictionSaysWhy(t *testing.T) {
 		}
 	})
 }
+
+func TestSTOMP_U6_AClientIDThatOthersCannotCarryIsRefused(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		for _, id := range []string{"a/+", "a#", "a\x01b", "a\u0085", "a\xff"} {
+			p := w.dial()
+			p.say("CONNECT", "accept-version:1.2", "client-id:"+id)
+			p.errorFrame("Bad CONNECT")
+		}
+		p := w.dial()
+		p.say("CONNECT", "accept-version:1.2", "client-id:a/b.c-\u00e9")
+		p.one("CONNECTED")
+	})
+}
