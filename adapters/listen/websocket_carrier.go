@@ -1,8 +1,10 @@
 package listen
 
 import (
+	"errors"
 	"io"
 	"log"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,10 +55,8 @@ func (c *wsCarrier) next() ([]byte, error) {
 		case err == io.EOF:
 			c.msg = nil
 			b = c.shrink(b)
-		case err == websocket.ErrReadLimit: // within a message of several frames
-			return nil, c.refuse(core.TooLarge)
 		case err != nil:
-			return b, err
+			return b, c.ended(err)
 		case n == idleRead && c.large == nil:
 			c.large = readBuffers.Get().(*[busyRead]byte) // for the next part
 		}
@@ -87,11 +87,8 @@ func (c *wsCarrier) shrink(b []byte) []byte {
 // begin waits for a message.
 func (c *wsCarrier) begin() error {
 	mode, r, err := c.ws.NextReader()
-	switch {
-	case err == websocket.ErrReadLimit: // the library has said 1009
-		return c.refuse(core.TooLarge)
-	case err != nil:
-		return err
+	if err != nil {
+		return c.ended(err)
 	}
 	if mode == websocket.TextMessage && !c.o.Text {
 		c.control(int(c.o.CloseOnText))
@@ -103,6 +100,22 @@ func (c *wsCarrier) begin() error {
 	}
 	c.msg = r
 	return nil
+}
+
+// ended tells what the end of reading means: frames that break RFC 6455, which
+// the library has answered with 1002, or more than the limit.
+func (c *wsCarrier) ended(err error) error {
+	var farewell *websocket.CloseError
+	switch {
+	case err == websocket.ErrReadLimit:
+		c.control(websocket.CloseMessageTooBig) // said already, unless the length was beyond 63 bits
+		return c.refuse(core.TooLarge)
+	case errors.As(err, &farewell):
+		return err
+	case strings.HasPrefix(err.Error(), "websocket: "): // the library has no type for it
+		return c.refuse(core.Malformed)
+	}
+	return err
 }
 
 // refuse discards input for a bounded time after a close frame of ours, so

@@ -279,6 +279,22 @@ func TestWebSocketUnmaskedFrameIsAProtocolError(t *testing.T) {
 	if _, err := br.Read(head); err != nil || head[0] != 0x88 || int(head[2])<<8|int(head[3]) != 1002 {
 		t.Errorf("% x, %v", head, err)
 	}
+	nc.Close()
+	until(t, "counted as malformed", func() bool { return r.count("preauth_closed_total", "line", "malformed") == 1 })
+}
+
+// SECURITY A4a: nothing is as long as 2^63.
+func TestWebSocketLengthBeyond63BitsIsTooBig(t *testing.T) {
+	t.Parallel()
+	r := webSockets(t)
+	ws, _, err := r.upgrade(t, 0, request{path: "/line"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws.NetConn().Write([]byte{0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4})
+	if code := closedWith(t, ws); code != 1009 {
+		t.Errorf("close code %d", code)
+	}
 }
 
 func TestWebSocketPacketsMaySpanMessages(t *testing.T) {
