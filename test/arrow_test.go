@@ -74,6 +74,7 @@ var arrows = map[string][]string{
 	"test":         {},
 	"test/script":  {"internal/dial"},
 	"test/matrix":  {"test/script", "internal/gateway", "internal/config", "internal/dial"},
+	"test/abuse":   {"internal/gateway", "internal/config"},
 	"test/interop": {"test/script", "internal/config", "internal/dial"},
 }
 

@@ -33,7 +33,7 @@ var tables = []struct {
 	on   string
 	rows []verdict
 }{
-	{"mqtt", mqttRows}, {"stomp", stompRows}, {"amqp", amqpRows},
+	{"mqtt", mqttRows}, {"stomp", stompRows}, {"amqp", amqpRows}, {"ws", wsRows}, {"ws-mqtt", mqttFrames}, {"ws-stomp", stompFrames}, {"http", httpRows},
 }
 
 func (g *target) rows(t *testing.T, p *pulse) {
@@ -88,12 +88,13 @@ func (g *target) row(v verdict, r bad, on string, before series) error {
 		return fmt.Errorf("it said %q and then: %w", got, err)
 	}
 	want := v.want
-	if c.websocket {
+	if c.framed {
 		want = strings.TrimPrefix(fmt.Sprintf("%s, close %d", want, v.closes), ", ")
 	}
 	if got != want {
 		return fmt.Errorf("it said %q, want %q", got, want)
 	}
+	c.Close() // it may wait for that, a bounded time
 	return g.noted(v, c, before)
 }
 

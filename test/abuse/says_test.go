@@ -124,6 +124,22 @@ func saysHTTP(b []byte) (list []string) {
 	}
 }
 
+// saysWS tells the frames: "close 1002".
+func saysWS(b []byte) (list []string) {
+	for len(b) > 1 {
+		n := int(b[1])
+		if n > 125 || len(b) < n+2 {
+			return append(list, "?")
+		}
+		word := fmt.Sprintf("frame %x", b[0]&15)
+		if b[0]&15 == 8 && n >= 2 {
+			word = fmt.Sprintf("close %d", binary.BigEndian.Uint16(b[2:]))
+		}
+		list, b = append(list, word), b[n+2:]
+	}
+	return list
+}
+
 // saysCoAP tells type and code of one message: "rst", "4.02".
 func saysCoAP(b []byte) string {
 	if len(b) < 4 {
@@ -161,6 +177,8 @@ func says(on string, b []byte) []string {
 		return saysSTOMP(b)
 	case "amqp":
 		return saysAMQP(b)
+	case "ws-mqtt", "ws-stomp":
+		return saysWS(b)
 	}
 	return saysHTTP(b)
 }

@@ -13,21 +13,19 @@ import (
 	"time"
 )
 
-// streams are the surfaces that connections are made to. ws and http have rows of their own: the bytes there are HTTP.
-var streams = []string{"mqtt", "mqtt-ws", "stomp", "stomp-ws", "amqp", "http", "ws"}
-
 // client is one connection.
 type client struct {
 	net.Conn
-	on        string
-	websocket bool // frames are made of what is sent, and taken off what is read
-	in        io.Reader
+	on     string
+	framed bool // WebSocket frames are made of what is sent, and taken off what is read
+	in     io.Reader
 }
 
-// dial connects; on a WebSocket the upgrade has been done.
+// dial connects to a surface: a protocol, a protocol on WebSocket (mqtt-ws), a WebSocket below its protocol (ws-mqtt),
+// what comes before it (ws), or the admin listener (http).
 func (g *target) dial(on string) (*client, error) {
-	scheme, _ := strings.CutSuffix(on, "-ws")
-	if scheme != on {
+	scheme := on
+	if strings.Contains(on, "ws") {
 		scheme = "ws"
 	}
 	nc, err := net.DialTimeout("tcp", g.at[scheme], patience)
@@ -37,11 +35,12 @@ func (g *target) dial(on string) (*client, error) {
 	c := &client{Conn: nc, on: on, in: nc}
 	c.SetDeadline(time.Now().Add(patience))
 	switch on {
-	case "mqtt-ws":
+	case "mqtt-ws", "ws-mqtt":
 		err = c.upgrade("/mqtt", "mqtt")
-	case "stomp-ws":
+	case "stomp-ws", "ws-stomp":
 		err = c.upgrade("/stomp", "v12.stomp")
 	}
+	c.framed = strings.HasSuffix(on, "-ws")
 	if err != nil {
 		c.Close()
 		return nil, err
@@ -61,13 +60,13 @@ func (c *client) upgrade(path, sub string) error {
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		return fmt.Errorf("upgrade: %s", resp.Status)
 	}
-	c.in, c.websocket = in, true
+	c.in = in
 	return nil
 }
 
 // send writes bytes, on a WebSocket as one binary message. Errors show in what is read.
 func (c *client) send(b string) error {
-	if c.websocket {
+	if c.framed {
 		b = ws(0x82, b)
 	}
 	_, err := io.WriteString(c.Conn, b)
@@ -79,7 +78,7 @@ func (c *client) half() { c.Conn.(*net.TCPConn).CloseWrite() }
 
 // read reads the next bytes; on a WebSocket the payload of the next frame. A close frame is a closeError.
 func (c *client) read(into []byte) (int, error) {
-	if !c.websocket {
+	if !c.framed {
 		return c.in.Read(into)
 	}
 	var head [10]byte
@@ -131,6 +130,8 @@ func (c *client) answer() (string, error) {
 		}
 		var code closeError
 		switch {
+		case err == nil && strings.HasPrefix(c.on, "ws-") && strings.Contains(words(), "close"):
+			return words(), nil
 		case err == nil:
 		case err == io.EOF:
 			return words(), nil
