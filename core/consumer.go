@@ -244,8 +244,8 @@ func (q *Queue) deliver(k *taking, seq uint64, e *entry) {
 	r := q.ns.r
 	if e.attempts == 0 {
 		if e.m.Expired(k.t.Now) {
+			q.buryLater(e, DropExpired)
 			q.remove(k.t, seq)
-			r.drop(DropExpired)
 			return
 		}
 		if !r.allows(k.c.member.principal, ActionDeliver, e.m.Topic) {

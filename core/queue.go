@@ -118,7 +118,7 @@ func (q *Queue) admits(t *Turn, m *Message, qos uint8) bool {
 	attached := q.attached()
 	switch {
 	case m.Expired(t.Now):
-		q.ns.r.drop(DropExpired)
+		q.buryLater(&entry{m: m}, DropExpired)
 		return false
 	case attached || q.kind == namedQueue:
 		return true
@@ -210,8 +210,8 @@ func (q *Queue) makeRoom(t *Turn, m *Message) bool {
 		if !ok {
 			return false
 		}
+		q.buryLater(q.at(seq), DropQueueFull)
 		q.discard(t, seq)
-		q.ns.r.drop(DropQueueFull)
 	}
 	return true
 }

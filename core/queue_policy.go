@@ -32,6 +32,8 @@ type QueueSpec struct {
 	IdleExpiry  time.Duration // deleted when empty and unused for that long; 0: never
 	MaxAttempts int           // more deliveries reject the message; 0: unlimited
 	DeadLetter  bool          // rejected messages go to the queue "$dead/NAME"
+	DeadRoom    string        // whose Undertaker gets what the queue gives up; "": DeadLetter decides
+	DeadTo      string        // where to, in that room's words
 	Args        string        // what the protocol that declared it wants compared on redeclaration; opaque
 }
 

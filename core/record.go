@@ -214,6 +214,8 @@ func (t *Turn) putQueue(q *Queue) {
 	b = putUint(b, uint64(q.spec.IdleExpiry))
 	b = putUint(b, uint64(q.spec.MaxAttempts))
 	b = putText(b, q.spec.Args)
+	b = putText(b, q.spec.DeadRoom)
+	b = putText(b, q.spec.DeadTo)
 	t.set(key1(keyQueue, q.id), b)
 }
 
@@ -224,6 +226,7 @@ func (r *reader) queue(id uint64, ns *Namespace) *Queue {
 	spec.TTL, spec.IdleExpiry = time.Duration(r.uint()), time.Duration(r.uint())
 	spec.MaxAttempts = int(r.uint())
 	spec.Args = r.text()
+	spec.DeadRoom, spec.DeadTo = r.text(), r.text()
 	q := ns.newQueue(kind, spec)
 	q.id = id
 	return q

@@ -85,8 +85,9 @@ type Router struct {
 	takeover atomic.Uint64
 	expired  atomic.Uint64
 
-	mu         sync.RWMutex
-	namespaces map[string]*Namespace
+	mu          sync.RWMutex
+	undertakers map[string]Undertaker
+	namespaces  map[string]*Namespace
 }
 
 // New loads what the store holds and starts the router's two goroutines: the

@@ -15,7 +15,7 @@ func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending b
 		return 0, false
 	}
 	var woken *Consumer
-	var dead *Message
+	var dead Dead
 	durable := false
 	switch o {
 	case Received:
@@ -29,7 +29,7 @@ func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending b
 	case Released:
 		woken = q.release(t, seq, e)
 	case Rejected:
-		dead = e.m
+		dead = Dead{Message: e.m, Cause: DropRejected, Attempts: int(e.attempts)}
 		q.finish(t, seq)
 	default:
 		q.finish(t, seq)
@@ -38,8 +38,8 @@ func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending b
 	if woken != nil {
 		woken.notify(t)
 	}
-	if dead != nil {
-		q.reject(t, dead)
+	if dead.Message != nil {
+		q.bury(t, dead)
 	}
 	if durable {
 		return s.advance(t, true)
@@ -82,14 +82,13 @@ func (q *Queue) sideDone(e *entry) {
 // consumer if one is hungry.
 func (q *Queue) release(t *Turn, seq uint64, e *entry) *Consumer {
 	if limit := q.spec.MaxAttempts; limit > 0 && int(e.attempts) >= limit {
-		m := e.m
+		q.buryLater(e, DropRejected)
 		q.finish(t, seq)
-		q.ns.r.timers.soon(func(t *Turn) { q.reject(t, m) })
 		return nil
 	}
 	if q.isLate(seq) {
+		q.buryLater(e, DropExpired)
 		q.finish(t, seq)
-		q.ns.r.drop(DropExpired)
 		return nil
 	}
 	q.giveBack(seq, e)
@@ -110,20 +109,6 @@ func (q *Queue) giveBack(seq uint64, e *entry) {
 	}
 	i, _ := slices.BinarySearch(*list, seq)
 	*list = slices.Insert(*list, i, seq)
-}
-
-// reject ends a message for good: to the dead-letter queue where one is set,
-// else it is dropped and counted.
-func (q *Queue) reject(t *Turn, m *Message) {
-	r := q.ns.r
-	if !q.spec.DeadLetter {
-		r.drop(DropRejected)
-		return
-	}
-	dead := q.ns.deadLetterQueue(t, q.spec.Name)
-	if !dead.push(t, m, &target{q: dead, qos: 2}) {
-		r.drop(DropRejected)
-	}
 }
 
 // Tag stores a wire identifier with a delivery; it comes back in Delivery.Tag

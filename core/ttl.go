@@ -68,8 +68,8 @@ func (q *Queue) expireEntry(t *Turn, seq uint64) {
 		if i, ok := slices.BinarySearch(q.returned, seq); ok {
 			q.returned = slices.Delete(q.returned, i, i+1)
 		}
+		q.buryLater(e, DropExpired)
 		q.remove(t, seq)
-		q.ns.r.drop(DropExpired)
 	}
 }
 

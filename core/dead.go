@@ -1,0 +1,56 @@
+package core
+
+// Dead is a message that a queue gave up.
+type Dead struct {
+	Namespace string
+	Queue     QueueSpec
+	Message   *Message
+	Cause     DropCause // DropRejected, DropExpired or DropQueueFull
+	Attempts  int       // deliveries that were tried
+}
+
+// Undertaker takes the dead letters of queues whose QueueSpec.DeadRoom names
+// it. It is called in a turn, under no lock.
+type Undertaker func(t *Turn, d Dead)
+
+// OnDead sets the undertaker of a room. Before the room serves anybody.
+func (r *Router) OnDead(room string, u Undertaker) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.undertakers == nil {
+		r.undertakers = map[string]Undertaker{}
+	}
+	r.undertakers[room] = u
+}
+
+// bury ends a message for good: its room gets it, or the dead-letter queue
+// where one is set and it was rejected; else it is dropped and counted. Under
+// no lock.
+func (q *Queue) bury(t *Turn, d Dead) {
+	r := q.ns.r
+	r.mu.RLock()
+	u := r.undertakers[q.spec.DeadRoom]
+	r.mu.RUnlock()
+	if u != nil {
+		d.Namespace, d.Queue = q.ns.name, q.spec
+		u(t, d)
+		return
+	}
+	if q.spec.DeadLetter && d.Cause == DropRejected {
+		dead := q.ns.deadLetterQueue(t, q.spec.Name)
+		if dead.push(t, d.Message, &target{q: dead, qos: 2}) {
+			return
+		}
+	}
+	r.drop(d.Cause)
+}
+
+// buryLater is bury from under the queue's lock.
+func (q *Queue) buryLater(e *entry, cause DropCause) {
+	d := Dead{Message: e.m, Cause: cause, Attempts: int(e.attempts)}
+	if q.spec.DeadRoom == "" && !(q.spec.DeadLetter && cause == DropRejected) {
+		q.ns.r.drop(cause)
+		return
+	}
+	q.ns.r.timers.soon(func(t *Turn) { q.bury(t, d) })
+}
