@@ -15,7 +15,7 @@ import (
 // know how to do: refused in clear words rather than ignored. Arguments that
 // are not listed anywhere are kept and ignored (AQ33).
 var notOffered = []string{
-	"x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-priority", "x-single-active-consumer",
+	"x-max-priority", "x-single-active-consumer",
 }
 
 // queueSpec reads a declaration.
@@ -28,6 +28,9 @@ func queueSpec(m *wire.QueueDeclare, name string) (core.QueueSpec, error) {
 		if err := queueArgument(&spec, string(n), v); err != nil {
 			return spec, err
 		}
+	}
+	if err := deadLetters(&spec, m.Arguments); err != nil {
+		return spec, err
 	}
 	if spec.Limits.Messages+int(spec.Limits.Bytes) > 0 && spec.Limits.Overflow == core.OverflowDefault {
 		spec.Limits.Overflow = core.DropOldest // what a client that sets a length expects

@@ -38,6 +38,7 @@ func New(h *adapters.Host, c Config) (*Listener, error) {
 		server:  serverProperties(h.Version),
 		spaces:  map[string]*exchange.Space{},
 	}
+	h.Router.OnDead(exchange.Protocol, l.deadLetter)
 	return l, l.restore()
 }
 

@@ -35,6 +35,9 @@ func (ch *channel) queueDeclare(m *wire.QueueDeclare) error {
 	if err != nil {
 		return err
 	}
+	if err := ch.mayDeadLetter(&spec); err != nil {
+		return err
+	}
 	info, created, seq, pending, r := ch.c.session.Declare(ch.c.t, spec)
 	if r != core.OK {
 		return queueError(r, name)

@@ -56,5 +56,6 @@ var roomDefinitions = []Definition{
 	{"entrepot_amqp_unconfirmed", nil, Gauge, "Publishes of AMQP clients that wait for their confirm."},
 	{"entrepot_amqp_errors_total", []string{"code"}, Counter, "Errors that AMQP clients were told, by reply code."},
 	{"entrepot_amqp_redelivered_total", nil, Counter, "AMQP messages delivered again."},
+	{"entrepot_amqp_dead_lettered_total", []string{"reason"}, Counter, "Messages of AMQP queues that went to a dead-letter exchange: rejected, expired, maxlen, delivery_limit."},
 	{"entrepot_amqp_returned_total", nil, Counter, "Mandatory messages that nobody received."},
 }
