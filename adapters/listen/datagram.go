@@ -13,6 +13,9 @@ const (
 	socketBuffer = 4 << 20  // asked of the kernel, each way
 	maxDatagram  = 64 << 10 // read at once
 	maxQueued    = 4 << 20  // bytes between the reader and the loop; beyond, datagrams are dropped and counted
+	keptQueue    = 256 << 10
+
+	datagramRound = 64 // datagrams that the room is given before others have their turn
 )
 
 // endpoint drives a datagram room on one socket. A goroutine reads and
@@ -25,12 +28,12 @@ type endpoint struct {
 	mu     sync.Mutex // guards what follows
 	queue  []byte
 	grams  []gramIn
-	full   bool // drops have been counted since the queue was emptied
 	closed bool
 
 	// Owned by the loop.
 	work    []byte
 	batch   []gramIn
+	next    int // of batch
 	answers routes
 	over    bool
 }
@@ -153,22 +156,45 @@ func (e *endpoint) attend(bits uint32) {
 	if bits&bitChunk == 0 || e.over {
 		return
 	}
-	e.mu.Lock()
-	e.work, e.queue = e.queue, e.work[:0]
-	e.batch, e.grams = e.grams, e.batch[:0]
-	e.mu.Unlock()
-	start := 0
-	for _, g := range e.batch {
+	if e.next == len(e.batch) {
+		e.fetch()
+	}
+	until := min(e.next+datagramRound, len(e.batch))
+	for ; e.next < until && !e.over; e.next++ {
+		g := &e.batch[e.next]
 		if g.via.IsValid() {
 			e.answers.learn(g.from, g.via)
+		}
+		start := 0
+		if e.next > 0 {
+			start = e.batch[e.next-1].end
 		}
 		out := e.loop.output()
 		e.roomDatagram(g.from, e.work[start:g.end:g.end], out)
 		e.flush(out)
-		start = g.end
 	}
-	if cap(e.work) > maxDatagram*4 {
-		e.work = nil
+	e.rest()
+}
+
+// fetch takes what the reader has queued.
+func (e *endpoint) fetch() {
+	if cap(e.work) > keptQueue {
+		e.work, e.batch = nil, nil
+	}
+	e.mu.Lock()
+	e.work, e.queue = e.queue, e.work[:0]
+	e.batch, e.grams = e.grams, e.batch[:0]
+	e.mu.Unlock()
+	e.next = 0
+}
+
+// rest comes back for what is left, after the loop's connections.
+func (e *endpoint) rest() {
+	e.mu.Lock()
+	more := e.next < len(e.batch) || len(e.grams) > 0
+	e.mu.Unlock()
+	if more && e.state.Or(bitChunk|bitQueued)&bitQueued == 0 {
+		e.loop.dirty = append(e.loop.dirty, &e.link)
 	}
 }
 

@@ -174,3 +174,40 @@ func TestDatagramRoomThatCannotListenEndsItsListener(t *testing.T) {
 		t.Errorf("panics_recovered_total %d", n)
 	}
 }
+
+func TestDatagramBurstsAreServedInOrder(t *testing.T) {
+	t.Parallel()
+	r := serve(t, rigOptions{urls: []string{"udp://127.0.0.1:0"}})
+	a := udp(t, r.addr(0))
+	const burst = 200 // more than a round; the kernel's buffers hold it
+	for range 5 {
+		for n := range burst {
+			a.send(fmt.Sprint("ECHO ", n))
+		}
+		for n := range burst {
+			a.expect(fmt.Sprint(n))
+		}
+	}
+}
+
+// BenchmarkDatagramEcho is one client with 64 datagrams under way.
+func BenchmarkDatagramEcho(b *testing.B) {
+	r := serve(b, rigOptions{urls: []string{"udp://127.0.0.1:0"}})
+	a := udp(b, r.addr(0))
+	a.SetDeadline(time.Time{})
+	buf := make([]byte, 2048)
+	out := []byte("ECHO a line of some forty bytes, as they come")
+	for b.Loop() {
+		for range 64 {
+			if _, err := a.Write(out); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for range 64 {
+			if _, err := a.Read(buf); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*64), "ns/datagram")
+}

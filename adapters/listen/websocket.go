@@ -66,7 +66,8 @@ func (l *listener) serveWebSocket() {
 	}
 	l.http = &http.Server{
 		Handler: h, ConnState: l.connState, TLSConfig: l.tls, MaxHeaderBytes: maxHeader, ErrorLog: discardLog,
-		ReadHeaderTimeout: l.server.limits.PreauthDeadline, IdleTimeout: l.server.limits.PreauthDeadline,
+		ReadTimeout: l.server.limits.PreauthDeadline, WriteTimeout: l.server.limits.PreauthDeadline, // not of what is upgraded
+		IdleTimeout:  l.server.limits.PreauthDeadline,
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // no HTTP/2
 	}
 	l.server.wg.Go(func() {
