@@ -233,9 +233,21 @@ func (q *Queue) qosFor(c *Consumer, e *entry) uint8 {
 	return min(e.qos, c.opts.QoS)
 }
 
-// skips tells that the entry is not for this consumer.
+// skips tells that the entry is for another consumer: this one published it
+// and wants no echo, or may not read it while another member may.
 func (c *Consumer) skips(e *entry) bool {
-	return c.opts.NoLocal && c.queue.kind != sessionQueue && e.m.From == c.member.id
+	q := c.queue
+	if q.kind == sessionQueue {
+		return false
+	}
+	if c.opts.NoLocal && e.m.From == c.member.id {
+		return true
+	}
+	return len(q.consumers) > 1 && q.ns.r.auth != nil && !c.mayRead(e) && slices.ContainsFunc(q.consumers, func(o *Consumer) bool { return o.mayRead(e) })
+}
+
+func (c *Consumer) mayRead(e *entry) bool {
+	return c.queue.ns.r.allows(c.member.principal, ActionDeliver, e.m.Topic)
 }
 
 // deliver appends one entry to a take, or drops it when it may no longer be
@@ -248,7 +260,7 @@ func (q *Queue) deliver(k *taking, seq uint64, e *entry) {
 			q.remove(k.t, seq)
 			return
 		}
-		if !r.allows(k.c.member.principal, ActionDeliver, e.m.Topic) {
+		if !k.c.mayRead(e) {
 			q.remove(k.t, seq)
 			r.drop(DropDenied)
 			return
