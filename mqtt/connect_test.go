@@ -16,7 +16,7 @@ import (
 // What CONNACK of 5.0 says by default.
 const announced = "21=1024 22=64 27=16777216"
 
-func TestMQTT_MC1_AnyOtherFirstPacketCloses(t *testing.T) {
+func TestMQTT_MC1_MM7_AnyOtherFirstPacketCloses(t *testing.T) {
 	run(t, nil, func(w *world) {
 		for _, in := range []string{"c0 00", "e0 00", "f0 00", "30 03 00 01 61", "20 02 00 00", "16 03 01 00 a5", "00 00"} {
 			p := &peer{Conn: w.Open(), t: t, v: v5}

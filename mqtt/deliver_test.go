@@ -306,7 +306,7 @@ func TestMQTT_MF3_MoreThanOurReceiveMaximum(t *testing.T) {
 	})
 }
 
-func TestMQTT_MF5_AnInboundPacketAboveTheMaximum(t *testing.T) {
+func TestMQTT_MF5_MM3_AnInboundPacketAboveTheMaximum(t *testing.T) {
 	run(t, &Config{MaximumPacketSize: 200}, func(w *world) {
 		p := w.connect("p", v5)
 		p.raw("30 c6 01") // 198 + 3 bytes, known at the header

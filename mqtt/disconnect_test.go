@@ -47,7 +47,7 @@ func TestMQTT_MX2_WhatWeSayAtTheEnd(t *testing.T) {
 	})
 }
 
-func TestMQTT_MX2_NothingFollowsOurDisconnect(t *testing.T) {
+func TestMQTT_MX2_MX3_NothingFollowsOurDisconnect(t *testing.T) {
 	run(t, nil, func(w *world) {
 		p := w.reader("p", v5, "a")
 		w.reader("r", v5, "b")

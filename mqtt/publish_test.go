@@ -240,7 +240,7 @@ func TestMQTT_MP13_ResponseTopicsAreTopicNames(t *testing.T) {
 	})
 }
 
-func TestMQTT_MA1_TopicAliasesOfTheClient(t *testing.T) {
+func TestMQTT_MA1_MA2_TopicAliasesOfTheClient(t *testing.T) {
 	run(t, nil, func(w *world) {
 		r := w.reader("r", v5, "#")
 		p := w.connect("p", v5)

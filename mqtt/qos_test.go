@@ -19,7 +19,7 @@ func TestMQTT_MQ1_QoS0HasNoIdentifier(t *testing.T) {
 	})
 }
 
-func TestMQTT_MQ2_OutboundExchanges(t *testing.T) {
+func TestMQTT_MQ2_MQ3_OutboundExchanges(t *testing.T) {
 	for _, v := range []packet.Version{v31, v311, v5} {
 		t.Run(v.String(), func(t *testing.T) {
 			run(t, nil, func(w *world) {

@@ -163,7 +163,7 @@ func TestMQTT_MG7_AStalledMemberGetsNone(t *testing.T) {
 	})
 }
 
-func TestMQTT_MY1_MY2_NamedQueues(t *testing.T) {
+func TestMQTT_MY1_MY2_MY4_NamedQueues(t *testing.T) {
 	run(t, nil, func(w *world) {
 		a := w.connect("a", v5)
 		a.send(sub(1, "$queue/jobs/+", 1, 5))

@@ -77,7 +77,7 @@ func TestMQTT_MB3_WhatFiltersMatch(t *testing.T) {
 	})
 }
 
-func TestMQTT_MB3_MM25_MalformedSubscribes(t *testing.T) {
+func TestMQTT_MB3_MB7_MM25_MalformedSubscribes(t *testing.T) {
 	run(t, nil, func(w *world) {
 		for in, want := range map[string]string{
 			"82 08 00 01 00 00 03 61 2f 2b":    "DISCONNECT 81", // options missing

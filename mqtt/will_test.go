@@ -76,7 +76,7 @@ func TestMQTT_MV4_AWillDelayIsNeverEarlyAndAtMost100msLate(t *testing.T) {
 	})
 }
 
-func TestMQTT_MV5_AClientThatIsBackCancelsItsWill(t *testing.T) {
+func TestMQTT_MV5_MT3_AClientThatIsBackCancelsItsWill(t *testing.T) {
 	run(t, nil, func(w *world) {
 		r := w.reader("r", v5, "w")
 		w.connect("p", v5, keep(100), will("w", "x", 0, false, setNum(packet.WillDelayInterval, 3))).Drop()
@@ -165,7 +165,7 @@ func TestMQTT_MV10_AnEmptyRetainedWillClears(t *testing.T) {
 	})
 }
 
-func TestMQTT_MT1_TheOldConnectionIsToldAndTheNewOneFollows(t *testing.T) {
+func TestMQTT_MT1_MT2_TheOldConnectionIsToldAndTheNewOneFollows(t *testing.T) {
 	run(t, nil, func(w *world) {
 		old := w.connect("p", v5, keep(100))
 		old.send(sub(1, "a", 1))
@@ -213,7 +213,7 @@ func TestMQTT_MK1_KeepAliveIsOneAndAHalfTimes(t *testing.T) {
 	})
 }
 
-func TestMQTT_MK2_OnlyCompletePacketsOfTheClientCount(t *testing.T) {
+func TestMQTT_MK2_MK3_OnlyCompletePacketsOfTheClientCount(t *testing.T) {
 	run(t, nil, func(w *world) {
 		p := w.reader("p", v5, "a", keepAliveOf(10))
 		q := w.connect("q", v5)

@@ -31,7 +31,7 @@ func fuzzPacket(f *testing.F, t Type) {
 	})
 }
 
-// roundTrip checks that decode(encode(p)) is p, byte for byte. MW6.
+// roundTrip checks MW6: decode(encode(p)) is p, byte for byte.
 func roundTrip(t *testing.T, rules *Rules, v Version, p Packet) {
 	t.Helper()
 	enc := p.AppendTo(nil, v)

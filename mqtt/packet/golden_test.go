@@ -186,3 +186,40 @@ func TestGoldenPacketsCoverEveryType(t *testing.T) {
 		}
 	}
 }
+
+func TestMQTT_MW6_DecodeEncodeDecodeIsTheIdentity(t *testing.T) {
+	t.Parallel()
+	for _, c := range goldens(t) {
+		rules := &Rules{From: c.from}
+		p, err := decode(rules, c.version, c.hex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roundTrip(t, rules, c.version, p)
+	}
+	long := &Ack{Type: PUBACK}
+	if err := long.Parse(nil, V5, 0, unhex(t, "00 02 00 00")); err != nil { // code and length said, both 0
+		t.Fatal(err)
+	}
+	if got := long.AppendTo(nil, V5); !bytes.Equal(got, unhex(t, "40 02 00 02")) {
+		t.Errorf("encodes as % x, not the shortest form", got)
+	}
+}
+
+func TestMQTT_MW2_BytesLeftOverAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range goldens(t) {
+		kind := Type(c.hex[0] >> 4)
+		if kind == PUBLISH || kind == SUBACK || kind == UNSUBACK && c.version == V5 { // they end with a list or payload
+			continue
+		}
+		if c.hex[1] > 0x7e {
+			t.Fatalf("%s: too long for this test", c.why)
+		}
+		in := append(bytes.Clone(c.hex), 0xff)
+		in[1]++
+		if _, err := decode(&Rules{From: c.from}, c.version, in); err == nil {
+			t.Errorf("%s %s: one byte more is accepted", c.version, c.why)
+		}
+	}
+}
