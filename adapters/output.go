@@ -17,6 +17,10 @@ type Output struct {
 	B []byte
 	// More asks for another Wake after the write, because B was full.
 	More bool
+	// Held is set by the loop for Tick: since the last one the peer's input was
+	// not read, because the peer did not read what waits for it. Its silence
+	// is not its own then; how long it may go on is the loop's affair.
+	Held bool
 
 	grams   []Gram
 	reason  core.Reason

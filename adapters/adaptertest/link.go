@@ -116,6 +116,7 @@ func (k *link) drive(o op, r core.Reason) {
 		case opWake:
 			k.driven.Wake(k.d.turn, out)
 		case opTick:
+			out.Held = k.conn != nil && k.conn.held()
 			k.driven.Tick(k.d.turn, out)
 		case opEvict:
 			k.driven.Evict(k.d.turn, r, out)

@@ -50,7 +50,11 @@ func (s *stream) replayKept() {
 }
 
 func (s *stream) mayRead() bool {
-	return s.phase <= open && !s.paused && s.tr.waiting() <= s.loop.server.limits.WriteBuffer
+	if s.tr.waiting() > s.loop.server.limits.WriteBuffer {
+		s.held = true
+		return false
+	}
+	return s.phase <= open && !s.paused
 }
 
 // input gives the room what arrived, and returns what it left.

@@ -55,6 +55,7 @@ type stream struct {
 	blocked bool // the transport was told not to read
 	replay  bool // kept input must be given again
 	wakeDue bool // a wake-up was held back
+	held    bool // input was, since the last tick, because output waits
 	counted bool // as authenticated
 	ended   bool // the peer's stream ended while bytes waited for it
 
@@ -147,6 +148,8 @@ func (s *stream) expire(now core.Time) {
 	if s.phase <= open && s.tick != 0 && now >= s.tick {
 		s.tick = 0
 		out := s.loop.output()
+		out.Held = s.held
+		s.held = s.tr.waiting() > s.loop.server.limits.WriteBuffer
 		if !s.roomTick(out) {
 			s.gone(core.Internal)
 			return
