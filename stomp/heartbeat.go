@@ -101,6 +101,9 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 		}
 		c.fail(t, failed(core.IdleTimeout, "Idle", "no login within its time"), "", out)
 	case open, draining:
+		if out.Held { // what it says is not read, since it does not read
+			c.beat.lastIn = t.Now
+		}
 		if at, ok := c.beat.silentAt(); ok && t.Now >= at && c.state == open && !c.braked {
 			c.room.count.timeouts.Add(1)
 			c.fail(t, failed(core.IdleTimeout, "Idle", "nothing was received for too long"), "", out)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/adaptertest"
@@ -94,6 +95,28 @@ func TestSTOMP_ST60_ATurnsAnswersLeaveTogether(t *testing.T) {
 		})
 		if n := bytes.Count(out.B, []byte("RECEIPT\n")); n != 100 {
 			t.Errorf("%d receipts in the first output", n)
+		}
+	})
+}
+
+func TestSTOMP_ST18_WhoDoesNotReadIsNotTakenForSilent(t *testing.T) {
+	t.Parallel()
+	o := adaptertest.Options{Limits: adapters.Limits{WriteBuffer: 10_000}}
+	adaptertest.Test(t, newRoom, o, func(t *testing.T, d *adaptertest.Driver) {
+		c, pub := d.Open(), d.Open()
+		c.Send(lines("CONNECT", "accept-version:1.2", "heart-beat:1000,0"))
+		c.Send(lines("SUBSCRIBE", "id:1", "destination:/topic/a"))
+		pub.Send(lines("CONNECT", "accept-version:1.2"))
+		c.Stall()
+		for range 100 {
+			pub.Send([]byte("SEND\ndestination:/topic/a\n\n" + string(bytes.Repeat([]byte("x"), 1000)) + "\x00"))
+		}
+		for range 10 {
+			d.Advance(time.Second)
+			c.Send([]byte("\n"))
+		}
+		if r, closed := c.Closed(); closed {
+			t.Fatalf("closed: %v", r)
 		}
 	})
 }
