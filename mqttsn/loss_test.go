@@ -1,6 +1,7 @@
 package mqttsn
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -66,7 +67,7 @@ func (c *lossyConn) Close() error {
 }
 
 // dial makes the socket of a client.
-func (l *lossyNet) dial(string, addr string) (net.Conn, error) {
+func (l *lossyNet) dial(_ context.Context, _, addr string) (net.Conn, error) {
 	c := &lossyConn{l: l, addr: netip.MustParseAddrPort(addr), in: make(chan []byte, 1000), closed: make(chan struct{})}
 	l.conns[c.addr] = c
 	return c, nil

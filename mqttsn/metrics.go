@@ -1,6 +1,7 @@
 package mqttsn
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -60,7 +61,7 @@ func (m *metrics) moved(from, to state) {
 
 func (m *metrics) malformed(err error) {
 	reason := "length"
-	if e, ok := err.(packet.Error); ok {
+	if e := packet.ErrLength; errors.As(err, &e) {
 		reason = e.Reason()
 	}
 	m.set.Counter("mqttsn_malformed_total", reason).Add(1)

@@ -62,9 +62,9 @@ type Client struct {
 
 // Open makes a client without a session: it can publish with QoS -1, search
 // for the gateway, and Connect. ctx bounds nothing but the opening.
-func Open(_ context.Context, addr string, o Options) (*Client, error) {
+func Open(ctx context.Context, addr string, o Options) (*Client, error) {
 	o = o.withDefaults()
-	conn, err := o.Dial("udp", addr)
+	conn, err := o.Dial(ctx, "udp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("mqttsn: %w", err)
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"net"
 	"time"
 
@@ -22,7 +23,7 @@ type Options struct {
 
 	// Dial opens the socket; nil: UDP. What it returns keeps the bounds of
 	// datagrams.
-	Dial func(network, addr string) (net.Conn, error)
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Will is published by the gateway when this client is lost.
@@ -59,7 +60,7 @@ func (o Options) withDefaults() Options {
 		o.Window = 1
 	}
 	if o.Dial == nil {
-		o.Dial = net.Dial
+		o.Dial = new(net.Dialer).DialContext
 	}
 	return o
 }

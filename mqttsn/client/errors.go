@@ -10,6 +10,7 @@ type clientError string
 
 func (e clientError) Error() string { return "mqttsn: " + string(e) }
 
+// What calls of a Client return besides Refused and the errors of the socket.
 const (
 	ErrTimeout      = clientError("no answer from the gateway")
 	ErrClosed       = clientError("client is closed")
@@ -26,6 +27,7 @@ type Refused struct {
 	Code packet.Code
 }
 
+// Error implements error.
 func (e *Refused) Error() string { return fmt.Sprintf("mqttsn: %v: %v", e.By, e.Code) }
 
 func refused(by packet.Type, c packet.Code) error {

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"sync/atomic"
@@ -54,7 +55,7 @@ func TestLostAndDoubledDatagramsLoseAndDoubleNoMessage(t *testing.T) {
 	pub := dial(t, addr, "pub", client.Options{
 		RetryInterval: 30 * time.Millisecond, MaxRetries: 50,
 		Will: &client.Will{Topic: "w", Payload: []byte("bye")},
-		Dial: func(network, addr string) (net.Conn, error) {
+		Dial: func(_ context.Context, network, addr string) (net.Conn, error) {
 			c, err := net.Dial(network, addr)
 			return lossy{c, n, double}, err
 		},

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/entrepot/entrepot/mqttsn/packet"
@@ -31,7 +32,7 @@ func (c *Client) keepAlive() {
 		next := time.Duration(c.sent.Load()) + c.opt.KeepAlive - time.Since(c.began)
 		if next <= 0 {
 			next = c.opt.KeepAlive
-			if err := c.Ping(ctx); err == ErrTimeout {
+			if err := c.Ping(ctx); errors.Is(err, ErrTimeout) {
 				c.end(err)
 			}
 		}

@@ -18,9 +18,13 @@ func ParseTopicAck(t Type, b []byte) (p TopicAck, err error) {
 	return TopicAck{t, be16(b), be16(b[2:]), Code(b[4])}, nil
 }
 
+// Type implements Packet.
 func (p TopicAck) Type() Type { return p.Of }
-func (p TopicAck) Len() int   { return 7 }
 
+// Len implements Packet.
+func (p TopicAck) Len() int { return 7 }
+
+// AppendTo implements Packet.
 func (p TopicAck) AppendTo(b []byte) []byte {
 	b = append16(append(b, 7, byte(p.Of)), p.TopicID, p.MsgID)
 	return append(b, byte(p.Code))
@@ -43,7 +47,11 @@ func ParseAck(t Type, b []byte) (p Ack, err error) {
 	return Ack{t, be16(b)}, nil
 }
 
+// Type implements Packet.
 func (p Ack) Type() Type { return p.Of }
-func (p Ack) Len() int   { return 4 }
 
+// Len implements Packet.
+func (p Ack) Len() int { return 4 }
+
+// AppendTo implements Packet.
 func (p Ack) AppendTo(b []byte) []byte { return append16(append(b, 4, byte(p.Of)), p.MsgID) }

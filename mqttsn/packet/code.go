@@ -5,6 +5,7 @@ import "fmt"
 // Code is the ReturnCode field (section 5.3.10, table 5).
 type Code uint8
 
+// The return codes.
 const (
 	Accepted       Code = 0x00
 	Congestion     Code = 0x01

@@ -30,9 +30,13 @@ func ParseConnect(b []byte) (p Connect, err error) {
 	}, nil
 }
 
+// Type implements Packet.
 func (p Connect) Type() Type { return CONNECT }
-func (p Connect) Len() int   { return size(4 + len(p.ClientID)) }
 
+// Len implements Packet.
+func (p Connect) Len() int { return size(4 + len(p.ClientID)) }
+
+// AppendTo implements Packet.
 func (p Connect) AppendTo(b []byte) []byte {
 	b = appendHeader(b, CONNECT, 4+len(p.ClientID))
 	b = append(b, bit(p.Will, flagWill)|bit(p.Clean, flagClean), p.ProtocolID)
@@ -55,9 +59,13 @@ func ParseResult(t Type, b []byte) (p Result, err error) {
 	return Result{t, Code(b[0])}, nil
 }
 
+// Type implements Packet.
 func (p Result) Type() Type { return p.Of }
-func (p Result) Len() int   { return 3 }
 
+// Len implements Packet.
+func (p Result) Len() int { return 3 }
+
+// AppendTo implements Packet.
 func (p Result) AppendTo(b []byte) []byte { return append(b, 3, byte(p.Of), byte(p.Code)) }
 
 // Bare is a packet without a body: WILLTOPICREQ, WILLMSGREQ, PINGRESP.
@@ -71,7 +79,11 @@ func ParseBare(t Type, b []byte) (p Bare, err error) {
 	return Bare{t}, nil
 }
 
+// Type implements Packet.
 func (p Bare) Type() Type { return p.Of }
-func (p Bare) Len() int   { return 2 }
 
+// Len implements Packet.
+func (p Bare) Len() int { return 2 }
+
+// AppendTo implements Packet.
 func (p Bare) AppendTo(b []byte) []byte { return append(b, 2, byte(p.Of)) }

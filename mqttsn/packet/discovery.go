@@ -16,9 +16,13 @@ func ParseAdvertise(b []byte) (p Advertise, err error) {
 	return Advertise{b[0], be16(b[1:])}, nil
 }
 
+// Type implements Packet.
 func (p Advertise) Type() Type { return ADVERTISE }
-func (p Advertise) Len() int   { return 5 }
 
+// Len implements Packet.
+func (p Advertise) Len() int { return 5 }
+
+// AppendTo implements Packet.
 func (p Advertise) AppendTo(b []byte) []byte {
 	return append16(append(b, 5, byte(ADVERTISE), p.GatewayID), p.Duration)
 }
@@ -36,9 +40,13 @@ func ParseSearchGW(b []byte) (p SearchGW, err error) {
 	return SearchGW{b[0]}, nil
 }
 
+// Type implements Packet.
 func (p SearchGW) Type() Type { return SEARCHGW }
-func (p SearchGW) Len() int   { return 3 }
 
+// Len implements Packet.
+func (p SearchGW) Len() int { return 3 }
+
+// AppendTo implements Packet.
 func (p SearchGW) AppendTo(b []byte) []byte { return append(b, 3, byte(SEARCHGW), p.Radius) }
 
 // GWInfo is GWINFO (section 5.4.3).
@@ -57,9 +65,13 @@ func ParseGWInfo(b []byte) (p GWInfo, err error) {
 	return GWInfo{b[0], b[1:]}, nil
 }
 
+// Type implements Packet.
 func (p GWInfo) Type() Type { return GWINFO }
-func (p GWInfo) Len() int   { return size(1 + len(p.Address)) }
 
+// Len implements Packet.
+func (p GWInfo) Len() int { return size(1 + len(p.Address)) }
+
+// AppendTo implements Packet.
 func (p GWInfo) AppendTo(b []byte) []byte {
 	b = appendHeader(b, GWINFO, 1+len(p.Address))
 	return append(append(b, p.GatewayID), p.Address...)

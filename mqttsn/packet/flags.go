@@ -7,6 +7,7 @@ type QoS int8
 // TopicKind is the TopicIdType field: how a packet names its topic.
 type TopicKind uint8
 
+// The kinds of topic ids.
 const (
 	Normal       TopicKind = 0 // a registered id; in SUBSCRIBE and UNSUBSCRIBE a topic name
 	Predefined   TopicKind = 1

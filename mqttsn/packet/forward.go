@@ -29,11 +29,13 @@ func ParseForward(datagram []byte) (p Forward, err error) {
 	return p, nil
 }
 
+// Type implements Packet.
 func (p Forward) Type() Type { return FRWDENCAP }
 
 // Len includes the packet inside.
 func (p Forward) Len() int { return 3 + len(p.Node) + len(p.Inner) }
 
+// AppendTo implements Packet.
 func (p Forward) AppendTo(b []byte) []byte {
 	return append(AppendForwardHeader(b, p.Radius, p.Node), p.Inner...)
 }

@@ -15,9 +15,13 @@ func ParsePingReq(b []byte) (p PingReq, err error) {
 	return PingReq{b}, nil
 }
 
+// Type implements Packet.
 func (p PingReq) Type() Type { return PINGREQ }
-func (p PingReq) Len() int   { return size(len(p.ClientID)) }
 
+// Len implements Packet.
+func (p PingReq) Len() int { return size(len(p.ClientID)) }
+
+// AppendTo implements Packet.
 func (p PingReq) AppendTo(b []byte) []byte {
 	return append(appendHeader(b, PINGREQ, len(p.ClientID)), p.ClientID...)
 }

@@ -31,9 +31,13 @@ func ParsePublish(b []byte) (p Publish, err error) {
 	}, nil
 }
 
+// Type implements Packet.
 func (p Publish) Type() Type { return PUBLISH }
-func (p Publish) Len() int   { return size(5 + len(p.Data)) }
 
+// Len implements Packet.
+func (p Publish) Len() int { return size(5 + len(p.Data)) }
+
+// AppendTo implements Packet.
 func (p Publish) AppendTo(b []byte) []byte {
 	b = appendHeader(b, PUBLISH, 5+len(p.Data))
 	b = append(b, bit(p.Dup, flagDup)|p.QoS.bits()|bit(p.Retain, flagRetain)|byte(p.Kind&maskKind))
@@ -58,9 +62,13 @@ type LongPublish struct {
 	Name, Data []byte
 }
 
+// Type implements Packet.
 func (p LongPublish) Type() Type { return PUBLISH }
-func (p LongPublish) Len() int   { return size(5 + len(p.Name) + len(p.Data)) }
 
+// Len implements Packet.
+func (p LongPublish) Len() int { return size(5 + len(p.Name) + len(p.Data)) }
+
+// AppendTo implements Packet.
 func (p LongPublish) AppendTo(b []byte) []byte {
 	b = appendHeader(b, PUBLISH, 5+len(p.Name)+len(p.Data))
 	b = append(b, QoS(-1).bits()|bit(p.Retain, flagRetain))

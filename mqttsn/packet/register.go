@@ -22,9 +22,13 @@ func ParseRegister(b []byte) (p Register, err error) {
 	return Register{be16(b), be16(b[2:]), b[4:]}, nil
 }
 
+// Type implements Packet.
 func (p Register) Type() Type { return REGISTER }
-func (p Register) Len() int   { return size(4 + len(p.Name)) }
 
+// Len implements Packet.
+func (p Register) Len() int { return size(4 + len(p.Name)) }
+
+// AppendTo implements Packet.
 func (p Register) AppendTo(b []byte) []byte {
 	b = appendHeader(b, REGISTER, 4+len(p.Name))
 	return append(append16(b, p.TopicID, p.MsgID), p.Name...)

@@ -18,8 +18,10 @@ func ParseDisconnect(b []byte) (p Disconnect, err error) {
 	return p, ErrLength
 }
 
+// Type implements Packet.
 func (p Disconnect) Type() Type { return DISCONNECT }
 
+// Len implements Packet.
 func (p Disconnect) Len() int {
 	if p.Duration == 0 {
 		return 2
@@ -27,6 +29,7 @@ func (p Disconnect) Len() int {
 	return 4
 }
 
+// AppendTo implements Packet.
 func (p Disconnect) AppendTo(b []byte) []byte {
 	if p.Duration == 0 {
 		return append(b, 2, byte(DISCONNECT))

@@ -74,9 +74,13 @@ func ParseSubscribe(b []byte) (p Subscribe, err error) {
 	return p, err
 }
 
+// Type implements Packet.
 func (p Subscribe) Type() Type { return SUBSCRIBE }
-func (p Subscribe) Len() int   { return size(3 + p.Topic.len()) }
 
+// Len implements Packet.
+func (p Subscribe) Len() int { return size(3 + p.Topic.len()) }
+
+// AppendTo implements Packet.
 func (p Subscribe) AppendTo(b []byte) []byte {
 	b = appendHeader(b, SUBSCRIBE, 3+p.Topic.len())
 	b = append(b, bit(p.Dup, flagDup)|p.QoS.bits()|byte(p.Kind&maskKind))
@@ -93,9 +97,13 @@ func ParseUnsubscribe(b []byte) (p Unsubscribe, err error) {
 	return p, err
 }
 
+// Type implements Packet.
 func (p Unsubscribe) Type() Type { return UNSUBSCRIBE }
-func (p Unsubscribe) Len() int   { return size(3 + p.Topic.len()) }
 
+// Len implements Packet.
+func (p Unsubscribe) Len() int { return size(3 + p.Topic.len()) }
+
+// AppendTo implements Packet.
 func (p Unsubscribe) AppendTo(b []byte) []byte {
 	b = appendHeader(b, UNSUBSCRIBE, 3+p.Topic.len())
 	b = append(b, byte(p.Kind&maskKind))
@@ -124,9 +132,13 @@ func ParseSubAck(b []byte) (p SubAck, err error) {
 	return p, nil
 }
 
+// Type implements Packet.
 func (p SubAck) Type() Type { return SUBACK }
-func (p SubAck) Len() int   { return 8 }
 
+// Len implements Packet.
+func (p SubAck) Len() int { return 8 }
+
+// AppendTo implements Packet.
 func (p SubAck) AppendTo(b []byte) []byte {
 	b = append16(append(b, 8, byte(SUBACK), p.QoS.bits()), p.TopicID, p.MsgID)
 	return append(b, byte(p.Code))

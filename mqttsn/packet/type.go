@@ -5,6 +5,7 @@ import "fmt"
 // Type is the MsgType field (section 5.2.2, table 3).
 type Type uint8
 
+// The message types.
 const (
 	ADVERTISE     Type = 0x00
 	SEARCHGW      Type = 0x01

@@ -32,6 +32,7 @@ func ParseWillTopic(t Type, b []byte) (p WillTopic, err error) {
 	return p, nil
 }
 
+// Type implements Packet.
 func (p WillTopic) Type() Type {
 	if p.Update {
 		return WILLTOPICUPD
@@ -39,6 +40,7 @@ func (p WillTopic) Type() Type {
 	return WILLTOPIC
 }
 
+// Len implements Packet.
 func (p WillTopic) Len() int {
 	if p.None {
 		return 2
@@ -46,6 +48,7 @@ func (p WillTopic) Len() int {
 	return size(1 + len(p.Topic))
 }
 
+// AppendTo implements Packet.
 func (p WillTopic) AppendTo(b []byte) []byte {
 	if p.None {
 		return appendHeader(b, p.Type(), 0)
@@ -68,6 +71,7 @@ func ParseWillMsg(t Type, b []byte) (WillMsg, error) {
 	return WillMsg{t == WILLMSGUPD, b}, nil
 }
 
+// Type implements Packet.
 func (p WillMsg) Type() Type {
 	if p.Update {
 		return WILLMSGUPD
@@ -75,8 +79,10 @@ func (p WillMsg) Type() Type {
 	return WILLMSG
 }
 
+// Len implements Packet.
 func (p WillMsg) Len() int { return size(len(p.Payload)) }
 
+// AppendTo implements Packet.
 func (p WillMsg) AppendTo(b []byte) []byte {
 	return append(appendHeader(b, p.Type(), len(p.Payload)), p.Payload...)
 }
