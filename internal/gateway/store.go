@@ -1,41 +1,74 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
 
-	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/store/disk"
 	"github.com/entrepot/entrepot/internal/store/memory"
 )
 
 // Store is the section `store`.
 type Store struct {
-	// Sync is always: what was acknowledged survives a power cut; or never: it survives the end of the process alone.
-	Sync string `yaml:"sync" enum:"always,never"`
+	// Sync is always: what was acknowledged survives a power cut; interval: the last Interval may be lost; never: what the
+	// operating system holds may be lost. Killing the process takes nothing under any of them.
+	Sync string `yaml:"sync" enum:"always,interval,never"`
+	// Interval is the time between syncs of sync: interval, 1ms to 1m.
+	Interval time.Duration `yaml:"interval"`
 }
 
 // DefaultStore is the section when the configuration says nothing.
-func DefaultStore() *Store { return &Store{Sync: "always"} }
+func DefaultStore() *Store { return &Store{Sync: "always", Interval: 100 * time.Millisecond} }
+
+// Validate names the key that is out of range.
+func (s *Store) Validate() error {
+	if s.Interval < time.Millisecond || s.Interval > time.Minute {
+		return errors.New("interval is 1ms to 1m")
+	}
+	return nil
+}
+
+var syncPolicies = map[string]disk.SyncPolicy{"always": disk.SyncAlways, "interval": disk.SyncInterval, "never": disk.SyncNever}
+
+// storeDir is the store's place in the data directory, which holds other files too.
+const storeDir = "store"
 
 func (g *Gateway) openStore() error {
 	if g.options.Config.Node.Data == Memory {
 		g.store = memory.New()
 		return nil
 	}
-	s, err := disk.Open(g.options.Config.Node.Data, disk.Options{Logger: g.log})
+	if err := checkData(g.options.Config.Node.Data); err != nil {
+		return fmt.Errorf("%w. Try: another --data DIR, or --data memory", err)
+	}
+	o := disk.Options{Logger: g.log}
+	if section, ok := g.options.Sections["store"].(*Store); ok {
+		o.Sync, o.Interval = syncPolicies[section.Sync], section.Interval
+	}
+	s, err := disk.Open(filepath.Join(g.options.Config.Node.Data, storeDir), o)
 	if err != nil {
 		return fmt.Errorf("%w. Try: another --data DIR, or --data memory", err)
 	}
 	g.store = s
 	g.closers = append(g.closers, s.Close)
-	if section, ok := g.options.Sections["store"].(*Store); ok && section.Sync == "never" {
-		g.store = unsynced{s}
-	}
 	return nil
 }
 
-// unsynced leaves syncing to the operating system.
-type unsynced struct{ core.Store }
-
-// Write implements core.Store.
-func (u unsynced) Write(batches []*core.Batch, _ bool) error { return u.Store.Write(batches, false) }
+// checkData refuses a directory that holds something, but no store of ours: nothing is made in it.
+func checkData(dir string) error {
+	files, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case len(files) > 0 && !slices.ContainsFunc(files, func(f fs.DirEntry) bool { return f.Name() == storeDir }):
+		return fmt.Errorf("%s holds files, but no store of entrepot", dir)
+	}
+	return nil
+}
