@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -28,29 +29,39 @@ type acceptor struct {
 
 // serveRaw gives the listening socket to a loop; false: it is not a raw one.
 func (l *listener) serveRaw() bool {
-	type filer interface{ File() (*os.File, error) }
-	f, err := l.tcp.(filer).File()
-	if err != nil {
-		return false
-	}
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	f.Close()
-	if err != nil || unix.SetNonblock(fd, true) != nil {
-		return false
-	}
 	if u, ok := l.tcp.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false)
 	}
-	l.tcp.Close()
+	fd, err := detach(l.tcp)
+	if err != nil {
+		return false
+	}
 	l.raw = &acceptor{listener: l, fd: fd}
 	l.raw.loop, l.raw.own = l.server.pick(), l.raw
 	return l.raw.loop.call(l.raw.begin)
 }
 
 func (a *acceptor) begin(l *loop) {
-	l.wait.acceptors = append(l.wait.acceptors, a)
-	a.at = int32(-1 - len(l.wait.acceptors))
-	l.wait.control(unix.EPOLL_CTL_ADD, a.fd, a.at, unix.EPOLLIN) //nolint:errcheck // a valid descriptor
+	l.wait.watch(a.fd, a) //nolint:errcheck // a valid descriptor
+	a.at = l.wait.place(a)
+}
+
+// detach takes a descriptor out of Go's poller, and closes what held it.
+func detach(c io.Closer) (fd int, err error) {
+	f, err := c.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		return -1, err
+	}
+	defer f.Close()
+	if fd, err = unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+		return -1, err
+	}
+	if err = unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	c.Close()
+	return fd, nil
 }
 
 // close stops accepting, on the acceptor's loop.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -18,7 +19,7 @@ type waiter struct {
 const (
 	maxEvents = 512
 	hotWait   = 2  // milliseconds: after a wait that was shorter, the next one is raw, and at most that long
-	atWake    = -1 // Event.Fd of the eventfd; acceptors count down from -2
+	atWake    = -1 // Event.Fd of the eventfd; sources count down from -2
 )
 
 type epoll struct {
@@ -28,7 +29,7 @@ type epoll struct {
 	mayBeHot  bool // a processor is left for the other goroutines
 	hot       bool // the last wait was short
 	events    [maxEvents]unix.EpollEvent
-	acceptors []*acceptor // by -2-Event.Fd
+	sources   []source // by -2-Event.Fd
 }
 
 func newWaiter(l *loop) (waiter, error) {
@@ -50,6 +51,18 @@ func newWaiter(l *loop) (waiter, error) {
 func (e *epoll) control(op, fd int, at int32, events uint32) error {
 	return unix.EpollCtl(e.fd, op, fd, &unix.EpollEvent{Events: events, Fd: at, Pad: int32(fd)})
 }
+
+// source is a listening or datagram socket of the loop.
+type source interface{ ready() }
+
+// watch registers a source.
+func (e *epoll) watch(fd int, s source) error {
+	e.sources = append(e.sources, s)
+	return e.control(unix.EPOLL_CTL_ADD, fd, e.place(s), unix.EPOLLIN)
+}
+
+// place is the Event.Fd of a source.
+func (e *epoll) place(s source) int32 { return int32(-2 - slices.Index(e.sources, s)) }
 
 // wake may be called from any goroutine.
 func (e *epoll) wake() {
@@ -114,7 +127,7 @@ func (e *epoll) dispatch() {
 			var buf [8]byte
 			unix.Read(e.event, buf[:])
 		case ev.Fd < atWake:
-			e.acceptors[-2-ev.Fd].ready()
+			e.sources[-2-ev.Fd].ready()
 		default:
 			if s := e.l.streams.get(ev.Fd); s != nil {
 				if c, ok := s.tr.(*rawConn); ok && c.fd == int(ev.Pad) {
