@@ -14,6 +14,7 @@ func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions) (*Consumer, R
 		return nil, InUse
 	}
 	q.exclusive = o.Exclusive
+	q.ranked = q.ranked || o.Priority != 0
 	q.consumers = append(q.consumers, c)
 	return c, OK
 }
@@ -41,6 +42,9 @@ func (ns *Namespace) leave(t *Turn, c *Consumer) {
 	}
 	c.kept = nil
 	q.drop(c)
+	if next := q.wakeNext(); next != nil {
+		woken = append(woken, next)
+	}
 	last := len(q.consumers) == 0
 	q.touch(t)
 	q.mu.Unlock()

@@ -87,6 +87,11 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 		q.mu.Unlock()
 		return into
 	}
+	if q.yields(c) {
+		q.arm(c)
+		q.mu.Unlock()
+		return into
+	}
 	q.expireOld(t)
 	k := taking{t: t, c: c, out: into, window: window, share: q.share(c)}
 	q.serve(&k)
@@ -94,7 +99,7 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 	if !k.short && !c.quiet {
 		q.arm(c)
 	}
-	if progress := k.short || len(k.out) > len(into); progress && !k.wait {
+	if progress := k.short || q.ranked || len(k.out) > len(into); progress && !k.wait {
 		if woken = q.wakeNext(); woken == c { // its second helping does not count against the others' share
 			c.isOwed = false
 			q.owed--
@@ -105,6 +110,25 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 		woken.notify(t)
 	}
 	return k.out
+}
+
+// yields tells that the consumer's turn has not come: another is the active
+// one, or one of higher priority is about to take.
+func (q *Queue) yields(c *Consumer) bool {
+	switch {
+	case c.quiet:
+		return false
+	case q.spec.SingleActive && len(q.consumers) > 0 && q.consumers[0] != c:
+		return true
+	case !q.ranked:
+		return false
+	}
+	for _, x := range q.consumers {
+		if x.isOwed && x.opts.Priority > c.opts.Priority {
+			return true
+		}
+	}
+	return false
 }
 
 // share is what one consumer may take now: everything from a queue of its

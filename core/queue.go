@@ -55,6 +55,7 @@ type Queue struct {
 	idleSince Time
 	idleTimer Time // the timer that is set; 0: none
 	exclusive bool // an exclusive consumer holds it
+	ranked    bool // a consumer has, or had, a priority
 }
 
 type entryState uint8
@@ -313,19 +314,29 @@ func (q *Queue) remove(t *Turn, seq uint64) {
 // wakeOne picks the hungry consumer that has slept longest among those that
 // may take e. The caller notifies it after unlocking.
 func (q *Queue) wakeOne(e *entry) *Consumer {
+	best := -1
 	for i, c := range q.armed {
-		if e != nil && c.skips(e) {
+		if (e != nil && c.skips(e)) || q.yields(c) {
 			continue
 		}
-		q.armed = slices.Delete(q.armed, i, i+1)
-		c.isArmed = false
-		if !c.isOwed {
-			c.isOwed = true
-			q.owed++
+		if best < 0 || c.opts.Priority > q.armed[best].opts.Priority {
+			best = i
 		}
-		return c
+		if !q.ranked {
+			break
+		}
 	}
-	return nil
+	if best < 0 {
+		return nil
+	}
+	c := q.armed[best]
+	q.armed = slices.Delete(q.armed, best, best+1)
+	c.isArmed = false
+	if !c.isOwed {
+		c.isOwed = true
+		q.owed++
+	}
+	return c
 }
 
 func (q *Queue) waitingCount() int {

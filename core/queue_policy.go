@@ -22,19 +22,20 @@ type QueueLimits struct {
 
 // QueueSpec describes a named or private queue.
 type QueueSpec struct {
-	Name        string // "": a private queue that dies with its consumer
-	Durable     bool   // survives a restart, with its messages of QoS 1 and 2
-	Exclusive   bool   // for the declaring connection only, deleted with it
-	AutoDelete  bool   // deleted when its last consumer leaves
-	Latest      bool   // of QoS 0 messages only the newest waits
-	Limits      QueueLimits
-	TTL         time.Duration // messages live at most that long in the queue, counted anew at a restart; 0: as they say
-	IdleExpiry  time.Duration // deleted when empty and unused for that long; 0: never
-	MaxAttempts int           // more deliveries reject the message; 0: unlimited
-	DeadLetter  bool          // rejected messages go to the queue "$dead/NAME"
-	DeadRoom    string        // whose Undertaker gets what the queue gives up; "": DeadLetter decides
-	DeadTo      string        // where to, in that room's words
-	Args        string        // what the protocol that declared it wants compared on redeclaration; opaque
+	Name         string // "": a private queue that dies with its consumer
+	Durable      bool   // survives a restart, with its messages of QoS 1 and 2
+	Exclusive    bool   // for the declaring connection only, deleted with it
+	AutoDelete   bool   // deleted when its last consumer leaves
+	SingleActive bool   // only the consumer that has been there longest takes; the others wait for its end
+	Latest       bool   // of QoS 0 messages only the newest waits
+	Limits       QueueLimits
+	TTL          time.Duration // messages live at most that long in the queue, counted anew at a restart; 0: as they say
+	IdleExpiry   time.Duration // deleted when empty and unused for that long; 0: never
+	MaxAttempts  int           // more deliveries reject the message; 0: unlimited
+	DeadLetter   bool          // rejected messages go to the queue "$dead/NAME"
+	DeadRoom     string        // whose Undertaker gets what the queue gives up; "": DeadLetter decides
+	DeadTo       string        // where to, in that room's words
+	Args         string        // what the protocol that declared it wants compared on redeclaration; opaque
 }
 
 // QueueInfo is a snapshot of a queue.
@@ -54,4 +55,5 @@ type ConsumeOptions struct {
 	AckAll    bool   // QoS 0 too stays in flight until it is settled, and counts for the window
 	NoLocal   bool   // not what the same session published
 	Exclusive bool   // refuse when others consume, and keep others away
+	Priority  int    // of those that could take, the highest does
 }

@@ -216,6 +216,7 @@ func (t *Turn) putQueue(q *Queue) {
 	b = putText(b, q.spec.Args)
 	b = putText(b, q.spec.DeadRoom)
 	b = putText(b, q.spec.DeadTo)
+	b = putBool(b, q.spec.SingleActive)
 	t.set(key1(keyQueue, q.id), b)
 }
 
@@ -226,7 +227,7 @@ func (r *reader) queue(id uint64, ns *Namespace) *Queue {
 	spec.TTL, spec.IdleExpiry = time.Duration(r.uint()), time.Duration(r.uint())
 	spec.MaxAttempts = int(r.uint())
 	spec.Args = r.text()
-	spec.DeadRoom, spec.DeadTo = r.text(), r.text()
+	spec.DeadRoom, spec.DeadTo, spec.SingleActive = r.text(), r.text(), r.bool()
 	q := ns.newQueue(kind, spec)
 	q.id = id
 	return q

@@ -139,6 +139,9 @@ func (c *Consumer) Cancel(t *Turn) {
 	}
 	woken := q.detach(t, c, false)
 	q.drop(c)
+	if next := q.wakeNext(); next != nil { // what it was woken for, or its place as the active one
+		woken = append(woken, next)
+	}
 	q.exclusive = q.exclusive && len(q.consumers) > 0
 	last := len(q.consumers) == 0 && !c.quiet
 	q.touch(t)
@@ -160,13 +163,9 @@ func (c *Consumer) Stop(t *Turn) {
 		return
 	}
 	c.quiet = true
-	var woken *Consumer
-	owed := c.isOwed
 	q.disarm(c)
-	if owed {
-		woken = q.wakeNext()
-	}
 	q.drop(c)
+	woken := q.wakeNext()
 	q.exclusive = q.exclusive && len(q.consumers) > 0
 	last := len(q.consumers) == 0
 	q.touch(t)

@@ -48,3 +48,17 @@ func TestRoutingIntoQueuesAsksForTheRightToPublish(t *testing.T) {
 		expect(t, "denied", reason, core.NotAuthorized)
 	})
 }
+
+func TestAWokenConsumerThatLeavesWakesTheNext(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, b := w.attach(core.Client{}), w.attach(core.Client{})
+		a.Declare(w.turn, core.QueueSpec{Name: "q"})
+		c, _ := a.Consume(w.turn, "q", core.ConsumeOptions{QoS: 2})
+		b.Consume(w.turn, "q", core.ConsumeOptions{QoS: 2})
+		a.expect(10, "")
+		b.expect(10, "")
+		b.pub("$queue/q", "1", 1) // wakes a, the longest asleep
+		c.Cancel(w.turn)
+		b.expect(10, "$queue/q=1/1")
+	})
+}
