@@ -15,7 +15,7 @@ import (
 // know how to do: refused in clear words rather than ignored. Arguments that
 // are not listed anywhere are kept and ignored (AQ33).
 var notOffered = []string{
-	"x-max-priority", "x-single-active-consumer",
+	"x-max-priority",
 }
 
 // queueSpec reads a declaration.
@@ -70,6 +70,12 @@ func queueArgument(spec *core.QueueSpec, name string, v wire.Value) error {
 		spec.Limits.Bytes = n
 	case "x-delivery-limit":
 		spec.MaxAttempts = int(n) + 1
+	case "x-single-active-consumer":
+		single, isBool := v.Bool()
+		if !isBool {
+			return bad("not a boolean")
+		}
+		spec.SingleActive = single
 	case "x-overflow":
 		return overflow(spec, v, bad)
 	case "x-queue-type":
@@ -106,16 +112,20 @@ func queueType(spec *core.QueueSpec, v wire.Value, bad func(string) error) error
 	return nil
 }
 
-// consumeArguments: arguments of basic.consume that we do not honour.
-func consumeArguments(t wire.Table) error {
+// consumeArguments reads the arguments of basic.consume (AQ45).
+func consumeArguments(o *core.ConsumeOptions, t wire.Table) error {
 	for n, v := range t.All() {
 		name := string(n)
-		zero := false
-		if i, ok := v.Int(); ok && i == 0 {
-			zero = true // what every consumer has
-		}
-		if (name == "x-priority" && !zero) || strings.HasPrefix(name, "x-stream-") {
-			return &wire.Error{Code: wire.PreconditionFailed, Text: "argument '" + name + "' is not offered"}
+		bad := &wire.Error{Code: wire.PreconditionFailed, Text: "invalid arg '" + name + "' of a consumer"}
+		switch {
+		case name == "x-priority":
+			p, ok := v.Int()
+			if !ok || p < math.MinInt32 || p > math.MaxInt32 {
+				return bad
+			}
+			o.Priority = int(p)
+		case strings.HasPrefix(name, "x-stream-"):
+			return bad
 		}
 	}
 	return nil

@@ -39,7 +39,8 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	case len(ch.consumers) >= ch.c.l.config.MaxConsumers:
 		return &wire.Error{Code: wire.ResourceError, Text: "more than " + strconv.Itoa(ch.c.l.config.MaxConsumers) + " consumers on a channel"}
 	}
-	if err := consumeArguments(m.Arguments); err != nil {
+	o := core.ConsumeOptions{QoS: 2, NoAck: m.NoAck, AckAll: true, NoLocal: m.NoLocal, Exclusive: m.Exclusive}
+	if err := consumeArguments(&o, m.Arguments); err != nil {
 		return err
 	}
 	if name == directReply {
@@ -47,7 +48,6 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 			return err
 		}
 	}
-	o := core.ConsumeOptions{QoS: 2, NoAck: m.NoAck, AckAll: true, NoLocal: m.NoLocal, Exclusive: m.Exclusive}
 	cc, r := ch.c.session.Consume(ch.c.t, name, o)
 	switch r {
 	case core.OK:

@@ -112,11 +112,66 @@ func TestAMQP_AQ45_NoLocal(t *testing.T) {
 	})
 }
 
-func TestAMQP_AQ45_UnofferedArgumentsAreRefused(t *testing.T) {
+func TestAMQP_AQ45_HigherPriorityFirstWhileItHasWindow(t *testing.T) {
 	simulate(t, func(w *world) {
-		m := consume("q", "c")
-		m.Arguments = wire.Table{}.Append("x-priority", wire.Int(5))
-		w.refused("1 channel.close Code:406", &wire.QueueDeclare{Queue: "q"}, m)
+		low, high := w.dial(), w.dial()
+		low.queue("q")
+		for p, priority := range map[*peer]int64{low: -1, high: 5} {
+			m := consume("q", "c")
+			m.Arguments = wire.Table{}.Append("x-priority", wire.Int(priority))
+			p.send(1, &wire.BasicQos{PrefetchCount: 3}, m)
+			p.recv()
+		}
+		var in []byte
+		for range 5 {
+			in = append(in, content(1, to("", "q"), nil, "m", low.max)...)
+		}
+		low.Send(in)
+		if nl, nh := len(low.recv()), len(high.recv()); nl != 2 || nh != 3 {
+			t.Fatalf("low %d, high %d", nl, nh)
+		}
+		high.send(1, &wire.BasicAck{DeliveryTag: 2, Multiple: true})
+		low.Send(in[:len(in)/5*3])
+		if nl, nh := len(low.recv()), len(high.recv()); nl != 1 || nh != 2 {
+			t.Fatalf("low %d, high %d", nl, nh)
+		}
+		high.Drop()
+		if nl := len(low.recv()); nl != 0 { // its window is full
+			t.Fatalf("low %d", nl)
+		}
+		low.send(1, &wire.BasicAck{Multiple: true})
+		if nl := len(low.recv()); nl != 3 {
+			t.Fatalf("low %d", nl)
+		}
+		bad := consume("q", "d")
+		bad.Arguments = wire.Table{}.Append("x-priority", wire.Longstr("5"))
+		w.refused("1 channel.close Code:406", bad)
+	})
+}
+
+func TestAMQP_AQ33_OneConsumerIsActiveAtATime(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, b := w.dial(), w.dial()
+		a.send(1, &wire.QueueDeclare{Queue: "q", Arguments: wire.Table{}.Append("x-single-active-consumer", wire.Bool(true))})
+		for _, p := range []*peer{a, b} {
+			p.send(1, consume("q", "c"))
+			p.recv()
+		}
+		for range 4 {
+			b.publish("", "q", "m")
+		}
+		if na, nb := len(a.recv()), len(b.recv()); na != 4 || nb != 0 {
+			t.Fatalf("%d and %d", na, nb)
+		}
+		a.send(1, &wire.BasicAck{DeliveryTag: 1})
+		a.Drop()
+		if nb := len(b.recv()); nb != 3 {
+			t.Fatalf("the next got %d", nb)
+		}
+		b.publish("", "q", "m")
+		if nb := len(b.recv()); nb != 1 {
+			t.Fatalf("the next got %d", nb)
+		}
 	})
 }
 

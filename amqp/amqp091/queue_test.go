@@ -125,7 +125,7 @@ func TestAMQP_AQ33_Arguments(t *testing.T) {
 			"x-overflow": {wire.Longstr("reject-publish"), true}, "x-delivery-limit": {wire.Int(3), true}, "x-queue-mode": {wire.Longstr("lazy"), true},
 			"x-queue-type": {wire.Longstr("classic"), true}, "x-unknown": {wire.Bool(true), true},
 			"x-message-ttl": {wire.Int(5), true}, "x-dead-letter-routing-key": {wire.Longstr("x"), false}, "x-max-priority": {wire.Int(9), false},
-			"x-single-active-consumer": {wire.Bool(true), false},
+			"x-single-active-consumer": {wire.Bool(true), true},
 		} {
 			want := "1 channel.close Code:406"
 			if c.ok {
