@@ -57,12 +57,12 @@ func serve(t testing.TB) (tcp, ws string) {
 // library connects with go-stomp.
 func library(t *testing.T, address string, opts ...func(*gostomp.Conn) error) *gostomp.Conn {
 	t.Helper()
-	opts = append(opts, gostomp.ConnOpt.Login("user", "secret"), gostomp.ConnOpt.HeartBeat(time.Second, time.Second))
+	opts = append([]func(*gostomp.Conn) error{gostomp.ConnOpt.Login("user", "secret"), gostomp.ConnOpt.HeartBeat(time.Second, time.Second)}, opts...)
 	c, err := gostomp.Dial("tcp", address, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Disconnect() })
+	t.Cleanup(func() { c.MustDisconnect() }) // after an ERROR, Disconnect may wait for a RECEIPT with the lock held
 	return c
 }
 
@@ -128,6 +128,9 @@ func TestSTOMP_Interop_GoStompInEveryVersionAndAckMode(t *testing.T) {
 				}
 				if m := next(t, s); string(m.Body) != "end" {
 					t.Errorf("left over: %s", m.Body)
+				}
+				if err := c.Disconnect(); err != nil { // ST21
+					t.Error(err)
 				}
 			})
 		}
@@ -205,15 +208,20 @@ func TestSTOMP_Interop_GoStompHeartBeatsAndErrors(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Bad CONNECT") {
 		t.Errorf("%v", err)
 	}
-	c := library(t, address, gostomp.ConnOpt.HeartBeat(200*time.Millisecond, 200*time.Millisecond))
+	c := library(t, address, gostomp.ConnOpt.HeartBeat(200*time.Millisecond, 200*time.Millisecond), gostomp.ConnOpt.WithStats())
 	s, err := c.Subscribe("/topic/x", gostomp.AckAuto)
 	if err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case m := <-s.C:
-		t.Fatalf("after %v", m.Err)
-	case <-time.After(1500 * time.Millisecond): // silence on both sides but for heart-beats
+	for end := time.Now().Add(patience); c.Stats().ReadsReceived < 6; { // nothing but heart-beats comes
+		select {
+		case m := <-s.C:
+			t.Fatalf("after %d: %v", c.Stats().ReadsReceived, m.Err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			t.Fatal("no heart-beats")
+		}
 	}
 	err = c.Send("/nowhere/x", "", nil, gostomp.SendOpt.Receipt)
 	if e, ok := err.(gostomp.Error); !ok || e.Frame.Header.Get(gostompframe.Message) != "Unknown destination" {
