@@ -46,3 +46,31 @@ func TestMemoryOfASleepingClient(t *testing.T) {
 	}
 	runtime.KeepAlive(l)
 }
+
+// A steady stream of QoS 0 and 1 costs at most two allocations a message, that
+// of the message itself included (section 13).
+func TestAllocationsOfAPublish(t *testing.T) {
+	r, err := New(adaptertest.New(t, newRoom, adaptertest.Options{}).Host, Config{RatePerSource: Unlimited})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newBenchLoop(r)
+	pub, sub := l.client("10.0.0.1:1000"), l.client("10.0.0.2:1000")
+	l.put(pub, packet.Register{MsgID: 1, Name: []byte("a/b")})
+	l.put(sub, packet.Subscribe{QoS: 1, MsgID: 1, Topic: packet.Topic{Name: []byte("a/b")}})
+	p := packet.Publish{TopicID: firstID, Data: make([]byte, 64)}
+	var wire []byte
+	for p.QoS = 0; p.QoS <= 1; p.QoS++ {
+		n := testing.AllocsPerRun(1000, func() {
+			if p.QoS > 0 {
+				p.MsgID++
+			}
+			wire = p.AppendTo(wire[:0])
+			l.datagram(pub, wire)
+			l.acknowledge(sub)
+		})
+		if n > 2 {
+			t.Errorf("QoS %d: %v allocations", p.QoS, n)
+		}
+	}
+}
