@@ -88,7 +88,6 @@ type scratch struct {
 	grants      []core.Grant
 	filters     []string
 	reasons     []core.Reason
-	codes       []byte
 	props       []byte
 	retry       []*core.Consumer
 	deliveries  [64]core.Delivery

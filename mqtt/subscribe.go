@@ -1,7 +1,7 @@
 package mqtt
 
 import (
-	"strings"
+	"bytes"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
@@ -22,70 +22,118 @@ const (
 // toSubscribe marks the place of a code that core is to give.
 const toSubscribe = 0xff
 
+// filterChunk is how many filters of one packet core gets at a time, so that a
+// packet of 16 MiB costs no multiple of itself in memory.
+const filterChunk = 1024
+
 func (c *conn) onSubscribe(t *core.Turn, sc *scratch, body []byte, out *adapters.Output) error {
 	p := &sc.subscribe
 	if err := p.Parse(&c.room.rules, c.version, 2, body); err != nil {
 		return err
 	}
-	codes, err := c.plan(sc, p)
+	n, err := c.checkFilters(p)
 	if err != nil {
 		return err
 	}
+	a := answer{kind: packet.SUBACK, id: p.ID, codes: make([]byte, 0, n)}
 	if c.version >= packet.V5 && c.inUse(p.ID) { // [MQTT-2.2.1-3]
-		c.write(t, out, answer{kind: packet.SUBACK, id: p.ID, codes: allOf(codes, packet.PacketIdentifierInUse)})
+		a.codes = allOf(a.codes[:n], packet.PacketIdentifierInUse)
+		c.write(t, out, a)
+		return nil
+	}
+	var s subscribing
+	for filter, o := range p.All() {
+		if code := c.unavailable(filter); code != 0 {
+			a.codes = append(a.codes, code)
+			continue
+		}
+		sc.subs = append(sc.subs, c.subscription(p, filter, o))
+		a.codes = append(a.codes, toSubscribe)
+		if len(sc.subs) == filterChunk {
+			if err := c.subscribe(t, sc, &a, &s); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.subscribe(t, sc, &a, &s); err != nil {
+		return err
+	}
+	c.answerFilters(t, out, s.seq, s.pending, a) // [MQTT-3.8.4-1] [MQTT-3.8.4-6]
+	return nil
+}
+
+// subscribing is how far a SUBSCRIBE has come.
+type subscribing struct {
+	done    int // codes that are final
+	seq     uint64
+	pending bool
+}
+
+// subscribe hands sc.subs to core and puts its answers in their places.
+func (c *conn) subscribe(t *core.Turn, sc *scratch, a *answer, s *subscribing) (err error) {
+	if len(sc.subs) == 0 {
 		return nil
 	}
 	grants, seq, pending := c.session.Subscribe(t, sc.subs, sc.grants[:0])
 	sc.grants = grants
-	next, text := 0, ""
-	for i := range codes {
-		if codes[i] != toSubscribe {
+	clear(sc.subs)
+	sc.subs = sc.subs[:0]
+	s.seq, s.pending = seq, pending
+	for ; s.done < len(a.codes); s.done++ {
+		if a.codes[s.done] != toSubscribe {
 			continue
 		}
-		if codes[i], err = c.granted(grants[next]); err != nil {
+		g := grants[0]
+		grants = grants[1:]
+		if a.codes[s.done], err = c.granted(g); err != nil {
 			return err
 		}
-		if r := grants[next].Reason; r != core.OK && text == "" {
-			text = r.String()
+		if g.Reason != core.OK && a.text == "" {
+			a.text = g.Reason.String()
 		}
-		next++
 	}
-	a := answer{kind: packet.SUBACK, id: p.ID, codes: codes, text: text}
-	c.answerFilters(t, out, seq, pending, a) // [MQTT-3.8.4-1] [MQTT-3.8.4-6]
 	return nil
 }
 
-// plan fills sc.subs with what core is to subscribe, and returns a code for
-// each filter, toSubscribe where core decides.
-func (c *conn) plan(sc *scratch, p *packet.Subscribe) (codes []byte, err error) {
-	sc.subs = sc.subs[:0]
-	id := uint32(0)
-	if ids := p.Properties.SubscriptionIDs; len(ids) > 0 {
-		id = ids[0] // holds for all filters of the packet
-	}
+// checkFilters counts the filters, and applies what ends the connection.
+func (c *conn) checkFilters(p *packet.Subscribe) (n int, err error) {
 	for filter, o := range p.All() {
-		shared := strings.HasPrefix(string(filter), sharePrefix)
-		special := shared || strings.HasPrefix(string(filter), queuePrefix)
-		switch {
-		case special && o.NoLocal() && c.version >= packet.V5:
-			return nil, errNoLocalShared // [MQTT-3.8.3-4]
-		case shared && !c.room.set.shared:
-			codes = append(codes, c.refused(packet.SharedSubscriptionsNotSup))
-			continue
-		case !c.room.set.wildcard && strings.ContainsAny(string(filter), "+#"):
-			codes = append(codes, c.refused(packet.WildcardNotSupported))
-			continue
+		if c.version >= packet.V5 && o.NoLocal() && special(filter) {
+			return 0, errNoLocalShared // [MQTT-3.8.3-4]
 		}
-		sub := core.Subscription{Filter: string(filter), ID: id, QoS: min(o.QoS(), c.room.set.maxQoS)} // [MQTT-3.2.2-10]
-		if c.version >= packet.V5 {
-			sub.NoLocal, sub.RetainAsPublished, sub.RetainHandling = o.NoLocal(), o.RetainAsPublished(), o.RetainHandling()
-		} else if c.bridge && !special {
-			sub.NoLocal, sub.RetainAsPublished = true, true
-		}
-		sc.subs = append(sc.subs, sub)
-		codes = append(codes, toSubscribe)
+		n++
 	}
-	return codes, nil
+	return n, nil
+}
+
+// special tells that the filter names a group or a queue.
+func special(filter []byte) bool {
+	return bytes.HasPrefix(filter, []byte(sharePrefix)) || bytes.HasPrefix(filter, []byte(queuePrefix))
+}
+
+// unavailable is the code for a filter of a kind that is switched off, else 0.
+func (c *conn) unavailable(filter []byte) byte {
+	switch {
+	case !c.room.set.shared && bytes.HasPrefix(filter, []byte(sharePrefix)):
+		return c.refused(packet.SharedSubscriptionsNotSup)
+	case !c.room.set.wildcard && bytes.ContainsAny(filter, "+#"):
+		return c.refused(packet.WildcardNotSupported)
+	}
+	return 0
+}
+
+// subscription is what core is to make of a filter.
+func (c *conn) subscription(p *packet.Subscribe, filter []byte, o packet.Options) core.Subscription {
+	sub := core.Subscription{Filter: string(filter), QoS: min(o.QoS(), c.room.set.maxQoS)} // [MQTT-3.2.2-10]
+	if ids := p.Properties.SubscriptionIDs; len(ids) > 0 {
+		sub.ID = ids[0] // holds for all filters of the packet
+	}
+	if c.version >= packet.V5 {
+		sub.NoLocal, sub.RetainAsPublished, sub.RetainHandling = o.NoLocal(), o.RetainAsPublished(), o.RetainHandling()
+	} else if c.bridge && !special(filter) {
+		sub.NoLocal, sub.RetainAsPublished = true, true
+	}
+	return sub
 }
 
 // refused is the code for a filter that got no subscription.

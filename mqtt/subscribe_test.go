@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/entrepot/entrepot/adapters/adaptertest"
@@ -218,6 +219,37 @@ func TestMQTT_MM28_MalformedUnsubscribes(t *testing.T) {
 			p := w.connect("p", v5)
 			p.raw(in)
 			p.ends(want)
+		}
+	})
+}
+
+func TestMQTT_MB1_MB9_PacketsOfManyFilters(t *testing.T) {
+	run(t, nil, func(w *world) {
+		const n = 5000
+		filters := make([]string, n)
+		for i := range filters {
+			filters[i] = fmt.Sprint("f/", i)
+			if i%1000 == 7 {
+				filters[i] = "bad#"
+			}
+		}
+		p := w.connect("p", v5)
+		p.send(subs(1, filters...))
+		got := p.packets()[0].(*packet.Suback)
+		for i, c := range got.Codes {
+			if (i%1000 == 7) != (c == 0x8f) || len(got.Codes) != n {
+				t.Fatalf("%d codes, number %d is %02x", len(got.Codes), i, c)
+			}
+		}
+		p.send(unsub(2, append(filters, "never")...))
+		un := p.packets()[0].(*packet.Unsuback)
+		for i, c := range un.Codes[:n] {
+			if (i%1000 == 7) != (c == 0x8f) || len(un.Codes) != n+1 {
+				t.Fatalf("%d codes, number %d is %02x", len(un.Codes), i, c)
+			}
+		}
+		if un.Codes[n] != 0x11 {
+			t.Errorf("the last is %02x", un.Codes[n])
 		}
 	})
 }
