@@ -64,6 +64,9 @@ func (o *sub) run(ctx context.Context, s streams, args []string) error {
 	if a := dial.Abilities(opts.Protocol(), opts.Version); o.qos < 0 || o.qos > a.MaxQoS {
 		return &exitError{exitUsage, fmt.Sprintf("%s has QoS 0 to %d, not %d", opts.Protocol(), a.MaxQoS, o.qos)}
 	}
+	if opts.ClientID == "" {
+		opts.ClientID = dial.RandomID()
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	p := &printer{write: write, out: s.out, count: o.count, stop: stop, protocol: opts.Protocol(), client: opts.ClientID}

@@ -18,6 +18,8 @@ type Log struct {
 	Format string `yaml:"format" enum:"auto,text,json"`
 	// File receives the log instead of stderr.
 	File string `yaml:"file"`
+	// Connections writes a line for each client that connects and disconnects.
+	Connections bool `yaml:"connections"`
 }
 
 // Admin is the section `admin`: settings of every http:// listener.
@@ -32,7 +34,7 @@ type Admin struct {
 func Default() *Config {
 	c := &Config{
 		Node:  Node{Data: "./entrepot-data"},
-		Log:   Log{Level: "info", Format: "auto"},
+		Log:   Log{Level: "info", Format: "auto", Connections: true},
 		Admin: Admin{Metrics: true, Timeout: 10 * time.Second},
 	}
 	return c

@@ -94,7 +94,7 @@ func Dial(ctx context.Context, o Options) (Conn, error) {
 		return nil, &Error{Kind: Usage, Err: errorText("a client for " + o.Address.Scheme.Name + ":// is not part of this version")}
 	}
 	if o.ClientID == "" {
-		o.ClientID = "entrepot-" + rand.Text()[:10]
+		o.ClientID = RandomID()
 	}
 	if o.KeepAlive == 0 {
 		o.KeepAlive = time.Minute
@@ -111,6 +111,9 @@ func Dial(ctx context.Context, o Options) (Conn, error) {
 	}
 	return c, nil
 }
+
+// RandomID is a client identifier that nobody else has.
+func RandomID() string { return "entrepot-" + rand.Text()[:10] }
 
 // Protocol is what is spoken at the address: on WebSocket the path decides.
 func (o Options) Protocol() string {

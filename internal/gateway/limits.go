@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -14,7 +15,7 @@ type Limits struct {
 	Preauth Preauth `yaml:"preauth"`
 	// Connections of the whole process; at most the number of descriptors less 512.
 	Connections int `yaml:"connections" min:"1"`
-	// AcceptRate bounds new connections; loopback is exempt from the part for one address.
+	// AcceptRate bounds new connections; trusted ranges are exempt from the part for one address.
 	AcceptRate AcceptRate `yaml:"accept_rate" plain:"listener"`
 	// MessageBytes is the largest payload.
 	MessageBytes config.Size `yaml:"message_bytes" min:"1KiB" max:"256MiB"`
@@ -52,6 +53,8 @@ type Limits struct {
 	Queues Queues `yaml:"queues" plain:"namespace"`
 	// UDP bounds datagram listeners.
 	UDP UDP `yaml:"udp"`
+	// Trusted are the ranges that are exempt from what is counted by address.
+	Trusted []netip.Prefix `yaml:"trusted"`
 }
 
 // Preauth bounds a connection that has not logged in yet.
@@ -70,7 +73,7 @@ type Preauth struct {
 type PreauthConnections struct {
 	// Process is the number of all.
 	Process int `yaml:"process" min:"1"`
-	// Address is the number from one address; loopback is exempt.
+	// Address is the number from one address; trusted ranges are exempt.
 	Address int `yaml:"address" min:"1"`
 }
 
@@ -102,7 +105,7 @@ type Queues struct {
 type UDP struct {
 	// Peers of one protocol.
 	Peers int `yaml:"peers" min:"1"`
-	// PeersPerAddress is how many of them one address may have; loopback is exempt.
+	// PeersPerAddress is how many of them one address may have; trusted ranges are exempt.
 	PeersPerAddress int `yaml:"peers_per_address" min:"1"`
 }
 
@@ -132,6 +135,7 @@ func DefaultLimits() *Limits {
 		RetainedBytes:    1 << 30,
 		Queues:           Queues{10_000, 1000},
 		UDP:              UDP{a.UDPPeers, a.UDPPeersPerAddress},
+		Trusted:          []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}
 }
 
@@ -144,6 +148,7 @@ func (l *Limits) adapters() adapters.Limits {
 		MessageBytes: int(l.MessageBytes), ClientIDBytes: l.ClientIDBytes, UsernameBytes: l.UsernameBytes, PasswordBytes: l.PasswordBytes,
 		Properties: l.Properties, PropertyBytes: int(l.PropertyBytes), WriteBuffer: int(l.WriteBuffer.Bytes), WriteStall: l.WriteBuffer.Stalled,
 		UDPPeers: l.UDP.Peers, UDPPeersPerAddress: l.UDP.PeersPerAddress,
+		Trusted: l.Trusted, // empty is nobody; it is never nil, which would be the default
 	}
 }
 

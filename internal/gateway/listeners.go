@@ -50,7 +50,7 @@ func (g *Gateway) bindRooms(host *adapters.Host) error {
 	if err != nil {
 		return err
 	}
-	o := listen.Options{Host: host, Rooms: shared}
+	o := listen.Options{Host: host, Rooms: shared, Quiet: !g.options.Config.Log.Connections}
 	for _, l := range g.options.Config.Listeners {
 		if l.Address.Scheme.Protocol == "http" {
 			continue
