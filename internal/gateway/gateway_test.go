@@ -16,7 +16,6 @@ import (
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/listen"
-	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/config"
 )
 
@@ -171,31 +170,8 @@ func TestTheStoreSaysWhoseItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer running(t, g)()
-	if _, ok := g.store.(unsynced); !ok {
-		t.Errorf("%T", g.store)
-	}
 	if _, err := open(t, []string{"stomp://127.0.0.1:0"}, "node.data="+dir); err == nil || !strings.Contains(err.Error(), "--data") {
 		t.Error(err)
-	}
-}
-
-// counting is a store that counts synced writes.
-type counting struct {
-	core.Store
-	synced int
-}
-
-func (c *counting) Write(_ []*core.Batch, sync bool) error {
-	if sync {
-		c.synced++
-	}
-	return nil
-}
-
-func TestStoreSyncNeverLeavesSyncingToTheSystem(t *testing.T) {
-	c := &counting{}
-	if err := (unsynced{c}).Write(nil, true); err != nil || c.synced != 0 {
-		t.Error(err, c.synced)
 	}
 }
 
