@@ -5,47 +5,78 @@ import (
 	"time"
 )
 
-// Config is the section coap of the configuration. The zero value of a field
-// means its default; Validate names the first one that is out of range.
+// Config is the section `coap` of the configuration. The zero value of a field
+// is its documented default; Validate names the first one that is out of range.
 type Config struct {
-	AckTimeout      time.Duration `yaml:"ack_timeout"`       // first retransmission; default 2s, 100ms to 1m
-	AckRandomFactor float64       `yaml:"ack_random_factor"` // spread of it; default 1.5, 1 to 4
-	MaxRetransmit   int           `yaml:"max_retransmit"`    // default 4, 1 to 10
-	NStart          int           `yaml:"nstart"`            // outstanding CONs of a peer; default 1, 1 to 16
-	SeparateAfter   time.Duration `yaml:"separate_after"`    // empty ACK when the core is slower; default 1s, 100ms to 2s
+	// AckTimeout is the time to the first retransmission. Default: 2s.
+	AckTimeout time.Duration `yaml:"ack_timeout" min:"100ms" max:"1m"`
+	// AckRandomFactor spreads that time at random up to the factor. Default: 1.5.
+	AckRandomFactor float64 `yaml:"ack_random_factor" min:"1" max:"4"`
+	// MaxRetransmit is how often a Confirmable message is sent again. Default: 4.
+	MaxRetransmit int `yaml:"max_retransmit" min:"1" max:"10"`
+	// NStart is how many Confirmable messages to a peer may be outstanding. Default: 1.
+	NStart int `yaml:"nstart" min:"1" max:"16"`
+	// SeparateAfter is when a request is acknowledged without its answer, which then follows. Default: 1s.
+	SeparateAfter time.Duration `yaml:"separate_after" min:"100ms" max:"2s"`
 
-	DedupPerEndpoint int           `yaml:"dedup_per_endpoint"` // message ids remembered for a peer; default 64, 1 to 4096
-	DedupTotal       int           `yaml:"dedup_total"`        // for all peers; default 100000
-	MaxEndpoints     int           `yaml:"max_endpoints"`      // peers of a listener; default 100000
-	EndpointIdle     time.Duration `yaml:"endpoint_idle"`      // a peer without observation is forgotten; default 5m, 10s to 24h
+	// DedupPerEndpoint is how many message ids of a peer are remembered. Default: 64.
+	DedupPerEndpoint int `yaml:"dedup_per_endpoint" min:"1" max:"4096"`
+	// DedupTotal is how many are remembered of all peers. Default: 100000.
+	DedupTotal int `yaml:"dedup_total" min:"1" max:"1073741824"`
+	// MaxEndpoints is how many peers a listener remembers. Default: 100000.
+	MaxEndpoints int `yaml:"max_endpoints" min:"1" max:"1073741824"`
+	// EndpointIdle is when a silent peer without observations is forgotten. Default: 5m.
+	EndpointIdle time.Duration `yaml:"endpoint_idle" min:"10s" max:"24h"`
 
-	MaxDatagram int `yaml:"max_datagram"` // largest datagram we send, octets; default 1152, 128 to 65507
-	BlockSize   int `yaml:"block_size"`   // largest block we ask for and send; default 1024, 16 to 1024
-	MaxOptions  int `yaml:"max_options"`  // of one request; default 64, 8 to 255
+	// MaxDatagram is the largest datagram that is sent, in bytes. Default: 1152.
+	MaxDatagram int `yaml:"max_datagram" min:"128" max:"65507"`
+	// BlockSize is the largest block that is sent and asked for, in bytes. Default: 1024.
+	BlockSize int `yaml:"block_size" min:"16" max:"1024"`
+	// MaxOptions is how many options a request may have. Default: 64.
+	MaxOptions int `yaml:"max_options" min:"8" max:"255"`
 
-	MaxBody           int           `yaml:"max_body"`            // octets of an assembled body; default 1 MiB
-	BlockMemory       int           `yaml:"block_memory"`        // octets of all transfers; default 64 MiB
-	BlocksPerEndpoint int           `yaml:"blocks_per_endpoint"` // transfers of a peer in each direction; default 16, 1 to 1024
-	BlockTTL          time.Duration `yaml:"block_ttl"`           // a transfer without a block is forgotten; default 60s
+	// MaxBody is the largest body of a request, in bytes. Default: 1MiB.
+	MaxBody int `yaml:"max_body" min:"16" max:"1073741824"`
+	// BlockMemory is what all block-wise transfers may hold, in bytes. Default: 64MiB.
+	BlockMemory int `yaml:"block_memory" min:"1024" max:"1099511627776"`
+	// BlocksPerEndpoint is how many transfers a peer may have in each direction. Default: 16.
+	BlocksPerEndpoint int `yaml:"blocks_per_endpoint" min:"1" max:"1024"`
+	// BlockTTL is how long a transfer is held after its last block. Default: 60s.
+	BlockTTL time.Duration `yaml:"block_ttl" min:"1s" max:"1h"`
 
-	Notify       string        `yaml:"notify"`         // qos (default), non, con
-	PublishQoS   string        `yaml:"publish_qos"`    // coap (default: CON 1, NON 0), 0, 1, 2
-	SubscribeQoS string        `yaml:"subscribe_qos"`  // coap (default), 0, 1, 2
-	CheckEvery   time.Duration `yaml:"observer_check"` // a CON at least this often; default 5m, 1s to 24h
-	ObserveQueue int           `yaml:"observe_queue"`  // QoS 1 notifications that wait; default 100
-	MaxAge       time.Duration `yaml:"max_age"`        // bound of Max-Age; default 60s, 1s to 2^32 s
+	// Notify says what notifications are: qos (Confirmable for QoS 1 and 2), non or con. Default: qos.
+	Notify string `yaml:"notify" enum:"qos,non,con"`
+	// PublishQoS is the QoS of a publication: coap (1 for Confirmable, 0 for Non-confirmable), 0, 1 or 2. Default: coap.
+	PublishQoS string `yaml:"publish_qos" enum:"coap,0,1,2"`
+	// SubscribeQoS is the highest QoS of an observation: coap (1), 0, 1 or 2. Default: coap.
+	SubscribeQoS string `yaml:"subscribe_qos" enum:"coap,0,1,2"`
+	// CheckEvery is when an observer gets a Confirmable notification at the latest. Default: 5m.
+	CheckEvery time.Duration `yaml:"observer_check" min:"1s" max:"24h"`
+	// ObserveQueue is how many notifications of QoS 1 wait for an observer. Default: 100.
+	ObserveQueue int `yaml:"observe_queue" min:"1" max:"1048576"`
+	// MaxAge bounds Max-Age. Default: 60s.
+	MaxAge time.Duration `yaml:"max_age" min:"1s" max:"8760h"`
 
-	ObservesPerEndpoint int `yaml:"observes_per_endpoint"` // default 256
-	ObservesPerSource   int `yaml:"observes_per_source"`   // of one IP address; default 1024
-	MaxObserves         int `yaml:"max_observes"`          // of all; default 200000
+	// ObservesPerEndpoint is how many observations a peer may have. Default: 256.
+	ObservesPerEndpoint int `yaml:"observes_per_endpoint" min:"1" max:"65536"`
+	// ObservesPerSource is how many one IP address may have. Default: 1024.
+	ObservesPerSource int `yaml:"observes_per_source" min:"1" max:"1073741824"`
+	// MaxObserves is how many there may be in all. Default: 200000.
+	MaxObserves int `yaml:"max_observes" min:"1" max:"1073741824"`
 
-	Prefix       string `yaml:"prefix"`        // path segment of the topics; default ps
-	ListTopics   bool   `yaml:"list_topics"`   // discovery lists retained topics
-	EmqxCompat   bool   `yaml:"emqx_compat"`   // decode paths twice, 2.07 on cancel, 4.00 on odd Observe values
-	AllowPlain   bool   `yaml:"allow_plain"`   // credentials in the query off loopback, without DTLS
-	AddressProof string `yaml:"address_proof"` // public (default), on, off: who must echo before large answers
+	// Prefix is the path segment before the topics. Default: ps.
+	Prefix string `yaml:"prefix"`
+	// ListTopics lets discovery list the retained topics that the client may read. Default: false.
+	ListTopics bool `yaml:"list_topics"`
+	// EmqxCompat decodes paths twice, answers the end of an observation with 2.07 and other Observe values with 4.00. Default: false.
+	EmqxCompat bool `yaml:"emqx_compat"`
+	// AllowPlain admits credentials in the query from other machines without DTLS. Default: false.
+	AllowPlain bool `yaml:"allow_plain"`
+	// AddressProof says who must echo a value before large answers and observations: on, off, or public, which is all but private ranges. Default: public.
+	AddressProof string `yaml:"address_proof" enum:"public,on,off"`
 
-	QueryProperties []string `yaml:"query_properties"` // keys that ?up.KEY=VALUE may set
+	// QueryProperties are the keys that ?up.KEY=VALUE may set as user properties.
+	QueryProperties []string `yaml:"query_properties"`
 }
 
 // withDefaults returns c with its zero fields filled in.
@@ -109,7 +140,7 @@ func (c *Config) Validate() error {
 		{"endpoint_idle", d.EndpointIdle, 10 * time.Second, 24 * time.Hour},
 		{"block_ttl", d.BlockTTL, time.Second, time.Hour},
 		{"observer_check", d.CheckEvery, time.Second, 24 * time.Hour},
-		{"max_age", d.MaxAge, time.Second, (1<<32 - 1) * time.Second},
+		{"max_age", d.MaxAge, time.Second, 8760 * time.Hour},
 	} {
 		if r.v < r.low || r.v > r.high {
 			return fmt.Errorf("coap.%s: %v is not between %v and %v", r.key, r.v, r.low, r.high)

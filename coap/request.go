@@ -1,6 +1,8 @@
 package coap
 
 import (
+	"strconv"
+
 	"github.com/entrepot/entrepot/coap/message"
 	"github.com/entrepot/entrepot/core"
 )
@@ -117,7 +119,7 @@ func check(m *message.Message, limit int, r *response) (ok bool) {
 	}
 	switch v, n := m.Screen(); v {
 	case message.BadCritical:
-		r.fail(message.BadOption, "option "+n.String()+" not supported") // G3, G4, G7
+		r.fail(message.BadOption, "unsupported option "+strconv.Itoa(int(n))) // G3, G4, G7
 		return false
 	case message.BadText:
 		r.fail(message.BadRequest, n.String()+" is not UTF-8") // G8
