@@ -181,6 +181,7 @@ func BenchmarkNotifyNON(b *testing.B) {
 		obs := netip.AddrPortFrom(from.Addr(), uint16(5000+i))
 		r.give(obs, []byte("\x41\x01\x00\x01o\x60\x52ps\x04room\x01t"))
 	}
+	r.out.Reset()
 	bench := []byte("\x54\x02\x00\x00tok1\xb2ps\x04room\x01t\xff" + string(make([]byte, 64)))
 	b.ReportAllocs()
 	id := uint16(0)
