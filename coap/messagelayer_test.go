@@ -137,183 +137,6 @@ func TestCoAP_M6_RejectIsResetForCONAndSilenceForTheRest(t *testing.T) {
 	})
 }
 
-func TestCoAP_M7_DuplicateIsAnsweredWithoutExecuting(t *testing.T) {
-	t.Parallel()
-	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
-		q := c.build(message.POST, "echo", payload("1"))
-		c.send(q)
-		first := c.must().String()
-		d.Advance(246 * time.Second)
-		c.send(q)
-		if again := c.must().String(); again != first || x.executed != 1 {
-			t.Fatalf("%d executions, %s and %s", x.executed, first, again)
-		}
-		n := c.build(message.POST, "echo", payload("2"), non)
-		c.send(n)
-		c.must()
-		c.send(n)
-		c.silent()
-		if x.executed != 2 || counter(d, "coap_duplicates_total", "con") != 1 || counter(d, "coap_duplicates_total", "non") != 1 {
-			t.Fatalf("%d executions", x.executed)
-		}
-	})
-}
-
-func TestCoAP_M7_MessageIDIsNewAfterItsLifetime(t *testing.T) {
-	t.Parallel()
-	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
-		q := c.build(message.POST, "echo")
-		c.send(q)
-		d.Advance(247 * time.Second)
-		c.send(q)
-		n := c.build(message.POST, "echo", non)
-		c.send(n)
-		d.Advance(145 * time.Second)
-		c.send(n)
-		if len(c.RecvAll()) != 4 || x.executed != 4 {
-			t.Fatalf("%d executions", x.executed)
-		}
-	})
-}
-
-func TestCoAP_M7_PeersHaveWindowsOfTheirOwn(t *testing.T) {
-	t.Parallel()
-	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
-		o := c.another()
-		for _, k := range []*client{c, o} {
-			k.send(k.build(message.POST, "echo", withID(7)))
-			k.must()
-		}
-		if x.executed != 2 {
-			t.Fatalf("%d executions", x.executed)
-		}
-	})
-}
-
-func TestCoAP_M7_LargeAnswerToGETIsMadeAgain(t *testing.T) {
-	t.Parallel()
-	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
-		for _, method := range []message.Code{message.GET, message.POST} {
-			x.executed = 0
-			q := c.build(method, "large", payload(strings.Repeat("x", 100)))
-			c.send(q)
-			first := c.must().String()
-			c.send(q)
-			again := c.must().String()
-			if want := map[message.Code]int{message.GET: 2, message.POST: 1}[method]; first != again || x.executed != want {
-				t.Errorf("%v: %d executions, want %d", method, x.executed, want)
-			}
-		}
-	})
-}
-
-func TestCoAP_M8_DuplicateWhileExecutingGetsAnEmptyACKAtMost(t *testing.T) {
-	t.Parallel()
-	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
-		q := c.build(message.POST, "slow")
-		c.send(q)
-		c.silent()
-		c.send(q)
-		if m := c.must(); m.Type != message.ACK || m.Code != message.Empty || m.ID != q.ID {
-			t.Fatal(m)
-		}
-		x.release(c)
-		m := c.must()
-		if m.Type != message.CON || x.executed != 1 {
-			t.Fatalf("%v after %d executions", m, x.executed)
-		}
-		c.send(q)
-		if m := c.must(); m.Type != message.ACK || m.Code != message.Empty {
-			t.Fatalf("after the separate response: %v", m)
-		}
-	})
-}
-
-func TestCoAP_M10_RetransmissionsDoubleAndEnd(t *testing.T) {
-	t.Parallel()
-	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
-		for _, spread := range []float64{0, 0.5, 0.999} {
-			x.ep.spread = func() float64 { return spread }
-			c.send(c.build(message.GET, "slow"))
-			d.Advance(1100 * time.Millisecond)
-			c.must() // the empty ACK
-			x.release(c)
-			first := c.must()
-			start := d.Now()
-			base := 2*time.Second + time.Duration(spread*float64(time.Second))
-			due := time.Duration(0)
-			for i := range 4 {
-				due += base << i
-				d.Advance(due - d.Now().Until(start) - 20*time.Millisecond)
-				c.silent()
-				d.Advance(140 * time.Millisecond)
-				if m := c.must(); m.ID != first.ID || m.String() != first.String() {
-					t.Fatal(m)
-				}
-				due = d.Now().Until(start)
-				due -= 120 * time.Millisecond
-			}
-			p := x.ep.peers[c.Addr]
-			d.Advance(base<<4 - 200*time.Millisecond)
-			if len(p.outstanding) != 1 {
-				t.Fatal("given up too early")
-			}
-			d.Advance(600 * time.Millisecond)
-			if len(p.outstanding) != 0 {
-				t.Fatal("not given up")
-			}
-			if total := d.Now().Until(start); total < 62*time.Second || total > 94*time.Second {
-				t.Fatalf("given up after %v", total)
-			}
-			c.silent()
-		}
-		if counter(d, "coap_retransmissions_total") != 12 || counter(d, "coap_timeouts_total") != 3 {
-			t.Error("not counted")
-		}
-	})
-}
-
-func TestCoAP_M10_AckWithAnyCodeIsAccepted(t *testing.T) {
-	t.Parallel()
-	for _, code := range []message.Code{message.Changed, message.NotFound, message.GET} {
-		ackWith(t, code)
-	}
-}
-
-func ackWith(t *testing.T, code message.Code) {
-	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
-		c.send(c.build(message.GET, "slow"))
-		d.Advance(1100 * time.Millisecond)
-		c.must()
-		x.release(c)
-		m := c.must()
-		a := message.Message{Type: message.ACK, Code: code, ID: m.ID, Token: m.Token}
-		c.send(&a)
-		d.Advance(time.Minute)
-		c.silent()
-	})
-}
-
-func TestCoAP_M11_OneCONIsOutstanding(t *testing.T) {
-	t.Parallel()
-	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
-		for range 3 {
-			c.send(c.build(message.GET, "slow"))
-		}
-		d.Advance(1100 * time.Millisecond)
-		if n := len(c.RecvAll()); n != 3 {
-			t.Fatalf("%d empty ACKs", n)
-		}
-		x.release(c)
-		for range 3 {
-			m := c.must()
-			c.silent()
-			c.ack(m)
-		}
-		c.silent()
-	})
-}
-
 func TestCoAP_M12_ResponseToAnUnknownTokenIsReset(t *testing.T) {
 	t.Parallel()
 	bench(t, Config{}, func(d *adaptertest.Driver, c *client, x *fixture) {
@@ -336,14 +159,6 @@ func TestCoAP_M13_UnknownMethodIsNotAllowed(t *testing.T) {
 		for _, method := range []message.Code{8, 17, 31} {
 			c.expect(message.MethodNotAllowed, method, "ps/a")
 		}
-	})
-}
-
-func TestCoAP_M14_ProxyingIsNotSupported(t *testing.T) {
-	t.Parallel()
-	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
-		c.expect(message.ProxyingNotSupported, message.GET, "ps/a", opt(message.ProxyURI, "coap://elsewhere/x"))
-		c.expect(message.ProxyingNotSupported, message.GET, "ps/a", opt(message.ProxyScheme, "http"))
 	})
 }
 
@@ -386,17 +201,6 @@ func TestCoAP_M16_NoResponseSuppressesByClass(t *testing.T) {
 	})
 }
 
-func TestCoAP_G12_UnlistedCodesAreSuppressedByTheirClass(t *testing.T) {
-	t.Parallel()
-	for c, mask := range map[message.Code]uint8{
-		message.TooManyRequests: 8, message.RequestEntityIncomplete: 8, message.Continue: 2, message.HopLimitReached: 16,
-	} {
-		if !muted(mask, c) || muted(^mask, c) {
-			t.Errorf("%v", c)
-		}
-	}
-}
-
 func TestCoAP_M16_NoResponseIsIgnoredOnGET(t *testing.T) {
 	t.Parallel()
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
@@ -436,35 +240,4 @@ func TestCoAP_M20_NoDatagramExceedsTheLimit(t *testing.T) {
 			uintOption(t, &m, message.Block2)
 		})
 	}
-}
-
-func TestCoAP_G3_UnknownCriticalOption(t *testing.T) {
-	t.Parallel()
-	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
-		for _, n := range []message.Number{65001, message.OSCORE, message.QBlock1, message.QBlock2} { // S9
-			c.expect(message.BadOption, message.GET, "ps/a", opt(n, "x"))
-			c.send(c.build(message.GET, "ps/a", opt(n, "x"), non))
-			c.silent()
-		}
-		c.expect(message.NotFound, message.GET, "ps/a", opt(65000, "x"))
-	})
-}
-
-func TestCoAP_G8_TextThatIsNotUTF8(t *testing.T) {
-	t.Parallel()
-	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
-		c.expect(message.BadRequest, message.GET, "ps/\xff")
-		c.expect(message.BadRequest, message.GET, "ps/a?\xff")
-	})
-}
-
-func TestCoAP_G11_TooManyOptions(t *testing.T) {
-	t.Parallel()
-	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
-		c.expect(message.NotFound, message.GET, "ps"+strings.Repeat("/a", 63))
-		c.expect(message.BadRequest, message.GET, "ps"+strings.Repeat("/a", 64))
-		c.send(c.build(message.GET, "ps"+strings.Repeat("/a", 64), non))
-		c.silent()
-		c.expect(message.BadRequest, message.GET, "ps"+strings.Repeat("/a", 300))
-	})
 }
