@@ -12,6 +12,7 @@ import (
 // delivery tags.
 type unacked struct {
 	items []unackedItem
+	head  int // those before are settled
 	count int // of those that are not settled
 }
 
@@ -32,7 +33,7 @@ func (u *unacked) add(it unackedItem) {
 
 // find is the place of a tag that is outstanding.
 func (u *unacked) find(tag uint64) (i int, ok bool) {
-	lo, hi := 0, len(u.items)
+	lo, hi := u.head, len(u.items)
 	for lo < hi {
 		if mid := int(uint(lo+hi) / 2); u.items[mid].tag < tag {
 			lo = mid + 1
@@ -64,17 +65,17 @@ func (u *unacked) settle(t *core.Turn, it *unackedItem, o core.Outcome) {
 
 // trim forgets what is settled at the front.
 func (u *unacked) trim() {
-	n := 0
-	for n < len(u.items) && u.items[n].from == nil {
-		n++
+	for u.head < len(u.items) && u.items[u.head].from == nil {
+		u.items[u.head] = unackedItem{}
+		u.head++
 	}
 	switch {
-	case n == len(u.items):
-		u.items = u.items[:0]
-	case n > 32 && 2*n > len(u.items):
-		m := copy(u.items, u.items[n:])
+	case u.head == len(u.items):
+		u.items, u.head = u.items[:0], 0
+	case u.head > 32 && 2*u.head > len(u.items):
+		m := copy(u.items, u.items[u.head:])
 		clear(u.items[m:])
-		u.items = u.items[:m]
+		u.items, u.head = u.items[:m], 0
 	}
 }
 
@@ -128,7 +129,7 @@ func (ch *channel) apply(tag uint64, multiple bool, o core.Outcome) {
 	before := u.count
 	switch {
 	case multiple:
-		for j := 0; j < len(u.items) && u.items[j].tag <= tag; j++ {
+		for j := u.head; j < len(u.items) && u.items[j].tag <= tag; j++ {
 			u.settle(ch.c.t, &u.items[j], o)
 		}
 	case ok:
@@ -155,12 +156,10 @@ func (ch *channel) recover(requeue, reply bool) error {
 
 // oldest is when the delivery that waits longest was sent.
 func (u *unacked) oldest() (at core.Time, ok bool) {
-	for i := range u.items {
-		if u.items[i].from != nil {
-			return u.items[i].at, true
-		}
+	if u.count == 0 {
+		return 0, false
 	}
-	return 0, false
+	return u.items[u.head].at, true // trim left one that is outstanding there
 }
 
 // checkConsumers closes channels that hold a delivery for too long (AQ51).
