@@ -13,17 +13,17 @@ import (
 type Config struct {
 	// Versions are the protocol versions that are served. Default: 3.1, 3.1.1 and 5.0.
 	Versions []string `yaml:"versions"`
-	// MaxKeepAlive bounds a client's keep alive, in seconds; clients of 5.0 are told. 0: no bound.
+	// MaxKeepAlive is the longest keep alive of a client, in seconds; clients of 5.0 are told. 0: no bound.
 	MaxKeepAlive int `yaml:"max_keepalive" unlimited:"0" min:"0" max:"65535"`
 	// MaxQoS is the highest QoS of a PUBLISH, 0 to 2. Default: 2.
 	MaxQoS *int `yaml:"max_qos" min:"0" max:"2"`
-	// RetainAvailable allows retained messages. Default: true.
+	// RetainAvailable is whether retained messages are allowed. Default: true.
 	RetainAvailable *bool `yaml:"retain_available"`
-	// WildcardAvailable allows wildcards in subscriptions. Default: true.
+	// WildcardAvailable is whether subscriptions may have wildcards. Default: true.
 	WildcardAvailable *bool `yaml:"wildcard_available"`
-	// SharedAvailable allows shared subscriptions. Default: true.
+	// SharedAvailable is whether shared subscriptions are allowed. Default: true.
 	SharedAvailable *bool `yaml:"shared_available"`
-	// SessionExpiryMax caps what a client asks for, and the delay of its will. Default: 7d.
+	// SessionExpiryMax is the longest session expiry, and will delay, that a client gets. Default: 7d.
 	SessionExpiryMax time.Duration `yaml:"session_expiry_max" min:"0s"`
 	// V3SessionExpiry is how long a session of 3.1 or 3.1.1 with clean session 0 outlives its connection. Default: 7d.
 	V3SessionExpiry time.Duration `yaml:"v3_session_expiry" min:"0s"`
@@ -33,23 +33,23 @@ type Config struct {
 	Inflight int `yaml:"inflight" min:"1" max:"65535"`
 	// TopicAliasMaximum is how many topic aliases a client may set. Default: 64.
 	TopicAliasMaximum *int `yaml:"topic_alias_maximum" min:"0" max:"65535"`
-	// TopicAliasOut uses topic aliases towards clients that allow them. Default: true.
+	// TopicAliasOut is whether topic aliases are used towards clients that allow them. Default: true.
 	TopicAliasOut *bool `yaml:"topic_alias_out"`
 	// MaximumPacketSize is the largest packet that a client may send, in bytes. Default: 16MiB.
 	MaximumPacketSize int `yaml:"maximum_packet_size" min:"128" max:"268435460"`
-	// AllowZeroLengthClientID gives an identifier to clients that bring none. Default: true.
+	// AllowZeroLengthClientID is whether clients that bring no identifier get one. Default: true.
 	AllowZeroLengthClientID *bool `yaml:"allow_zero_length_client_id"`
-	// StrictUTF8 refuses control characters and non-characters in every string. Default: false.
+	// StrictUTF8 is whether control characters and non-characters are refused in every string. Default: false.
 	StrictUTF8 bool `yaml:"strict_utf8"`
-	// PayloadFormatCheck refuses a payload that claims to be UTF-8 and is not. Default: true.
+	// PayloadFormatCheck is whether a payload that claims to be UTF-8 and is not is refused. Default: true.
 	PayloadFormatCheck *bool `yaml:"payload_format_check"`
-	// Overlap is merge, one copy for overlapping subscriptions, or each, a copy for each. Default: merge.
+	// Overlap is what overlapping subscriptions of a client make: merge, one copy, or each, a copy each. Default: merge.
 	Overlap string `yaml:"overlap" enum:"merge,each"`
-	// QueueQoS0 keeps QoS 0 messages for sessions whose client is away. Default: false.
+	// QueueQoS0 is whether QoS 0 messages wait for clients that are away. Default: false.
 	QueueQoS0 bool `yaml:"queue_qos0"`
-	// V3Denied says what a denied publish of 3.1 or 3.1.1 gets: ack, an acknowledgement, or close. Default: ack.
+	// V3Denied is what a denied publish of 3.1 or 3.1.1 gets: ack, an acknowledgement, or close. Default: ack.
 	V3Denied string `yaml:"v3_denied" enum:"ack,close"`
-	// BridgeBit accepts the levels 0x83 and 0x84 of bridges. Default: true.
+	// BridgeBit is whether the levels 0x83 and 0x84 of bridges are accepted. Default: true.
 	BridgeBit *bool `yaml:"bridge_bit"`
 	// ResponseInformation is the template of the Response Information, with {client}. Empty: never sent.
 	ResponseInformation string `yaml:"response_information"`
