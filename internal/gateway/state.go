@@ -12,7 +12,8 @@ import (
 
 var _ admin.State = (*Gateway)(nil)
 
-// Alive implements admin.State: core answers, whose locks every loop needs.
+// Alive implements admin.State: core answers, whose locks every loop needs,
+// and so does every loop.
 func (g *Gateway) Alive(ctx context.Context) error {
 	answered := make(chan struct{})
 	go func() {
@@ -21,10 +22,13 @@ func (g *Gateway) Alive(ctx context.Context) error {
 	}()
 	select {
 	case <-answered:
-		return nil
 	case <-ctx.Done():
 		return errors.New("core does not answer")
 	}
+	if g.server != nil && !g.server.Responsive(ctx) {
+		return errors.New("an event loop does not answer")
+	}
+	return nil
 }
 
 // Started implements admin.State.
