@@ -1,7 +1,6 @@
 package coap
 
 import (
-	"encoding/binary"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -156,65 +155,4 @@ func (r *rig) inspect(t *testing.T) {
 		}
 	}
 	r.out.Reset()
-}
-
-func BenchmarkPublishCON(b *testing.B) {
-	r := newRig(b, Config{})
-	bench := []byte("\x44\x02\x00\x00tok1\xb2ps\x04room\x01t\xff" + string(make([]byte, 64)))
-	from := netip.MustParseAddrPort("127.0.0.1:4000")
-	b.ReportAllocs()
-	id := uint16(0)
-	for b.Loop() {
-		id++
-		binary.BigEndian.PutUint16(bench[2:], id)
-		r.turn.Begin()
-		r.give(from, bench)
-		r.turn.End()
-		r.out.Reset()
-	}
-}
-
-func BenchmarkNotifyNON(b *testing.B) {
-	r := newRig(b, Config{})
-	from := netip.MustParseAddrPort("127.0.0.1:4000")
-	for i := range 100 {
-		obs := netip.AddrPortFrom(from.Addr(), uint16(5000+i))
-		r.give(obs, []byte("\x41\x01\x00\x01o\x60\x52ps\x04room\x01t"))
-	}
-	r.out.Reset()
-	bench := []byte("\x54\x02\x00\x00tok1\xb2ps\x04room\x01t\xff" + string(make([]byte, 64)))
-	b.ReportAllocs()
-	id := uint16(0)
-	for b.Loop() {
-		id++
-		binary.BigEndian.PutUint16(bench[2:], id)
-		for _, h := range r.loop.made { // ids without end: this is about the cost
-			h.d.(*peer).ids.filled = nil
-		}
-		r.turn.Begin()
-		r.give(from, bench)
-		r.turn.End()
-		if n := len(r.out.Datagrams()); n != 101 {
-			b.Fatalf("%d datagrams", n)
-		}
-		r.out.Reset()
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/notification")
-}
-
-func BenchmarkGetRetained(b *testing.B) {
-	r := newRig(b, Config{})
-	from := netip.MustParseAddrPort("127.0.0.1:4000")
-	r.give(from, []byte("\x40\x03\x00\x02\xb2ps\x04room\x01t\xff22.5"))
-	bench := []byte("\x44\x01\x00\x00tok1\xb2ps\x04room\x01t")
-	b.ReportAllocs()
-	id := uint16(10)
-	for b.Loop() {
-		id++
-		binary.BigEndian.PutUint16(bench[2:], id)
-		r.turn.Begin()
-		r.give(from, bench)
-		r.turn.End()
-		r.out.Reset()
-	}
 }

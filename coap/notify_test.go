@@ -284,6 +284,7 @@ func TestCoAP_M9_WithoutAFreeIDNotificationsWaitAndCoalesce(t *testing.T) {
 	t.Parallel()
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
 		c.register("ps/a", "o")
+		c.register("ps/#", "p")
 		p := c.ep.peers[c.Addr]
 		p.ids.filled = make([]core.Time, 16)
 		for i := range p.ids.filled {
@@ -296,6 +297,9 @@ func TestCoAP_M9_WithoutAFreeIDNotificationsWaitAndCoalesce(t *testing.T) {
 		m, after := c.until(time.Second, 5*time.Minute)
 		if m == nil || string(m.Payload) != "4" || after < 246*time.Second {
 			t.Fatalf("after %v: %v", after, m)
+		}
+		if m = c.must(); string(m.Payload) != "4" {
+			t.Fatal(m)
 		}
 		c.silent()
 	})

@@ -136,13 +136,10 @@ func (p *peer) advance(t *core.Turn, out *adapters.Output) {
 		}
 		p.outbox = append(p.outbox[:0], p.outbox[1:]...)
 	}
-	for len(p.blocked) > 0 && p.places() > 0 && len(p.outbox) == 0 {
+	for len(p.blocked) > 0 && p.places() > 0 && len(p.outbox) == 0 && p.ids.free(t.Now) {
 		o := p.blocked[0]
 		p.blocked = append(p.blocked[:0], p.blocked[1:]...)
 		o.blocked = false
 		p.pump(t, o, out)
-		if o.blocked && len(p.blocked) == 1 && p.places() > 0 {
-			return // it waits for a message id
-		}
 	}
 }
