@@ -76,10 +76,8 @@ func (c *conn) onConnect(t *core.Turn, sc *scratch, flags byte, body []byte, out
 	if err := c.checkConnect(p); err != nil {
 		return err
 	}
-	if err := c.prepare(t, p); err != nil {
-		return err
-	}
-	c.startLogin(p, out)
+	c.prepare(p)
+	c.startLogin(p)
 	c.pollLogin(t, out)
 	if c.phase == awaitLogin || c.phase == awaitAttach {
 		c.opening.paused = true
@@ -106,7 +104,7 @@ func (c *conn) checkConnect(p *packet.Connect) error {
 }
 
 // prepare copies what outlives the call out of the packet.
-func (c *conn) prepare(t *core.Turn, p *packet.Connect) error {
+func (c *conn) prepare(p *packet.Connect) {
 	o := c.opening
 	set := &c.room.set
 	o.keepAlive = p.KeepAlive
@@ -133,7 +131,6 @@ func (c *conn) prepare(t *core.Turn, p *packet.Connect) error {
 	if set.aliasesOut {
 		c.aliases.max = uint16(min(int(p.Properties.Num(packet.TopicAliasMaximum, 0)), defaultAliases)) // [MQTT-3.1.2-26]
 	}
-	return nil
 }
 
 // assignID makes a client identifier: 22 random characters (U9).
@@ -150,7 +147,7 @@ func address(i adapters.Info) string {
 	return i.Remote.String()
 }
 
-func (c *conn) startLogin(p *packet.Connect, _ *adapters.Output) {
+func (c *conn) startLogin(p *packet.Connect) {
 	o := c.opening
 	ctx, cancel := context.WithCancel(context.Background())
 	o.cancel = cancel

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/adaptertest"
@@ -345,13 +344,6 @@ const (
 // count reads a counter of the house.
 func (w *world) count(name string, labels ...string) uint64 {
 	return w.Host.Metrics.Counter(name, labels...).Load()
-}
-
-// within tells the time that f takes in the world.
-func (w *world) within(f func()) time.Duration {
-	start := w.Now()
-	f()
-	return w.Now().Until(start)
 }
 
 var discard = slog.New(slog.DiscardHandler)
