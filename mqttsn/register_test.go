@@ -26,7 +26,7 @@ func TestMQTTSN_R2_SameNameHasTheSameID(t *testing.T) {
 func TestMQTTSN_R3_BadNamesAreRefused(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000").connect("cl1")
-		for _, name := range []string{"09 0a 00 00 00 02 61 2f 2b", "09 0a 00 00 00 02 61 2f 23", "06 0a 00 00 00 02", "07 0a 00 00 00 02 00"} {
+		for _, name := range []string{"09 0a 00 00 00 02 61 2f 2b", "09 0a 00 00 00 02 61 2f 23", "06 0a 00 00 00 02", "07 0a 00 00 00 02 00", "08 0a 00 00 00 02 61 0a", "09 0a 00 00 00 02 61 c2 85"} {
 			d.ask(name, "07 0b 00 00 00 02 03")
 		}
 	})

@@ -1,12 +1,12 @@
 package mqttsn
 
 import (
-	"bytes"
 	"cmp"
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/entrepot/entrepot/core/topic"
 )
 
 const (
@@ -99,11 +99,9 @@ func (t *topics) reconnect() {
 	}
 }
 
-// validName tells whether a topic can be published to: not empty, UTF-8, no
-// NUL, no wildcard.
-func validName(name []byte) bool {
-	return len(name) > 0 && utf8.Valid(name) && !bytes.ContainsAny(name, "+#\x00")
-}
+// validName tells whether a topic can be published to: the core's rules, so
+// that nothing gets an id that no publish can use.
+func validName(name []byte) bool { return topic.CheckName(name, topic.Limits{}) == nil }
 
 // predefined are topic ids that gateway and client know without registering.
 type predefined struct {
