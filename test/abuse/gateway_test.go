@@ -6,12 +6,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +22,7 @@ import (
 )
 
 // patience bounds each wait for something that must come.
-const patience = 1500 * time.Millisecond
+const patience = 10 * time.Second
 
 // listening are the listeners; ws:// is shared by two protocols.
 var listening = []string{"mqtt", "ws", "stomp", "amqp", "coap", "mqttsn", "http"}
@@ -32,6 +34,9 @@ type target struct {
 	log  *journal
 	http http.Client
 	quit func()
+
+	messageID atomic.Uint32
+	addresses map[string]chan net.Conn // of a datagram listener
 }
 
 // start runs a gateway as `entrepot serve` does, with a store on disk.
