@@ -60,6 +60,7 @@ func (c *counters) request(method, code message.Code) {
 
 func (c *counters) malformed(reason string) {
 	c.metrics.Counter("coap_malformed_total", reason).Add(1)
+	c.metrics.Counter("udp_dropped_total", Protocol, reason).Add(1)
 }
 
 func (c *counters) observerRemoved(reason string) {
