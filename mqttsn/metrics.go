@@ -65,6 +65,7 @@ func (m *metrics) malformed(err error) {
 		reason = e.Reason()
 	}
 	m.set.Counter("mqttsn_malformed_total", reason).Add(1)
+	m.set.Counter("udp_dropped_total", Name, reason).Add(1)
 }
 
 func (m *metrics) retransmitted(t packet.Type) {
