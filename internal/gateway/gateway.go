@@ -105,6 +105,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 		wg.Go(func() { report(failed, a.server.Serve(a.listener)) })
 	}
 	wg.Go(func() { report(failed, g.server.Serve(serving)) })
+	told := &refusals{metrics: g.metrics, log: g.log, told: map[refusal]uint64{}}
+	wg.Go(func() { told.run(serving) })
 	g.started.Store(true)
 	g.log.Info("ready")
 	var err error

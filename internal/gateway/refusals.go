@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+)
+
+// refusalsEvery is how often the log sums up what was refused.
+const refusalsEvery = 10 * time.Second
+
+// refusalEvents are the counters that the log sums up: the event of each, and the names of its labels.
+var refusalEvents = map[string]struct {
+	event  string
+	labels []string
+}{
+	"protocol_errors_total": {"protocol.error", []string{"protocol", "reason"}},
+	"udp_dropped_total":     {"udp.dropped", []string{"protocol", "reason"}},
+}
+
+// refusals writes one line for each kind of refused input, however much of it there was. [SECURITY L31]
+type refusals struct {
+	metrics *adapters.Metrics
+	log     *slog.Logger
+	told    map[refusal]uint64
+}
+
+type refusal struct {
+	name   string
+	labels [3]string
+}
+
+// run reports until the context ends, and then once more.
+func (r *refusals) run(ctx context.Context) {
+	tick := time.NewTicker(refusalsEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			r.report()
+		case <-ctx.Done():
+			r.report()
+			return
+		}
+	}
+}
+
+func (r *refusals) report() {
+	r.metrics.Counters(func(name string, labels [3]string, v uint64) {
+		e, ok := refusalEvents[name]
+		k := refusal{name, labels}
+		if !ok || v == r.told[k] {
+			return
+		}
+		var attrs []any
+		for i, label := range e.labels {
+			attrs = append(attrs, label, labels[i])
+		}
+		r.log.Warn(e.event, append(attrs, "count", v-r.told[k])...)
+		r.told[k] = v
+	})
+}

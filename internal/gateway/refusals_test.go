@@ -1,0 +1,43 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+)
+
+func TestRefusedInputIsSummedUpInTheLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		m := adapters.NewMetrics()
+		r := &refusals{metrics: m, log: slog.New(slog.NewTextHandler(&text, nil)), told: map[refusal]uint64{}}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { r.run(ctx); close(done) }()
+		for range 1000 {
+			m.ProtocolError("mqtt", "malformed")
+		}
+		m.Counter("udp_dropped_total", "coap", "length").Add(3)
+		m.Counter("connects_total", "mqtt", "accepted", "").Add(1)
+		time.Sleep(refusalsEvery + time.Second)
+		m.ProtocolError("mqtt", "malformed")
+		stop()
+		<-done
+		lines := strings.Split(strings.TrimSpace(text.String()), "\n")
+		if len(lines) != 3 || !strings.Contains(lines[2], "count=1") {
+			t.Fatalf("%q", lines)
+		}
+		for _, want := range []string{"msg=protocol.error protocol=mqtt reason=malformed count=1000", "msg=udp.dropped protocol=coap reason=length count=3"} {
+			if !strings.Contains(strings.Join(lines[:2], "\n"), want) {
+				t.Errorf("%q lacks %q", lines, want)
+			}
+		}
+	})
+}
