@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/entrepot/entrepot/adapters/adaptertest"
 	"github.com/entrepot/entrepot/amqp/amqp091"
@@ -31,10 +32,22 @@ func (s *scripted) name() string {
 func (s *scripted) key() string { return []string{"", "a", "a.b", "#", "*.b", "a.#.b"}[s.next()%6] }
 func (s *scripted) tag() uint64 { return uint64(s.next() % 8) }
 
+func (s *scripted) arguments() wire.Table {
+	switch s.next() % 8 {
+	case 0:
+		return wire.Table{}.Append("x-dead-letter-exchange", wire.Longstr(s.name())).Append("x-message-ttl", wire.Int(1))
+	case 1:
+		return wire.Table{}.Append("x-dead-letter-exchange", wire.Longstr("")).Append("x-dead-letter-routing-key", wire.Longstr(s.name())).Append("x-max-length", wire.Int(1))
+	case 2:
+		return wire.Table{}.Append("x-single-active-consumer", wire.Bool(true)).Append("x-delivery-limit", wire.Int(1))
+	}
+	return nil
+}
+
 func (s *scripted) method() wire.Method {
 	switch s.next() % 24 {
 	case 0, 1:
-		return &wire.QueueDeclare{Queue: s.name(), Durable: s.bit(), Exclusive: s.bit(), AutoDelete: s.bit(), Passive: s.next()%8 == 7, NoWait: s.bit()}
+		return &wire.QueueDeclare{Arguments: s.arguments(), Queue: s.name(), Durable: s.bit(), Exclusive: s.bit(), AutoDelete: s.bit(), Passive: s.next()%8 == 7, NoWait: s.bit()}
 	case 2, 3:
 		return &wire.QueueBind{Queue: s.name(), Exchange: s.name(), RoutingKey: s.key()}
 	case 4:
@@ -99,6 +112,9 @@ func FuzzAMQP_AQ57_AnyMethodOrder(f *testing.F) {
 					p.send(1, m)
 				} else {
 					p.publishWith(&wire.BasicPublish{Exchange: []byte(s.name()), RoutingKey: []byte(s.key()), Mandatory: s.bit()}, persistent, "m")
+				}
+				if s.next()%8 == 0 {
+					w.Advance(5 * time.Millisecond)
 				}
 				for _, line := range p.recv() {
 					if contains(line, "channel.close ") {
