@@ -60,6 +60,9 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 		r.takeover.Add(1)
 		old.sink.Evict(TakenOver)
 	}
+	if free {
+		s.observe(t, EventConnected, OK, Subscription{})
+	}
 	return s, OK
 }
 
@@ -244,6 +247,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	}
 	served.mu.Unlock()
 	ns.mu.Unlock()
+	s.observe(t, EventDisconnected, reason, Subscription{})
 	if will != nil {
 		st.publishWill(t, will)
 	}
@@ -251,6 +255,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		st.finish(t, false)
 	}
 	if next != nil {
+		next.observe(t, EventConnected, OK, Subscription{})
 		next.sink.Ready(t)
 	}
 }

@@ -18,6 +18,7 @@ type Namespace struct {
 
 	revision      atomic.Uint64 // of retained writes
 	retainedBytes atomic.Int64
+	system        atomic.Int64 // retained messages of the gateway itself
 
 	// Guarded by mu.
 	mu       sync.Mutex

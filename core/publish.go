@@ -218,7 +218,8 @@ func (ns *Namespace) publish(t *Turn, from *session, m *Message) Reason {
 	return reason
 }
 
-// PublishSystem publishes in a namespace on behalf of the gateway.
+// PublishSystem publishes in a namespace on behalf of the gateway. What is
+// retained below "$SYS/" is kept in memory only.
 func (r *Router) PublishSystem(t *Turn, namespace string, m *Message) Reason {
 	return r.namespace(namespace).publish(t, nil, m)
 }
@@ -273,6 +274,8 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, from *session, cond f
 	case len(mt.targets) > 0 && mt.direct:
 		return false, NotFound // the queue went away meanwhile
 	}
-	r.drop(DropNoReceiver)
+	if !system(mt.topic) { // nobody misses those
+		r.drop(DropNoReceiver)
+	}
 	return durable, NoReceiver
 }

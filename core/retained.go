@@ -1,12 +1,44 @@
 package core
 
-import "github.com/entrepot/entrepot/core/topic"
+import (
+	"strings"
+
+	"github.com/entrepot/entrepot/core/topic"
+)
+
+// systemPrefix begins the topics of the gateway itself.
+const systemPrefix = "$SYS/"
+
+// system tells that a topic is the gateway's own. What is retained there says
+// how things are now: it is kept in memory only, and counts for no limit.
+func system(name string) bool { return strings.HasPrefix(name, systemPrefix) }
+
+func (ns *Namespace) retainSystem(m *Message) {
+	ns.retained.Update(m.Topic, func(_ *Message, had bool) (*Message, bool) {
+		keep := len(m.Payload) > 0
+		switch {
+		case keep && !had:
+			ns.system.Add(1)
+		case had && !keep:
+			ns.system.Add(-1)
+		}
+		if !keep {
+			return nil, false
+		}
+		m.rev = ns.revision.Add(1)
+		return m, true
+	})
+}
 
 // retain replaces or clears the retained message of m's topic: exactly one a
 // topic, the last write wins.
 func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) Reason {
+	if system(m.Topic) {
+		ns.retainSystem(m)
+		return OK
+	}
 	reason := OK
-	stored := ns.retained.Len() // not inside: Update holds the tree's lock
+	stored := ns.retained.Len() - int(ns.system.Load()) // not inside: Update holds the tree's lock
 	ns.retained.Update(m.Topic, func(old *Message, had bool) (*Message, bool) {
 		if had && old.Expired(t.Now) {
 			ns.retainedBytes.Add(-int64(old.Size()))

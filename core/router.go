@@ -24,6 +24,7 @@ type Options struct {
 	Limits     Limits
 	Authorizer Authorizer  // default: everything is allowed
 	Hook       PublishHook // default: none
+	Observer   Observer    // default: none
 }
 
 // Limits bound what a namespace may hold. Zero fields mean the default.
@@ -69,14 +70,15 @@ func (l Limits) withDefaults() Limits {
 // Router joins publishers to queues. It is safe for concurrent use.
 type Router struct {
 	// Immutable.
-	clock  *Clock
-	store  Store
-	log    *slog.Logger
-	limits Limits
-	auth   Authorizer
-	hook   PublishHook
-	commit *committer
-	timers *timers
+	clock    *Clock
+	store    Store
+	log      *slog.Logger
+	limits   Limits
+	auth     Authorizer
+	hook     PublishHook
+	observer Observer
+	commit   *committer
+	timers   *timers
 
 	lastID   atomic.Uint64 // sessions, queues and shared messages are numbered from it
 	failed   atomic.Bool   // the store cannot write
@@ -101,7 +103,7 @@ func New(o Options) (*Router, error) {
 	}
 	r := &Router{
 		clock: o.Clock, store: o.Store, log: o.Log, limits: o.Limits.withDefaults(),
-		auth: o.Authorizer, hook: o.Hook, namespaces: map[string]*Namespace{},
+		auth: o.Authorizer, hook: o.Hook, observer: o.Observer, namespaces: map[string]*Namespace{},
 	}
 	r.commit = newCommitter(r)
 	r.timers = newTimers(r)

@@ -27,9 +27,12 @@ type NamespaceStats struct {
 	Connected     int // sessions with a connection, transient ones not counted
 	Offline       int
 	Subscriptions int
-	Retained      int
+	Retained      int // without System
 	RetainedBytes int64
+	System        int // retained messages of the gateway itself
 	Queues        int
+	Groups        int // of shared subscriptions
+	Members       int // of them
 	QueueMessages int
 	QueueBytes    int64
 	InFlight      int
@@ -57,8 +60,9 @@ func (r *Router) Stats() Stats {
 }
 
 func (ns *Namespace) stats() NamespaceStats {
-	s := NamespaceStats{Name: ns.name, Subscriptions: ns.index.Len(), Retained: ns.retained.Len(), RetainedBytes: ns.retainedBytes.Load()}
-	var queues []*Queue
+	s := NamespaceStats{Name: ns.name, Subscriptions: ns.index.Len(), RetainedBytes: ns.retainedBytes.Load(), System: int(ns.system.Load())}
+	s.Retained = max(0, ns.retained.Len()-s.System)
+	var queues, groups []*Queue
 	ns.mu.Lock()
 	s.Queues = len(ns.queues)
 	for _, st := range ns.sessions {
@@ -77,9 +81,14 @@ func (ns *Namespace) stats() NamespaceStats {
 		queues = append(queues, q)
 	}
 	for _, q := range ns.groups {
-		queues = append(queues, q)
+		groups = append(groups, q)
 	}
 	ns.mu.Unlock()
+	s.Groups = len(groups)
+	for _, q := range groups {
+		s.Members += q.info().Consumers
+	}
+	queues = append(queues, groups...)
 	for _, q := range queues {
 		i := q.info()
 		s.QueueMessages += i.Waiting + i.InFlight

@@ -33,7 +33,10 @@ func (s *Session) Subscribe(t *Turn, subs []Subscription, grants []Grant) (_ []G
 				lanes = append(lanes, l)
 			}
 		}
-		durable = durable || (g.Reason == OK && st.isDurable())
+		if g.Reason == OK {
+			durable = durable || st.isDurable()
+			s.observe(t, EventSubscribed, OK, sub)
+		}
 		grants = append(grants, g)
 	}
 	seq, pending = s.advance(t, durable)
@@ -201,7 +204,10 @@ func (s *Session) Unsubscribe(t *Turn, filters []string, out []Reason) (_ []Reas
 	durable := false
 	for _, f := range filters {
 		r := s.unsubscribe(t, f)
-		durable = durable || (r == OK && s.st.isDurable())
+		if r == OK {
+			durable = durable || s.st.isDurable()
+			s.observe(t, EventUnsubscribed, OK, Subscription{Filter: f})
+		}
 		out = append(out, r)
 	}
 	seq, pending = s.advance(t, durable)
