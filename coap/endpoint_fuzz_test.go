@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type still struct{ made []*stillHandle }
 type stillHandle struct {
 	d     adapters.Driven
 	at    core.Time
-	ready bool
+	ready atomic.Bool // the commit goroutine says so too
 	ended bool
 }
 
@@ -30,7 +31,7 @@ func (l *still) Handle(d adapters.Driven) adapters.Handle {
 	return h
 }
 
-func (h *stillHandle) Ready(*core.Turn)    { h.ready = true }
+func (h *stillHandle) Ready(*core.Turn)    { h.ready.Store(true) }
 func (h *stillHandle) Evict(core.Reason)   {}
 func (h *stillHandle) TickAt(at core.Time) { h.at = at }
 func (h *stillHandle) LoggingIn()          {}
@@ -73,8 +74,8 @@ func (r *rig) wake() {
 	for again := true; again; {
 		again = false
 		for i := 0; i < len(r.loop.made); i++ {
-			if h := r.loop.made[i]; h.ready && !h.ended {
-				h.ready, again = false, true
+			if h := r.loop.made[i]; h.ready.Swap(false) && !h.ended {
+				again = true
 				h.d.Wake(r.turn, &r.out)
 			}
 		}

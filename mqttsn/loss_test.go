@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -22,7 +23,7 @@ type lossyNet struct {
 	in    chan gram
 	stop  chan struct{}
 	conns map[netip.AddrPort]*lossyConn
-	n     int
+	rand  *rand.Rand
 }
 
 type gram struct {
@@ -74,13 +75,13 @@ func (l *lossyNet) dial(_ context.Context, _, addr string) (net.Conn, error) {
 }
 
 // copies is how often a datagram arrives: of ten, three are lost and one
-// comes twice.
+// comes twice. By chance, since a pattern may meet every repetition of one
+// datagram alike.
 func (l *lossyNet) copies() int {
-	l.n++
-	switch l.n * 7 % 10 {
-	case 1, 4, 8:
+	switch n := l.rand.IntN(10); {
+	case n < 3:
 		return 0
-	case 5:
+	case n == 3:
 		return 2
 	}
 	return 1
@@ -112,11 +113,12 @@ func (l *lossyNet) run(done chan<- struct{}) {
 	}
 }
 
-// Every message of QoS 2 arrives exactly once and in order, every one of QoS 1
-// at least once, over a network that loses and doubles datagrams both ways.
+// Every message of QoS 2 arrives exactly once, and in the order of its topic
+// as long as one is in flight at a time, every one of QoS 1 at least once,
+// over a network that loses and doubles datagrams both ways.
 func TestMQTTSN_O4_P3_NothingIsLostOrDoubledByTheNetwork(t *testing.T) {
-	simulate(t, Config{MaxInflight: 2, MaxRetries: 20}, func(s *sim) {
-		l := &lossyNet{s: s, in: make(chan gram), stop: make(chan struct{}), conns: map[netip.AddrPort]*lossyConn{}}
+	simulate(t, Config{MaxInflight: 1, MaxRetries: 20}, func(s *sim) {
+		l := &lossyNet{s: s, in: make(chan gram), stop: make(chan struct{}), conns: map[netip.AddrPort]*lossyConn{}, rand: rand.New(rand.NewPCG(1, 2))}
 		var got [3][]string
 		open := func(id, addr string) *client.Client {
 			c, err := client.Open(s.Context(), addr, client.Options{
@@ -145,14 +147,22 @@ func TestMQTTSN_O4_P3_NothingIsLostOrDoubledByTheNetwork(t *testing.T) {
 		must(t, sub.Close())
 		close(l.stop)
 		<-done
+		byTopic := func(a, b string) int { return number(a)%3 - number(b)%3 } // a topic that waits for its REGACK does not hold up others: R7
+		slices.SortStableFunc(got[2], byTopic)
+		slices.SortStableFunc(want[2], byTopic)
 		if !slices.Equal(got[2], want[2]) {
-			t.Errorf("QoS 2: received %q, want %q", got[2], want[2])
+			t.Errorf("QoS 2, topic by topic: received %q, want %q", got[2], want[2])
 		}
 		slices.SortFunc(got[1], func(a, b string) int { return slices.Index(want[1], a) - slices.Index(want[1], b) })
 		if !slices.Equal(slices.Compact(got[1]), want[1]) {
 			t.Errorf("QoS 1: received %q, want %q", got[1], want[1])
 		}
 	})
+}
+
+func number(s string) (n int) {
+	fmt.Sscan(s, &n)
+	return n
 }
 
 func must(t *testing.T, err error) {
