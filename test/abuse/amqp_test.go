@@ -56,7 +56,7 @@ var amqpRows = []verdict{
 		{id: "AQ2 frame end", send: amqpHeader + startOk[:len(startOk)-1] + "\xcf"},
 		{id: "AQ2 frame type 5", send: amqpHeader + frame(5, 0, "x")},
 		{id: "AQ2 heartbeat on channel 1", send: amqpHeader + frame(8, 1, "")},
-		{id: "A3 4 GiB announced", send: amqpHeader + "\x01\x00\x00\xff\xff\xff\xff", part: strings.Repeat("x", 16384), again: 512},
+		{id: "A3 4 GiB announced", send: amqpHeader + "\x01\x00\x00\xff\xff\xff\xff", part: strings.Repeat("x", 16384), again: 256},
 		{id: "A3 above 16 KiB before tune", send: amqpHeader + "\x01\x00\x00" + u32(16384)},
 	}},
 	{want: "10.10, close 502", moved: "protocol_errors amqp syntax_error", reason: "preauth.closed", of: []bad{

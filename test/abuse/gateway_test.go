@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +34,6 @@ type target struct {
 	http http.Client
 	quit func()
 
-	messageID atomic.Uint32
 	addresses map[string]chan net.Conn // of a datagram listener
 }
 

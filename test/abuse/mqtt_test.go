@@ -66,11 +66,11 @@ var mqttRows = []verdict{
 		{id: "P3 length not minimal", send: "\x10\x8e\x80\x00\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01a"},
 	}},
 	{want: "connack 95", closes: 1009, moved: "preauth_closed mqtt bytes", reason: "preauth.closed", of: []bad{
-		{id: "A3 256 MB announced", send: "\x10\xff\xff\xff\x7f\x00\x04MQTT\x05\x02\x00\x00\x00", part: strings.Repeat("x", 16384), again: 1024, ws: true},
+		{id: "A3 256 MB announced", send: "\x10\xff\xff\xff\x7f\x00\x04MQTT\x05\x02\x00\x00\x00", part: strings.Repeat("x", 16384), again: 256, ws: true},
 		{id: "P7 properties of a CONNECT", send: connect5("abuse", strings.Repeat("\x26"+text("k")+text("v"), 1000))},
 	}},
 	{want: "", moved: "preauth_closed mqtt bytes", reason: "preauth.closed", of: []bad{
-		{id: "A3 256 MB announced 3", send: "\x10\xff\xff\xff\x7f\x00\x04MQTT\x04\x02\x00\x00", part: strings.Repeat("x", 16384), again: 1024},
+		{id: "A3 256 MB announced 3", send: "\x10\xff\xff\xff\x7f\x00\x04MQTT\x04\x02\x00\x00", part: strings.Repeat("x", 16384), again: 256},
 	}},
 	{want: "connack 85", closes: 1008, moved: "refused mqtt bad_client_id", of: []bad{
 		{id: "P1h client id with wildcards", send: connect5("a/+/#", ""), ws: true},
@@ -132,7 +132,7 @@ var mqttRows = []verdict{
 		{id: "P1j reserved flags of SUBSCRIBE 3", send: hello4 + "\x80\x06\x00\x01\x00\x01a\x00"},
 	}},
 	{want: "connack 00, disconnect 95", closes: 1009, moved: "protocol_errors mqtt too_large", reason: "too large", of: []bad{
-		{id: "P3 256 MB announced", send: hello5 + "\x30\xff\xff\xff\x7f", part: strings.Repeat("x", 16384), again: 1024, ws: true},
+		{id: "P3 256 MB announced", send: hello5 + "\x30\xff\xff\xff\x7f", part: strings.Repeat("x", 16384), again: 256, ws: true},
 		{id: "P7 1000 user properties", send: hello5 + publish5(0, "a", "", strings.Repeat("\x26"+text("k")+text("v"), 1000), ""), ws: true},
 		{id: "P7 properties of 70 kB", send: hello5 + publish5(0, "a", "", "\x26"+text("k")+text(strings.Repeat("v", 60000))+"\x26"+text("k")+text(strings.Repeat("v", 10000)), "")},
 	}},

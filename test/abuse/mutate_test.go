@@ -84,7 +84,7 @@ func (g *target) throw(on string, parts []string) error {
 	c.SetDeadline(time.Now().Add(patience))
 	for i, d := range parts {
 		if on == "coap" && len(d) > 3 && d[0]&0x20 == 0 { // a message of its own, no repetition
-			d = d[:2] + u16(int(g.messageID.Add(1))) + d[4:]
+			d = d[:2] + u16(next()) + d[4:]
 		}
 		if _, err := c.Write([]byte(d)); err != nil {
 			return fmt.Errorf("%s: datagram %d: %w", on, i, err)
@@ -122,7 +122,7 @@ func (g *target) open(t *testing.T) {
 // cut too, in the place where it belongs, with the next one behind it.
 func truncated(c conversation) (all [][]string) {
 	for i, part := range c.parts {
-		step := max(1, len(part)/48)
+		step := max(1, len(part)/16)
 		for n := 0; n < len(part); n += step {
 			cut := append(c.parts[:i:i], part[:n])
 			all = append(all, cut)

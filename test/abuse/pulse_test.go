@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,13 +39,10 @@ var surfaces = []healthy{
 		publish: func(p string) string { return sn(0x0c, "\x02pu\x00\x00"+p) }},
 }
 
-var messageID = 100
+var messageID atomic.Uint32
 
 // next is a message id of CoAP that was not used yet.
-func next() int {
-	messageID++
-	return messageID
-}
+func next() int { return 100 + int(messageID.Add(1)) }
 
 // pulse are healthy clients, one for each surface, that stay connected through everything.
 type pulse struct {
