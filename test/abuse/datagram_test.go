@@ -48,7 +48,7 @@ func (g *target) datagrams(t *testing.T, p *pulse) {
 					t.Fatal(err)
 				}
 			})
-			before = g.sane(t)
+			before = g.sane(t, r.moved != "")
 		}
 	}
 }

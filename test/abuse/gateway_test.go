@@ -33,6 +33,7 @@ type target struct {
 	log  *journal
 	http http.Client
 	quit func()
+	seen series // the newest
 
 	addresses map[string]chan net.Conn // of a datagram listener
 }
@@ -95,6 +96,7 @@ func (g *target) metrics() series {
 			all[name+"}"] = n
 		}
 	}
+	g.seen = all
 	return all
 }
 

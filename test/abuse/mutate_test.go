@@ -188,7 +188,7 @@ func (g *target) truncations(t *testing.T, p *pulse, all []conversation) {
 			jobs = append(jobs, func() error { return g.say(c.on, cut) })
 		}
 		p.inParallel(t, jobs)
-		g.sane(t)
+		g.sane(t, false)
 	}
 }
 
@@ -209,7 +209,7 @@ func (g *target) mutations(t *testing.T, p *pulse, all []conversation) {
 			}
 		}
 		p.inParallel(t, jobs)
-		g.sane(t)
+		g.sane(t, false)
 		if t.Failed() {
 			t.Fatalf("round %d", round)
 		}

@@ -75,7 +75,7 @@ func TestSlow(t *testing.T) {
 	if err := p.admits(); err != nil {
 		t.Error(err)
 	}
-	after := g.sane(t)
+	after := g.sane(t, false)
 	for _, what := range []string{"preauth_closed mqtt deadline", "preauth_closed stomp deadline", "preauth_closed amqp deadline"} {
 		if after.sum(what) < before.sum(what)+copies {
 			t.Errorf("%s: %v, then %v", what, before.sum(what), after.sum(what))
@@ -178,5 +178,5 @@ func TestStalled(t *testing.T) {
 	if !g.log.has("slow consumer") {
 		t.Error("no log line about a slow consumer")
 	}
-	g.sane(t)
+	g.sane(t, false)
 }
