@@ -6,6 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 20s
+ATTACKTIME ?= 5m
 
 # Real clients, as Debian names their packages; the matrix of test/interop runs them as separate processes.
 DEBS     := mosquitto mosquitto-clients libcoap3-bin amqp-tools python3-stomp python3-pika python3-paho-mqtt nodejs npm
@@ -15,7 +16,7 @@ export PYTHON ?= /usr/bin/python3
 MODULES  := stomp pika paho.mqtt.client
 NODE_DIR := test/interop/node
 
-.PHONY: help build test setup check unit matrix interop fuzz bench fmt lint generate clean
+.PHONY: help build test setup check unit matrix interop fuzz bench attack fmt lint generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -58,6 +59,9 @@ fuzz: ## each fuzz target for FUZZTIME
 
 bench: ## the benchmarks beside the code
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+attack: ## the attack list, and random input to every listener for ATTACKTIME
+	ABUSE_MUTATE=$(ATTACKTIME) $(GO) test -race -count=1 -timeout 60m ./test/abuse/
 
 fmt: ## gofmt
 	gofmt -w $$(git ls-files '*.go')
