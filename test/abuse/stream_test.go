@@ -19,6 +19,7 @@ type client struct {
 	on     string
 	framed bool // WebSocket frames are made of what is sent, and taken off what is read
 	in     io.Reader
+	left   int // of the frame that is being read
 }
 
 // dial connects to a surface: a protocol, a protocol on WebSocket (mqtt-ws), a WebSocket below its protocol (ws-mqtt),
@@ -81,6 +82,11 @@ func (c *client) read(into []byte) (int, error) {
 	if !c.framed {
 		return c.in.Read(into)
 	}
+	if c.left > 0 {
+		n, err := c.in.Read(into[:min(c.left, len(into))])
+		c.left -= n
+		return n, err
+	}
 	var head [10]byte
 	if _, err := io.ReadFull(c.in, head[:2]); err != nil {
 		return 0, err
@@ -88,24 +94,23 @@ func (c *client) read(into []byte) (int, error) {
 	n := int(head[1])
 	switch n {
 	case 126:
-		io.ReadFull(c.in, head[:2])
-		n = int(binary.BigEndian.Uint16(head[:]))
+		io.ReadFull(c.in, head[2:4])
+		n = int(binary.BigEndian.Uint16(head[2:]))
 	case 127:
-		return 0, errors.New("a frame above 64 KiB")
+		io.ReadFull(c.in, head[2:])
+		n = int(binary.BigEndian.Uint64(head[2:]))
 	}
-	if n > len(into) {
-		return 0, fmt.Errorf("a frame of %d bytes", n)
+	if head[0] != 0x88 {
+		c.left = n
+		return 0, nil
 	}
 	if _, err := io.ReadFull(c.in, into[:n]); err != nil {
 		return 0, err
 	}
-	if head[0] == 0x88 {
-		if n < 2 {
-			return 0, closeError(1005)
-		}
-		return 0, closeError(binary.BigEndian.Uint16(into))
+	if n < 2 {
+		return 0, closeError(1005)
 	}
-	return n, nil
+	return 0, closeError(binary.BigEndian.Uint16(into))
 }
 
 // closeError is the code of a WebSocket's close frame.
