@@ -18,7 +18,7 @@ func (h *topics) consume(t *core.Turn, path string, opts core.ConsumeOptions) (*
 	if _, _, _, _, reason = s.Declare(t, core.QueueSpec{Name: name, Durable: true}); reason != core.OK {
 		return nil, reason
 	}
-	if _, _, reason = s.Bind(t, name, core.Subscription{Filter: name, QoS: 2}); reason != core.OK {
+	if _, _, reason = s.Bind(t, name, core.Subscription{Filter: name, QoS: 2, RetainHandling: 2}); reason != core.OK {
 		return nil, reason
 	}
 	return s.Consume(t, name, opts)

@@ -19,7 +19,8 @@ func (q *Queue) bind(t *Turn, sub Subscription) bool {
 }
 
 // Bind joins a filter to a named queue. With pending, answer when Safe
-// reaches seq.
+// reaches seq. Retained messages that match go into the queue too, as the
+// subscription's RetainHandling says.
 func (s *Session) Bind(t *Turn, queue string, sub Subscription) (seq uint64, pending bool, reason Reason) {
 	q, reason := s.lookup(queue, ActionQueue)
 	if reason != OK {
@@ -29,13 +30,45 @@ func (s *Session) Bind(t *Turn, queue string, sub Subscription) (seq uint64, pen
 		return 0, false, reason
 	}
 	q.mu.Lock()
-	over := len(q.bindings) >= s.r.limits.Bindings && q.bindings[sub.Filter] == nil
+	existed := q.bindings[sub.Filter] != nil
+	over := len(q.bindings) >= s.r.limits.Bindings && !existed
 	q.mu.Unlock()
 	if over {
 		return 0, false, Quota
 	}
-	seq, pending = s.advance(t, q.bind(t, sub))
+	durable := q.bind(t, sub)
+	if sub.RetainHandling == 0 || (sub.RetainHandling == 1 && !existed) {
+		q.replay(t, &replay{sub: sub, rev: q.ns.revision.Load(), principal: s.client.Principal})
+		durable = durable || q.spec.Durable
+	}
+	seq, pending = s.advance(t, durable)
 	return seq, pending, OK
+}
+
+// replay is a walk over the retained messages for a binding of a named queue.
+type replay struct {
+	sub       Subscription
+	after     string
+	rev       uint64 // retained writes after this one arrive live
+	principal *Principal
+}
+
+// replay puts a slice of retained messages into the queue, and goes on in
+// turns of its own until all are in, or the queue is full.
+func (q *Queue) replay(t *Turn, w *replay) {
+	items, next, done := q.ns.retained.Scan(nil, w.sub.Filter, w.after, laneSlice)
+	for i := range items {
+		m := items[i].Value
+		if m.rev > w.rev || m.Expired(t.Now) || !q.ns.r.allows(w.principal, ActionDeliver, m.Topic) {
+			continue
+		}
+		if !q.push(t, m.again(), &target{q: q, qos: w.sub.QoS, rap: true}) {
+			return
+		}
+	}
+	if w.after = next; !done {
+		q.ns.r.timers.soon(func(t *Turn) { q.replay(t, w) })
+	}
 }
 
 // Unbind removes a filter from a named queue; one that is not there is OK.

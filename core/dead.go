@@ -38,7 +38,7 @@ func (q *Queue) bury(t *Turn, d Dead) {
 	}
 	if q.spec.DeadLetter && d.Cause == DropRejected {
 		dead := q.ns.deadLetterQueue(t, q.spec.Name)
-		if dead.push(t, d.Message, &target{q: dead, qos: 2}) {
+		if dead.push(t, d.Message.again(), &target{q: dead, qos: 2}) {
 			return
 		}
 	}

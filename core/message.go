@@ -127,6 +127,15 @@ func (m *Message) Queue() string {
 	return ""
 }
 
+// again is the same message for another way through the queues: it shares the
+// bytes, not the record in the store or the encoded forms.
+func (m *Message) again() *Message {
+	return &Message{
+		Topic: m.Topic, Payload: m.Payload, Meta: m.Meta, Origin: m.Origin,
+		Expires: m.Expires, From: m.From, QoS: m.QoS, Retain: m.Retain, rev: m.rev,
+	}
+}
+
 // Shared tells that the message went to more than one queue, so that an
 // encoded form is worth keeping.
 func (m *Message) Shared() bool { return m.shared }

@@ -150,3 +150,27 @@ func TestRetainedWalkWaitsForTheSubscriptionToBeSafe(t *testing.T) {
 		a.expect(9, "x=mr")
 	})
 }
+
+func TestBindingThatAsksGetsTheRetainedMessages(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.attach(core.Client{})
+		for i := range 600 {
+			p.send(fmt.Sprintf("x/%03d", i), "r", retained)
+		}
+		p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true})
+		p.Bind(w.turn, "q", core.Subscription{Filter: "x/#", QoS: 2})
+		w.end()
+		info, _ := p.Inspect("q")
+		expect(t, "waiting", info.Waiting, 600)
+		p.Bind(w.turn, "q", core.Subscription{Filter: "x/#", QoS: 2, RetainHandling: 1})
+		p.Bind(w.turn, "q", core.Subscription{Filter: "#", QoS: 2, RetainHandling: 2})
+		w.end()
+		info, _ = p.Inspect("q")
+		expect(t, "neither an old binding nor one that does not ask", info.Waiting, 600)
+		w.restart(core.Options{})
+		q := w.attach(core.Client{})
+		q.Consume(w.turn, "q", core.ConsumeOptions{QoS: 2})
+		got := q.take(2)
+		expect(t, "after a restart", text(got), "x/000=r/1r x/001=r/1r")
+	})
+}

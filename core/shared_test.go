@@ -242,3 +242,23 @@ func TestPurgeLeavesWhatIsInFlight(t *testing.T) {
 		expect(t, "records", w.store.count('q'), 0)
 	})
 }
+
+func TestDeadLetterOfASharedMessageOutlivesItsRecord(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, b := w.attach(core.Client{}), w.attach(durable("b"))
+		b.sub("x", 1)
+		a.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true, DeadLetter: true})
+		a.Bind(w.turn, "q", core.Subscription{Filter: "x", QoS: 2})
+		a.pub("x", "m", 1) // one record for both queues
+		w.end()
+		expect(t, "shared records", w.store.count('m'), 1)
+		b.settle(core.Accepted, b.expect(9, "x=m/1")...)
+		a.Consume(w.turn, "q", core.ConsumeOptions{QoS: 2})
+		a.settle(core.Rejected, a.expect(9, "x=m/1")...)
+		expect(t, "shared records", w.store.count('m'), 0)
+		w.restart(core.Options{})
+		c := w.attach(core.Client{})
+		c.Consume(w.turn, "$dead/q", core.ConsumeOptions{QoS: 2})
+		c.expect(9, "x=m/1")
+	})
+}

@@ -14,12 +14,13 @@ func (ch *channel) queueBind(m *wire.QueueBind) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := m.Arguments.Get("x-retained"); ok {
-		return &wire.Error{Code: wire.PreconditionFailed, Text: "argument 'x-retained' is not offered"}
+	retained, err := asksRetained(m.Arguments, b.Exchange)
+	if err != nil {
+		return err
 	}
 	var n noted
 	if b.Exchange == exchange.AmqTopic {
-		err = ch.bindTopic(b, durable, &n)
+		err = ch.bindTopic(b, durable, retained, &n)
 	} else if r := ch.c.space.Bind(b, durable, n.in(ch.c)); r != core.OK {
 		err = refusal(r, "binding of queue '"+b.Queue+"' to exchange '"+b.Exchange+"' with key '"+b.Key+"'")
 	}
@@ -32,6 +33,23 @@ func (ch *channel) queueBind(m *wire.QueueBind) error {
 		}
 	})
 	return nil
+}
+
+// asksRetained tells whether a binding wants the retained messages that match
+// put into its queue (AM14).
+func asksRetained(args wire.Table, name string) (bool, error) {
+	v, ok := args.Get("x-retained")
+	if !ok {
+		return false, nil
+	}
+	asks, ok := v.Bool()
+	switch {
+	case !ok:
+		return false, &wire.Error{Code: wire.PreconditionFailed, Text: "argument 'x-retained' is not a boolean"}
+	case asks && name != exchange.AmqTopic:
+		return false, &wire.Error{Code: wire.PreconditionFailed, Text: "argument 'x-retained': exchange '" + name + "' retains nothing"}
+	}
+	return asks, nil
 }
 
 // binding checks what bind and unbind name, and tells whether the queue
@@ -64,7 +82,7 @@ func (ch *channel) binding(queue, name, key string, args wire.Table) (b exchange
 
 // bindTopic makes a binding of amq.topic: a subscription of the queue in the
 // core. What matches the empty key, which is no topic, is kept here beside.
-func (ch *channel) bindTopic(b exchange.Binding, durable bool, n *noted) error {
+func (ch *channel) bindTopic(b exchange.Binding, durable, retained bool, n *noted) error {
 	f, r := exchange.FilterOf(ch.c.l.codec, b.Key)
 	if r != core.OK {
 		return refusal(r, "binding key '"+b.Key+"'")
@@ -74,6 +92,9 @@ func (ch *channel) bindTopic(b exchange.Binding, durable bool, n *noted) error {
 		return nil
 	}
 	sub := core.Subscription{Filter: f, QoS: 2, RetainAsPublished: true, RetainHandling: 2, Wide: true}
+	if retained {
+		sub.RetainHandling = 0
+	}
 	seq, pending, r := ch.c.session.Bind(ch.c.t, b.Queue, sub)
 	if r != core.OK {
 		return refusal(r, "binding of queue '"+b.Queue+"' with key '"+b.Key+"'")

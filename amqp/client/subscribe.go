@@ -13,7 +13,7 @@ import (
 // Subscribe sends what matches the filter to OnMessage and returns the QoS:
 // 0 is consumed without acknowledgements, 1 with. "$queue/NAME" consumes that
 // queue, made when it is absent; another filter gets a queue that ends with
-// the connection.
+// the connection, and begins with what is retained where the server offers it.
 func (c *Client) Subscribe(_ context.Context, filter string, qos int) (granted int, err error) {
 	granted = min(max(qos, 0), 1)
 	ch, err := c.channel()
@@ -54,7 +54,7 @@ func (c *Client) source(ch *amqp.Channel, filter string) (string, error) {
 	if len(key) > 255 {
 		return "", errors.New("amqp: the filter is longer than a binding key can be")
 	}
-	return q.Name, ch.QueueBind(q.Name, key, topicExchange, false, nil)
+	return q.Name, ch.QueueBind(q.Name, key, topicExchange, false, amqp.Table{"x-retained": true})
 }
 
 func (c *Client) receive(in <-chan amqp.Delivery, qos int) {

@@ -31,7 +31,7 @@ func TestInterop(t *testing.T) {
 	count := script.Counter(t, s.url("http", ""))
 	peers := map[string]script.Peer{}
 	for _, c := range clients {
-		peers[c.name] = &watched{Peer: c.make(t, s), t: t, count: count}
+		peers[c.name] = &watched{Peer: c.make(t, s), name: c.name, t: t, count: count}
 	}
 	for _, sc := range scripts {
 		for _, in := range clients {
@@ -51,9 +51,13 @@ func TestInterop(t *testing.T) {
 // watched waits until the gateway has a subscription, since most clients do not tell.
 type watched struct {
 	script.Peer
+	name  string
 	t     *testing.T
 	count func(metric string, labels map[string]string) float64
 }
+
+// Name implements script.Named.
+func (w *watched) Name() string { return w.name }
 
 // subscriptions are those of the peer's kind: observations apart, since coap-client leaves them behind when it ends and the
 // gateway forgets them at some later time.

@@ -48,15 +48,23 @@ func (s *Script) Runs(in, out Peer) bool {
 		}
 	}
 	for _, l := range s.only {
-		have := in.Protocol()
+		peer := in
 		if l.side == "out" {
-			have = out.Protocol()
+			peer = out
 		}
-		if (have == l.protocol) == l.not {
+		if l.concerns(peer) == l.not {
 			return false
 		}
 	}
 	return true
+}
+
+// A Named peer can be told apart from others of its protocol.
+type Named interface{ Name() string }
+
+func (l *limit) concerns(p Peer) bool {
+	n, ok := p.(Named)
+	return p.Protocol() == l.protocol || ok && n.Name() == l.protocol
 }
 
 // Load reads all scripts of a folder.

@@ -26,7 +26,7 @@ class Receiver(threading.Thread):
         self.connection = connect()
         self.channel = self.connection.channel()
         queue = self.channel.queue_declare("", exclusive=True).method.queue
-        self.channel.queue_bind(queue, "amq.topic", key)
+        self.channel.queue_bind(queue, "amq.topic", key, arguments={"x-retained": True})
         self.channel.basic_consume(queue, self.message, auto_ack=qos == 0)
         self.acks = qos > 0
         self.start()
