@@ -10,24 +10,48 @@ import (
 
 // counters are the metrics of one protocol on one listener (names without
 // the prefix entrepot_): connections, connects_total, disconnects_total,
-// preauth_closed_total, limit_refused_total, udp_dropped_total. Gauges are
-// counters that are also taken from.
+// preauth_closed_total, limit_refused_total, udp_dropped_total, logins_total,
+// bytes_total, datagrams_total. Gauges are counters that are also taken from.
 type counters struct {
 	metrics        *adapters.Metrics
 	protocol       string
 	listener       string
 	unauth, auth   *atomic.Uint64
 	accepted       *atomic.Uint64
+	logins         *atomic.Uint64
+	bytes          [2]*atomic.Uint64 // [adapters.In|Out], counted at each read and write
+	datagrams      [2]*atomic.Uint64 // nil on stream listeners
 	disconnectedBy [64]atomic.Pointer[atomic.Uint64]
 }
 
 func newCounters(m *adapters.Metrics, protocol, listener string) *counters {
-	return &counters{
+	c := &counters{
 		metrics: m, protocol: protocol, listener: listener,
 		unauth:   m.Counter("connections", protocol, listener, "unauth"),
 		auth:     m.Counter("connections", protocol, listener, "auth"),
 		accepted: m.Counter("connects_total", protocol, "accepted", ""),
+		logins:   m.Counter("logins_total", protocol),
 	}
+	for dir, word := range directions {
+		c.bytes[dir] = m.Counter("bytes_total", protocol, word)
+	}
+	return c
+}
+
+var directions = [...]string{adapters.In: "in", adapters.Out: "out"}
+
+// countDatagrams makes the counters that a datagram listener has besides.
+func (c *counters) countDatagrams() {
+	for dir, word := range directions {
+		c.datagrams[dir] = c.metrics.Counter("datagrams_total", c.protocol, word)
+	}
+}
+
+func (c *counters) carried(dir, n int) { c.bytes[dir].Add(uint64(n)) }
+
+func (c *counters) datagram(dir, n int) {
+	c.datagrams[dir].Add(1)
+	c.carried(dir, n)
 }
 
 func (c *counters) connected() {
@@ -35,7 +59,11 @@ func (c *counters) connected() {
 	c.unauth.Add(1)
 }
 
-func (c *counters) authenticated() {
+// authenticated counts a login; one that ends before it only changes its state.
+func (c *counters) authenticated(login bool) {
+	if login {
+		c.logins.Add(1)
+	}
 	c.unauth.Add(^uint64(0))
 	c.auth.Add(1)
 }

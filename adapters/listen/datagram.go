@@ -95,6 +95,7 @@ func (e *endpoint) give(from netip.AddrPort, via netip.Addr, b []byte) {
 	if via.IsValid() {
 		e.answers.learn(from, via)
 	}
+	e.l.counts.datagram(adapters.In, len(b))
 	out := e.loop.output()
 	e.roomDatagram(from, b, out)
 	e.flush(out)
@@ -104,7 +105,11 @@ func (e *endpoint) give(from netip.AddrPort, via netip.Addr, b []byte) {
 // the network might have lost it.
 func (e *endpoint) flush(out *adapters.Output) {
 	for _, g := range out.Datagrams() {
-		if err := e.sock.send(out.B[g.Start:g.End], g.To, e.answers[g.To]); err != nil && !e.over {
+		err := e.sock.send(out.B[g.Start:g.End], g.To, e.answers[g.To])
+		switch {
+		case err == nil:
+			e.l.counts.datagram(adapters.Out, g.End-g.Start)
+		case !e.over:
 			e.l.counts.dropped("unsent")
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 // feed takes bytes that arrived. They are the caller's again afterwards.
 func (s *stream) feed(in []byte) {
+	s.counts.carried(adapters.In, len(in))
 	if s.phase > open {
 		return
 	}
@@ -129,6 +130,7 @@ func (s *stream) wake() {
 // connection has ended.
 func (s *stream) flush(out *adapters.Output) bool {
 	if len(out.B) > 0 {
+		s.counts.carried(adapters.Out, len(out.B))
 		if err := s.tr.write(out.B); err != nil {
 			s.gone(core.ConnectionLost)
 			return false

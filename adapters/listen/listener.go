@@ -84,6 +84,9 @@ func (l *listener) bind() error {
 		protocol = l.room.Name()
 	}
 	l.counts = newCounters(l.server.metrics, protocol, l.name)
+	if l.udp != nil {
+		l.counts.countDatagrams()
+	}
 	return nil
 }
 

@@ -24,7 +24,7 @@ func (p *peer) Authenticated() {
 	if !p.counted && !p.ended {
 		p.counted = true
 		p.e.l.counts.connected()
-		p.e.l.counts.authenticated()
+		p.e.l.counts.authenticated(true)
 	}
 }
 

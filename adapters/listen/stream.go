@@ -108,14 +108,18 @@ func (s *stream) LoggingIn() {
 	}
 }
 
-// Authenticated gives the place among the unauthenticated back.
-func (s *stream) Authenticated() {
+// Authenticated counts the login.
+func (s *stream) Authenticated() { s.authenticated(true) }
+
+// authenticated gives the place among the unauthenticated back; login is
+// false at the end of a connection that has not logged in.
+func (s *stream) authenticated(login bool) {
 	if s.counted {
 		return
 	}
 	s.counted = true
 	s.loop.server.gate.Authenticated(s.addr)
-	s.counts.authenticated()
+	s.counts.authenticated(login)
 	if s.phase <= loggingIn {
 		s.phase, s.deadline = open, 0
 	}
@@ -240,7 +244,7 @@ func (s *stream) leave(r core.Reason) {
 	}
 	early := !s.counted
 	s.roomClose(r)
-	s.Authenticated()
+	s.authenticated(false)
 	s.counts.disconnected(r, early)
 	s.loop.server.events.ended(s, r, early)
 }

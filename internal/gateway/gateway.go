@@ -18,6 +18,7 @@ import (
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/standard"
+	"github.com/entrepot/entrepot/internal/sys"
 )
 
 // Memory is the word of node.data that keeps nothing on disk.
@@ -44,6 +45,7 @@ type Gateway struct {
 	router  *core.Router
 	server  *listen.Server
 	admin   []*adminListener
+	events  *sys.Events // nil: nobody asked for them
 
 	started  atomic.Bool
 	stopping atomic.Bool
@@ -70,7 +72,7 @@ func (g *Gateway) open() error {
 	}
 	limits := g.limits()
 	var err error
-	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: limits.core()}); err != nil {
+	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: limits.core(), Observer: g.observer()}); err != nil {
 		return fmt.Errorf("the store in %s cannot be read: %w", g.options.Config.Node.Data, err)
 	}
 	host := &adapters.Host{Router: g.router, Log: g.log, Limits: limits.adapters(), Version: g.options.Version, Metrics: g.metrics}
@@ -107,6 +109,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	wg.Go(func() { report(failed, g.server.Serve(serving)) })
 	told := &refusals{metrics: g.metrics, log: g.log, told: map[refusal]uint64{}}
 	wg.Go(func() { told.run(serving) })
+	publisher := g.publisher()
+	wg.Go(func() { publisher.Run(serving) })
 	g.started.Store(true)
 	g.log.Info("ready")
 	var err error
@@ -154,7 +158,7 @@ func (g *Gateway) close() (err error) {
 
 // Sections makes the structures of all sections that the gateway and its protocols have, at their defaults.
 func Sections() map[string]any {
-	all := map[string]any{"limits": DefaultLimits(), "store": DefaultStore()}
+	all := map[string]any{"limits": DefaultLimits(), "store": DefaultStore(), "sys": DefaultSys()}
 	for _, r := range standard.Protocols() {
 		all[r.Name] = r.Config()
 	}

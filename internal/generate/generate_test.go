@@ -56,7 +56,7 @@ func TestTheDefaultFileSaysWhatNoFileMeans(t *testing.T) {
 		len(none.Listeners) != len(file.Listeners) {
 		t.Errorf("%+v\n%+v", none, file)
 	}
-	for _, name := range []string{"limits", "store"} {
+	for _, name := range []string{"limits", "store", "sys"} {
 		if !reflect.DeepEqual(noneSections[name], fileSections[name]) {
 			t.Errorf("%s: %+v, %+v", name, noneSections[name], fileSections[name])
 		}

@@ -1,5 +1,5 @@
 // Command generate writes the files that are made from the code: configs/default.yaml from the structures of the
-// configuration and docs/metrics.md from the definitions of the metrics. `make generate` runs it; its test fails when a
+// configuration, docs/metrics.md from the definitions of the metrics and docs/sys.md from those of $SYS. `make generate` runs it; its test fails when a
 // file is out of date.
 package main
 
@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/entrepot/entrepot/internal/metrics"
+	"github.com/entrepot/entrepot/internal/sys"
 )
 
 //go:generate go run . ../..
@@ -36,5 +37,5 @@ func generate(root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"configs/default.yaml": yaml, "docs/metrics.md": metrics.Document()}, nil
+	return map[string]string{"configs/default.yaml": yaml, "docs/metrics.md": metrics.Document(), "docs/sys.md": sys.Document()}, nil
 }
