@@ -91,6 +91,7 @@ func (c *Conn) enter(t *core.Turn, out *adapters.Output) func() {
 	return func() {
 		c.flushConfirms()
 		if len(out.B) > before {
+			c.l.count.frames[adapters.Out].Add(wire.Count(out.B[before:]))
 			c.heart.lastOut = t.Now
 		}
 		c.schedule()
@@ -102,6 +103,8 @@ func (c *Conn) enter(t *core.Turn, out *adapters.Output) func() {
 func (c *Conn) Input(t *core.Turn, in []byte, out *adapters.Output) (consumed int, err error) {
 	defer c.enter(t, out)()
 	c.heart.lastIn = t.Now
+	frames := uint64(0)
+	defer func() { c.l.count.frames[adapters.In].Add(frames) }()
 	for c.reading && c.state != ended {
 		f, n, err := wire.Scan(in[consumed:], c.frameMax)
 		if err == io.ErrUnexpectedEOF {
@@ -112,6 +115,7 @@ func (c *Conn) Input(t *core.Turn, in []byte, out *adapters.Output) (consumed in
 			break
 		}
 		consumed += n
+		frames++
 		c.frame(f)
 	}
 	c.feed()

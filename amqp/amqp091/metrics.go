@@ -17,6 +17,7 @@ type counters struct {
 	unconfirmed *atomic.Uint64
 	returned    *atomic.Uint64
 	redelivered *atomic.Uint64
+	frames      [2]*atomic.Uint64 // [adapters.In|Out]
 	metrics     *adapters.Metrics
 }
 
@@ -29,6 +30,7 @@ func newCounters(m *adapters.Metrics) counters {
 		unconfirmed: m.Counter("amqp_unconfirmed"),
 		returned:    m.Counter("amqp_returned_total"),
 		redelivered: m.Counter("amqp_redelivered_total"),
+		frames:      [2]*atomic.Uint64{adapters.In: m.Counter("amqp_frames_total", "in"), adapters.Out: m.Counter("amqp_frames_total", "out")},
 		metrics:     m,
 	}
 }

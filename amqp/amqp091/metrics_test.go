@@ -37,3 +37,16 @@ func TestGaugesReturnToZero(t *testing.T) {
 		}
 	})
 }
+
+func TestFramesAreCounted(t *testing.T) {
+	simulate(t, func(w *world) {
+		frames := func(direction string) uint64 { return w.Host.Metrics.Counter("amqp_frames_total", direction).Load() }
+		p := w.dial()
+		in, out := frames("in"), frames("out")
+		p.queue("q", "1") // queue.declare, and basic.publish in three frames
+		p.send(1, consume("q", "c"))
+		if in, out = frames("in")-in, frames("out")-out; in != 5 || out != 5 {
+			t.Errorf("%d in; %d out: declare-ok, consume-ok and basic.deliver in three frames are five", in, out)
+		}
+	})
+}

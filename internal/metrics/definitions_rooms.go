@@ -50,6 +50,7 @@ var roomDefinitions = []Definition{
 	{"entrepot_stomp_heartbeat_timeouts_total", nil, Counter, "STOMP clients whose heart-beat failed."},
 
 	{"entrepot_amqp_connections", []string{"version"}, Gauge, "AMQP connections by version."},
+	{"entrepot_amqp_frames_total", []string{"direction"}, Counter, "AMQP frames."},
 	{"entrepot_amqp_channels", nil, Gauge, "AMQP channels."},
 	{"entrepot_amqp_consumers", nil, Gauge, "AMQP consumers."},
 	{"entrepot_amqp_unacked", nil, Gauge, "Deliveries that AMQP clients have not settled."},

@@ -96,3 +96,12 @@ func AppendBody(dst []byte, channel uint16, body []byte, max uint32) []byte {
 	}
 	return dst
 }
+
+// Count is the number of frames in b, which holds complete ones of ours only.
+func Count(b []byte) (n uint64) {
+	for len(b) >= Overhead {
+		n++
+		b = b[min(len(b), Overhead+int(binary.BigEndian.Uint32(b[3:]))):]
+	}
+	return n
+}
