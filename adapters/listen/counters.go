@@ -11,7 +11,7 @@ import (
 // counters are the metrics of one protocol on one listener (names without
 // the prefix entrepot_): connections, connects_total, disconnects_total,
 // preauth_closed_total, limit_refused_total, udp_dropped_total, logins_total,
-// bytes_total, datagrams_total. Gauges are counters that are also taken from.
+// bytes_total, write_waiting_bytes, datagrams_total. Gauges are counters that are also taken from.
 type counters struct {
 	metrics        *adapters.Metrics
 	protocol       string
@@ -20,6 +20,7 @@ type counters struct {
 	accepted       *atomic.Uint64
 	logins         *atomic.Uint64
 	bytes          [2]*atomic.Uint64 // [adapters.In|Out], counted at each read and write
+	waiting        *atomic.Uint64    // bytes that peers have not taken; a gauge
 	datagrams      [2]*atomic.Uint64 // nil on stream listeners
 	disconnectedBy [64]atomic.Pointer[atomic.Uint64]
 }
@@ -31,6 +32,7 @@ func newCounters(m *adapters.Metrics, protocol, listener string) *counters {
 		auth:     m.Counter("connections", protocol, listener, "auth"),
 		accepted: m.Counter("connects_total", protocol, "accepted", ""),
 		logins:   m.Counter("logins_total", protocol),
+		waiting:  m.Counter("write_waiting_bytes", protocol),
 	}
 	for dir, word := range directions {
 		c.bytes[dir] = m.Counter("bytes_total", protocol, word)

@@ -37,3 +37,16 @@ func TestDatagramsAreCounted(t *testing.T) {
 			r.count("bytes_total", "line", "in") == uint64(len("LOGIN aECHO hello")) && r.count("bytes_total", "line", "out") == uint64(len("OK\nhello\n"))
 	})
 }
+
+func TestWhatWaitsForAPeerIsCountedUntilItIsGone(t *testing.T) {
+	t.Parallel()
+	onAll(t, rigOptions{}, func(t *testing.T, r *rig, i int) {
+		c := r.client(t, i).login("a")
+		waiting := func() uint64 { return r.count("write_waiting_bytes", "line") }
+		until(t, "nothing waits", func() bool { return waiting() == 0 })
+		c.send("SPAM 100000\n") // 100 MB, none of which is read
+		until(t, "what the loop keeps waits", func() bool { return int64(waiting()) > 32<<10 })
+		c.nc.Close()
+		until(t, "nothing waits any more", func() bool { return waiting() == 0 })
+	})
+}

@@ -136,9 +136,11 @@ func (s *stream) flush(out *adapters.Output) bool {
 			return false
 		}
 	}
-	if s.stall == 0 && s.tr.waiting() > 0 {
+	n := s.tr.waiting()
+	if s.stall == 0 && n > 0 {
 		s.watchStall()
 	}
+	s.note(n)
 	paused, resumed := out.Reading()
 	switch {
 	case paused:
@@ -152,6 +154,14 @@ func (s *stream) flush(out *adapters.Output) bool {
 	}
 	s.setReading()
 	return true
+}
+
+// note counts what waits for the peer.
+func (s *stream) note(waiting int) {
+	if n := int32(min(waiting, 1<<30)); n != s.noted {
+		s.counts.waiting.Add(uint64(int64(n - s.noted)))
+		s.noted = n
+	}
 }
 
 // watchStall starts the time that a peer may leave bytes waiting (L16).
@@ -170,6 +180,7 @@ func (s *stream) setReading() {
 // drained follows progress of what waited.
 func (s *stream) drained() {
 	n := s.tr.waiting()
+	s.note(n)
 	switch {
 	case s.phase == flushing && n == 0:
 		s.close(s.reason)

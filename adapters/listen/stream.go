@@ -61,6 +61,7 @@ type stream struct {
 
 	allowance int32     // L3: bytes before LoggingIn
 	at        int32     // place in the loop's table
+	noted     int32     // what counts.waiting holds of it
 	deadline  core.Time // of the phase
 	stall     core.Time // while bytes wait: when the peer counts as stalled
 	kept      []byte    // input that was not consumed
@@ -228,6 +229,7 @@ func (s *stream) gone(r core.Reason) {
 		s.reason = r
 	}
 	s.leave(s.reason)
+	s.note(0)
 	s.phase = closed
 	s.kept = nil
 	s.loop.wheel.remove(&s.link)

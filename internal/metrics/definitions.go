@@ -28,6 +28,7 @@ var commonDefinitions = []Definition{
 	{"entrepot_connects_total", []string{"protocol", "result", "reason"}, Counter, "Connections that were accepted or refused."},
 	{"entrepot_logins_total", []string{"protocol"}, Counter, "Connections that logged in, anonymously or not, and peers of datagram listeners."},
 	{"entrepot_bytes_total", []string{"protocol", "direction"}, Counter, "Bytes that were read and written, without those of TLS, WebSocket and below."},
+	{"entrepot_write_waiting_bytes", []string{"protocol"}, Gauge, "Bytes that wait for peers that read slowly."},
 	{"entrepot_datagrams_total", []string{"protocol", "direction"}, Counter, "Datagrams that were read and sent."},
 	{"entrepot_disconnects_total", []string{"protocol", "reason"}, Counter, "Connections that ended."},
 	{"entrepot_preauth_closed_total", []string{"protocol", "reason"}, Counter, "Connections closed before they had logged in: deadline, bytes, places, malformed, protocol, tls, proxy."},

@@ -30,6 +30,7 @@ type flow struct {
 	logins    uint64
 	open      uint64 // connections just now
 	connected uint64 // those of them that have logged in
+	waiting   uint64 // bytes to be written
 	datagrams bool   // they are peers, and have no socket each
 	packets   [2]uint64
 	bytes     [2]uint64
@@ -40,6 +41,7 @@ type flow struct {
 func (f *flow) add(g *flow) {
 	f.logins += g.logins
 	f.connected += g.connected
+	f.waiting += g.waiting
 	if !g.datagrams {
 		f.sockets += g.sockets
 		f.open += g.open
@@ -123,6 +125,8 @@ func (s *snapshot) counter(name string, labels [3]string, v uint64) {
 		f.logins += v
 	case "bytes_total":
 		f.bytes[direction(labels[1])] += v
+	case "write_waiting_bytes":
+		f.waiting += v
 	case "datagrams_total":
 		f.datagrams = true
 		if labels[0] == "coap" { // a message each

@@ -214,6 +214,7 @@ func (w *world) busy() {
 	count(7, "logins_total", "mqtt")
 	count(1000, "bytes_total", "mqtt", "in")
 	count(2000, "bytes_total", "stomp", "out")
+	count(70, "write_waiting_bytes", "amqp")
 	count(30, "datagrams_total", "coap", "in")
 	count(31, "datagrams_total", "mqttsn", "in") // not counted twice
 	count(40, "mqtt_packets_total", "in", "PUBLISH")
@@ -252,7 +253,7 @@ func TestY2_Y3_CountsAreOverAllProtocols(t *testing.T) {
 			"clients/total": "8", "clients/connected": "7", "clients/active": "7", "clients/disconnected": "1", "clients/inactive": "1",
 			"clients/maximum": "7", "connections/socket/count": "8", "messages/received": fmt.Sprint(42 + 5 + 6 + 7 + 30), "messages/sent": "11",
 			"messages/stored": "1", "store/messages/count": "1", "store/messages/bytes": fmt.Sprint(size),
-			"bytes/received": "1000", "bytes/sent": "2000",
+			"packet/out/bytes": "70", "bytes/received": "1000", "bytes/sent": "2000",
 			"publish/messages/received": "2", "publish/messages/sent": "1", "publish/messages/dropped": "2", "publish/bytes/received": "100",
 			"publish/bytes/sent": "10", "retained messages/count": strconv.Itoa(topics + 1), "subscriptions/count": "2", "shared_subscriptions/count": "1",
 			"mqtt/publish/received": "40", "mqtt/connect/received": "2", "mqtt/pingresp/sent": "3",

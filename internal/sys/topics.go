@@ -50,6 +50,7 @@ var values = []value{
 	{"publish/messages/dropped", "messages that a full queue or a limit dropped", number(func(s *snapshot) uint64 { return s.dropped })},
 	{"publish/bytes/received", "bytes of the payloads that publishers sent", number(func(s *snapshot) uint64 { return s.all.payload[adapters.In] })},
 	{"publish/bytes/sent", "bytes of the payloads that were sent to receivers", number(func(s *snapshot) uint64 { return s.all.payload[adapters.Out] })},
+	{"packet/out/bytes", "bytes that wait for clients that read slowly", number(func(s *snapshot) uint64 { return s.all.waiting })},
 	{"retained messages/count", "retained messages, those of $SYS included", number(func(s *snapshot) uint64 { return uint64(s.core.Retained + s.core.System) })},
 	{"subscriptions/count", "subscriptions, the filters of named queues included, shared ones not", number(func(s *snapshot) uint64 { return uint64(max(0, s.core.Subscriptions-s.core.Groups)) })},
 	{"shared_subscriptions/count", "members of shared subscriptions", number(func(s *snapshot) uint64 { return uint64(s.core.Members) })},
