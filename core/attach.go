@@ -19,8 +19,8 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	if reason := r.checkWill(c.Principal, c.Will); reason != OK {
 		return nil, reason
 	}
-	s := &Session{r: r, sink: sink, client: c}
 	ns := r.namespace(c.Principal.Namespace)
+	s := &Session{r: r, ns: ns, sink: sink, client: c}
 	if c.ID == "" {
 		st := ns.newSession(c, true)
 		st.serve(t, s)
@@ -202,21 +202,19 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		return
 	}
 	s.detached = true
-	if s.st == nil {
-		return
-	}
 	for _, c := range slices.Clone(s.consumers) {
 		c.Cancel(t)
 	}
 	for _, q := range s.exclusive {
 		q.ns.deleteQueue(t, q)
 	}
-	st, ns := s.st, s.st.ns
-	if st.transient {
-		st.finishAlone(t, s, reason)
+	ns := s.ns
+	if s.client.ID == "" {
+		s.st.finishAlone(t, s, reason)
 		return
 	}
 	ns.mu.Lock()
+	st := s.st // under ns.mu: while s waits, another connection's end may give it a fresh session
 	st.mu.Lock()
 	if st.current != s {
 		if st.next == s {

@@ -86,7 +86,7 @@ func (s *Session) Unbind(t *Turn, queue, filter string) (seq uint64, pending boo
 	}
 	q.mu.Unlock()
 	if b != nil {
-		s.st.ns.index.Remove(filter, b)
+		s.ns.index.Remove(filter, b)
 	}
 	seq, pending = s.advance(t, durable)
 	return seq, pending, OK

@@ -103,7 +103,7 @@ func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscr
 		}
 	}
 	spec.Durable = false
-	q := s.st.ns.newQueue(privateQueue, spec)
+	q := s.ns.newQueue(privateQueue, spec)
 	q.own = s.st
 	q.keep = true
 	c, reason := q.addConsumer(t, s, o)
@@ -113,7 +113,7 @@ func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscr
 	for _, sub := range subs {
 		q.bind(t, sub)
 		if sub.RetainHandling < 2 {
-			if l := s.st.ns.newLane(q.bindings[sub.Filter]); l != nil {
+			if l := s.ns.newLane(q.bindings[sub.Filter]); l != nil {
 				l.owner = s
 				q.lanes = append(q.lanes, l)
 			}

@@ -159,7 +159,7 @@ func (ns *Namespace) deadLetterQueue(t *Turn, name string) *Queue {
 // Safe reaches seq. Exists: it has other properties. Locked: it is exclusive
 // to another connection.
 func (s *Session) Declare(t *Turn, spec QueueSpec) (info QueueInfo, created bool, seq uint64, pending bool, reason Reason) {
-	ns := s.st.ns
+	ns := s.ns
 	if q := ns.queue(spec.Name); q != nil {
 		info, reason = s.inspect(q)
 		if reason == OK && !sameSpec(q.spec, spec) {
@@ -198,7 +198,7 @@ func sameSpec(a, b QueueSpec) bool {
 
 // Inspect describes a named queue. NotFound, Locked.
 func (s *Session) Inspect(name string) (QueueInfo, Reason) {
-	q := s.st.ns.queue(name)
+	q := s.ns.queue(name)
 	if q == nil {
 		return QueueInfo{}, NotFound
 	}
@@ -221,7 +221,7 @@ func (s *Session) mayUse(q *Queue) bool {
 
 // lookup finds a queue that this session may use and asks for a right on it.
 func (s *Session) lookup(name string, a Action) (*Queue, Reason) {
-	q := s.st.ns.queue(name)
+	q := s.ns.queue(name)
 	switch {
 	case q == nil:
 		return nil, NotFound
@@ -268,7 +268,7 @@ func (s *Session) Delete(t *Turn, name string, ifUnused, ifEmpty bool) (n int, r
 	if (ifUnused && info.Consumers > 0) || (ifEmpty && info.Waiting+info.InFlight > 0) {
 		return 0, InUse
 	}
-	s.st.ns.deleteQueue(t, q)
+	s.ns.deleteQueue(t, q)
 	s.advance(t, false)
 	return info.Waiting, OK
 }
@@ -276,7 +276,7 @@ func (s *Session) Delete(t *Turn, name string, ifUnused, ifEmpty bool) (n int, r
 // Queues lists the named queues that the session may see, without "$dead/"
 // ones.
 func (s *Session) Queues() []QueueInfo {
-	ns := s.st.ns
+	ns := s.ns
 	ns.mu.Lock()
 	all := make([]*Queue, 0, len(ns.queues))
 	for name, q := range ns.queues {

@@ -23,7 +23,7 @@ func noteKey(room, namespace, key string) []byte {
 // removes it. With pending, answer when Safe reaches seq. The room bounds how
 // many it keeps.
 func (s *Session) Note(t *Turn, room, key string, value []byte) (seq uint64, pending bool) {
-	k := noteKey(room, s.st.ns.name, key)
+	k := noteKey(room, s.ns.name, key)
 	if value == nil {
 		t.delete(k)
 	} else {

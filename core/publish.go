@@ -48,7 +48,7 @@ func reserved(name string) bool {
 // that queue, made when it is absent. BadTopic, NotAuthorized and Quota refuse.
 func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 	m := &s.match
-	ns := s.st.ns
+	ns := s.ns
 	if m.valid && !m.direct && m.topic == string(name) && ns.index.Current(m.stamp) {
 		return m, OK
 	}
@@ -86,7 +86,7 @@ func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, R
 	m.topic = name
 	m.setQueues()
 	for _, x := range queues {
-		q := s.st.ns.queue(x)
+		q := s.ns.queue(x)
 		if q == nil {
 			return nil, NotFound
 		}
@@ -185,7 +185,7 @@ func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Messa
 	if m.Retain && !mt.direct && !s.r.allows(s.client.Principal, ActionRetain, m.Topic) {
 		return 0, false, NotAuthorized
 	}
-	durable, reason := s.st.ns.route(t, mt, m, s.st, cond)
+	durable, reason := s.ns.route(t, mt, m, s.st, cond)
 	if reason != OK && reason != NoReceiver {
 		return 0, false, reason
 	}

@@ -182,3 +182,32 @@ func TestTakeoversUnderLoadLoseDoubleAndReorderNothing(t *testing.T) {
 	}
 	r.Close()
 }
+
+// Connections of one client identifier come and die on loops of their own, at
+// any moment of a takeover; in the end one more gets the session.
+func TestConnectionsThatDieDuringTakeoversLeaveTheSessionFree(t *testing.T) {
+	t.Parallel()
+	r, err := core.New(core.Options{Store: newMapStore()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range 300 {
+				c := durable("s")
+				c.Clean = i%3 == 0
+				x := newWorker(t, r, c)
+				if i%2 == 0 {
+					x.attached()
+				}
+				x.detach()
+			}
+		})
+	}
+	all.Wait()
+	if last := newWorker(t, r, durable("s")); !last.attached() {
+		t.Error("nobody gets the session any more")
+	}
+	r.Close()
+}

@@ -93,7 +93,7 @@ func (s *Session) Retained(t *Turn, name string) (*Message, Reason) {
 	if !s.r.allows(s.client.Principal, ActionDeliver, name) {
 		return nil, NotAuthorized
 	}
-	m, ok := s.st.ns.retained.Get(name)
+	m, ok := s.ns.retained.Get(name)
 	if !ok || m.Expired(t.Now) {
 		return nil, NotFound
 	}
@@ -107,7 +107,7 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 	if topic.CheckFilter(filter, s.r.topicLimits()) != nil {
 		return nil, "", true, BadFilter
 	}
-	items, next, done := s.st.ns.retained.Scan(nil, filter, after, budget)
+	items, next, done := s.ns.retained.Scan(nil, filter, after, budget)
 	for i := range items {
 		m := items[i].Value
 		if !m.Expired(t.Now) && s.r.allows(s.client.Principal, ActionDeliver, m.Topic) {

@@ -37,12 +37,13 @@ type session struct {
 // except where they say otherwise.
 type Session struct {
 	// Immutable.
-	r    *Router
-	sink Sink
+	r      *Router
+	ns     *Namespace
+	sink   Sink
+	client Client
 
-	// Set before the attachment is served, then immutable.
+	// Guarded by ns.mu until the attachment is served, then immutable.
 	st      *session
-	client  Client
 	present bool
 	inbox   *Consumer
 
@@ -104,7 +105,7 @@ func (s *Session) Allows(a Action, name string) bool {
 }
 
 // Namespace is the name of the namespace that the session lives in.
-func (s *Session) Namespace() string { return s.st.ns.name }
+func (s *Session) Namespace() string { return s.ns.name }
 
 // Durable tells that the session outlives its connection.
 func (s *Session) Durable() bool {

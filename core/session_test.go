@@ -31,6 +31,21 @@ func TestTakeoverWaitsForTheOldConnection(t *testing.T) {
 	})
 }
 
+func TestConnectionThatDiesWhileItWaitsHoldsNothing(t *testing.T) {
+	simulate(t, func(w *world) {
+		clean := durable("a")
+		clean.Clean = true
+		a := w.attach(clean)
+		b := w.connect(clean)
+		a.Detach(w.turn, core.TakenOver) // b has a fresh session now, and does not know yet
+		b.Detach(w.turn, core.ConnectionLost)
+		c := w.connect(durable("a"))
+		w.end()
+		attached, _ := c.State()
+		expect(t, "the next one", attached, true)
+	})
+}
+
 func TestThirdConnectionSupersedesTheOneThatWaits(t *testing.T) {
 	simulate(t, func(w *world) {
 		a := w.attach(durable("a"))

@@ -167,7 +167,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 // sharedQueue finds or makes the queue that a "$share/" or "$queue/" filter
 // names.
 func (s *Session) sharedQueue(t *Turn, sub Subscription) (*Queue, Reason) {
-	ns := s.st.ns
+	ns := s.ns
 	if name, ok := strings.CutPrefix(sub.Filter, queuePrefix); ok {
 		if !s.r.allows(s.client.Principal, ActionSubscribe, sub.Filter) {
 			return nil, NotAuthorized
