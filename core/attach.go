@@ -156,7 +156,7 @@ func (q *Queue) adopt(s *Session) *Consumer {
 func (q *Queue) attach(s *Session, c *Consumer) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	c.session, c.listed = s, false // the list of the attachment before is gone
+	c.session = s
 }
 
 // SetExpiry replaces the time that the session outlives its connection.
@@ -225,7 +225,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		return
 	}
 	st.current = nil
-	st.leave(t)
+	woken := st.leave(t)
 	next := st.next
 	st.next = nil
 	will := st.takeWill(t, reason, next)
@@ -245,6 +245,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	}
 	served.mu.Unlock()
 	ns.mu.Unlock()
+	notifyAll(t, woken)
 	s.observe(t, EventDisconnected, reason, Subscription{})
 	if will != nil {
 		st.publishWill(t, will)
@@ -258,8 +259,9 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	}
 }
 
-// leave takes the connection away from the session's consumers. st.mu is held.
-func (st *session) leave(t *Turn) {
+// leave takes the connection away from the session's consumers, and names
+// those of others that now have something to take. st.mu is held.
+func (st *session) leave(t *Turn) (woken []*Consumer) {
 	for _, c := range st.inboxConsumers() {
 		st.inbox.mu.Lock()
 		st.inbox.detach(t, c, true)
@@ -268,10 +270,13 @@ func (st *session) leave(t *Turn) {
 	stays := st.expiry > 0
 	for _, c := range st.shared {
 		c.queue.mu.Lock()
-		woken := c.queue.detach(t, c, stays)
+		woken = append(woken, c.queue.detach(t, c, stays)...)
+		if next := c.queue.wakeNext(); next != nil { // what it was woken for
+			woken = append(woken, next)
+		}
 		c.queue.mu.Unlock()
-		notifyAll(t, woken)
 	}
+	return woken
 }
 
 func (st *session) inboxConsumers() []*Consumer {

@@ -135,6 +135,8 @@ func (c *committer) write(t *Turn, group []*work) {
 	for _, w := range group {
 		if err == nil {
 			c.stored(t, w.entries)
+		} else {
+			c.lost(t, w.entries)
 		}
 		for _, m := range w.marks {
 			m.s.settleMark(t, m.from, m.to, err)
@@ -145,6 +147,23 @@ func (c *committer) write(t *Turn, group []*work) {
 		*w = work{batch: w.batch, marks: w.marks[:0], entries: w.entries[:0]}
 		if cap(w.batch.buf) <= 1<<20 {
 			workPool.Put(w)
+		}
+	}
+}
+
+// lost ends the entries that cannot leave without their record. Their
+// publishers are not acknowledged, and what waits behind them goes on.
+func (c *committer) lost(t *Turn, refs []entryRef) {
+	for _, ref := range refs {
+		q := ref.q
+		q.mu.Lock()
+		if e := q.entry(ref.seq); e != nil && e.state == waiting && e.qos == 2 {
+			q.discard(t, ref.seq)
+		}
+		woken := q.wakeNext()
+		q.mu.Unlock()
+		if woken != nil {
+			woken.notify(t)
 		}
 	}
 }
@@ -163,6 +182,9 @@ func (c *committer) stored(t *Turn, refs []entryRef) {
 				t.deleteEntry(q, seq, refs[i].m)
 			default:
 				e.stored = true
+				if e.tag != 0 {
+					t.putEntry(q, seq, e)
+				}
 			}
 		}
 		woken := q.wakeNext()

@@ -1,6 +1,9 @@
 package core
 
-import "slices"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // Consumer takes deliveries from one queue within a window and settles each.
 // All methods but Waiting are called by the goroutine that drives its
@@ -23,8 +26,9 @@ type Consumer struct {
 	kept     []uint64 // QoS 2 that was sent, while the member is away
 	closed   Reason
 
-	// Guarded by session.readyMu.
-	listed bool
+	// The attachment whose list it is in. A late wake-up of the attachment
+	// before must not keep it out of the list of the one after.
+	listed atomic.Pointer[Session]
 }
 
 // notify puts the consumer into its session's list and wakes the connection.

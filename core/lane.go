@@ -56,6 +56,15 @@ func (q *Queue) serveLanes(k *taking) {
 	}
 }
 
+// resumeWalk wakes whoever serves the queue now, which may be a later
+// attachment than the one whose watermark the walk waited for.
+func (q *Queue) resumeWalk(t *Turn) {
+	q.mu.Lock()
+	consumers := slices.Clone(q.consumers)
+	q.mu.Unlock()
+	notifyAll(t, consumers)
+}
+
 // walk serves one lane; false when it has to be continued later.
 func (q *Queue) walk(k *taking, l *lane) bool {
 	r := q.ns.r

@@ -257,7 +257,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, from *session, cond f
 	}
 	if logged > 1 {
 		m.stored = r.newID()
-		m.refs.Store(int32(logged))
+		m.refs.Store(1) // ours, until every queue has taken or refused it
 		t.putMessage(m)
 	}
 	reached := 0
@@ -266,6 +266,9 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, from *session, cond f
 		if tg.q.push(t, m, tg) {
 			reached++
 		}
+	}
+	if logged > 1 {
+		t.releaseMessage(m)
 	}
 	durable = durable || logged > 0
 	switch {

@@ -223,12 +223,10 @@ func (q *Queue) oldestWaiting() (uint64, bool) {
 			return seq, true
 		}
 	}
-	for seq := q.next; seq < q.tail; seq++ {
-		if q.at(seq).state == waiting {
-			return seq, true
-		}
+	for q.next < q.tail && q.at(q.next).state != waiting {
+		q.next++ // never looked at again
 	}
-	return 0, false
+	return q.next, q.next < q.tail
 }
 
 // discard removes a waiting entry.
@@ -261,6 +259,9 @@ func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	q.limitAge(t, seq)
 	if q.durable && qos > 0 {
 		e.logged = true
+		if m.stored != 0 {
+			m.refs.Add(1)
+		}
 		t.logEntry(q, seq, e)
 	}
 }

@@ -156,16 +156,16 @@ func (s *Session) settleMark(t *Turn, from, to uint64, err error) {
 		s.failed.Store(&ranges)
 	}
 	s.safe.Store(to)
-	if s.held.Swap(false) && s.inbox != nil {
-		s.listReady(s.inbox)
+	if s.held.Swap(false) {
+		s.st.inbox.resumeWalk(t)
 	}
 	s.sink.Ready(t)
 }
 
 func (s *Session) listReady(c *Consumer) {
 	s.readyMu.Lock()
-	if !c.listed {
-		c.listed = true
+	if c.listed.Load() != s {
+		c.listed.Store(s)
 		s.ready = append(s.ready, c)
 	}
 	s.readyMu.Unlock()
@@ -185,7 +185,7 @@ func (s *Session) NextReady() *Consumer {
 	c := s.ready[s.readyAt]
 	s.ready[s.readyAt] = nil
 	s.readyAt++
-	c.listed = false
+	c.listed.CompareAndSwap(s, nil)
 	return c
 }
 

@@ -122,7 +122,7 @@ func (c *Consumer) Tag(t *Turn, seq uint64, tag uint32) {
 		return
 	}
 	e.tag = tag
-	if e.logged && seq&laneBit == 0 {
+	if e.stored && seq&laneBit == 0 { // before, the record may not precede the message that it refers to
 		t.putEntry(q, seq, e)
 	}
 }
