@@ -1,0 +1,233 @@
+package core_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// take serves the consumers that were named, and those that a window or the
+// room's capacity stopped before: no others, so that a wake-up that is missing
+// shows as a message that stays.
+func (m *model) take(c *modelClient, window, capacity int) (took int) {
+	if c.conn == nil {
+		return 0
+	}
+	for x := c.conn.NextReady(); x != nil; x = c.conn.NextReady() {
+		c.ready[x] = true
+	}
+	order := make([]*core.Consumer, 0, len(c.ready))
+	for x := range c.ready {
+		order = append(order, x)
+	}
+	for _, x := range order {
+		got := x.Take(m.w.turn, make([]core.Delivery, 0, capacity), window)
+		held := 0
+		for i := range got {
+			if got[i].QoS > 0 {
+				held++
+			}
+		}
+		if held > window {
+			m.fail("%d taken in a window of %d", held, window)
+		}
+		if len(got) < capacity && held < window {
+			delete(c.ready, x)
+		}
+		if x == c.conn.Inbox() {
+			m.takeOwn(c, got, window, capacity)
+		} else {
+			m.takeShared(c, got)
+		}
+		took += len(got)
+	}
+	m.w.end()
+	return took
+}
+
+// takeOwn knows exactly what a session's own queue gives.
+func (m *model) takeOwn(c *modelClient, got []core.Delivery, window, capacity int) {
+	for _, d := range got {
+		if d.Stored {
+			m.takeRetained(c, d)
+			if d.QoS > 0 {
+				window--
+			}
+		}
+	}
+	live := slices.DeleteFunc(slices.Clone(got), func(d core.Delivery) bool { return d.Stored })
+	capacity -= len(got) - len(live)
+	for _, x := range slices.Clone(c.inbox.items) {
+		if x.done || x.holder != nil {
+			continue
+		}
+		if capacity == 0 || (x.qos > 0 && window == 0) {
+			break
+		}
+		capacity--
+		if x.qos > 0 {
+			window--
+		}
+		if len(live) == 0 && c.walk && window == 0 {
+			return // nor does the walk
+		}
+		if len(live) == 0 {
+			m.fail("%s is missing", x.payload)
+			return
+		}
+		m.check(c, c.inbox, x, live[0])
+		ids := slices.Clone(live[0].IDs)
+		slices.Sort(ids)
+		if live[0].QoS != x.qos || !slices.Equal(ids, x.ids) {
+			m.fail("%s: QoS %d, identifiers %v, want %d %v", x.payload, live[0].QoS, ids, x.qos, x.ids)
+		}
+		live = live[1:]
+	}
+	c.walk = c.walk && (window == 0 || capacity == 0)
+	if len(live) > 0 {
+		m.fail("too much: %s", text(live))
+	}
+}
+
+func (m *model) takeRetained(c *modelClient, d core.Delivery) {
+	if m.retained[d.Message.Topic] != string(d.Message.Payload) && d.Attempt == 1 {
+		m.fail("%s is not the retained message of %s", d.Message.Payload, d.Message.Topic)
+	}
+	if !d.Retain {
+		m.fail("retained message without its flag")
+	}
+	if d.QoS > 0 {
+		d.Consumer.Settle(m.w.turn, d.Seq, core.Accepted)
+	}
+}
+
+// takeShared checks that each message of a shared queue has one holder.
+func (m *model) takeShared(c *modelClient, got []core.Delivery) {
+	for _, d := range got {
+		var q *modelQueue
+		var x *modelItem
+		if len(d.IDs) == 1 {
+			q = c.shared[modelFilters[d.IDs[0]]]
+		}
+		if q != nil {
+			for _, y := range q.items {
+				if y.payload == string(d.Message.Payload) && !y.done && (y.holder == nil || y.holder == c && y.away) {
+					x = y
+				}
+			}
+		}
+		if x == nil {
+			m.fail("%s is nobody's to take", d.Message.Payload)
+			return
+		}
+		at := slices.Index(q.items, x)
+		if x.attempts == 0 && at < q.first {
+			m.fail("%s came after a later one", x.payload)
+		}
+		if x.attempts == 0 {
+			q.first = at
+		}
+		m.check(c, q, x, d)
+	}
+}
+
+func (m *model) check(c *modelClient, q *modelQueue, x *modelItem, d core.Delivery) {
+	x.attempts++
+	if string(d.Message.Payload) != x.payload || int(d.Attempt) != x.attempts || d.Received != x.received {
+		m.fail("got %s attempt %d received %v, want %+v", d.Message.Payload, d.Attempt, d.Received, *x)
+	}
+	if d.QoS == 0 {
+		x.done = true
+		return
+	}
+	x.holder, x.away = c, false
+	c.open = append(c.open, modelOpen{d, x, q})
+}
+
+func (m *model) settle(c *modelClient, at int, o core.Outcome) {
+	if len(c.open) == 0 {
+		return
+	}
+	at %= len(c.open)
+	one := c.open[at]
+	if o == core.Received && one.d.QoS != 2 {
+		o = core.Accepted
+	}
+	one.d.Consumer.Settle(m.w.turn, one.d.Seq, o)
+	m.w.end()
+	if o != core.Received {
+		c.open = slices.Delete(c.open, at, at+1)
+	}
+	if one.item.holder != c || one.item.done {
+		return // its membership ended meanwhile
+	}
+	switch o {
+	case core.Received:
+		one.item.received = true
+	case core.Released:
+		one.item.holder = nil
+	default:
+		one.item.done, one.item.holder = true, nil
+	}
+}
+
+func (m *model) tag(c *modelClient, at int) {
+	if len(c.open) > 0 {
+		one := c.open[at%len(c.open)]
+		one.d.Consumer.Tag(m.w.turn, one.d.Seq, uint32(at))
+		m.w.end()
+	}
+}
+
+// drain settles everything, and looks what is left.
+func (m *model) drain() {
+	for _, c := range m.clients {
+		m.attach(c, false)
+	}
+	for f := range m.queues {
+		m.subscribe(m.clients[0], core.Subscription{Filter: f, QoS: 2}) // a queue may have lost its last consumer
+	}
+	for more := true; more && m.err == ""; {
+		more = false
+		for _, c := range m.clients {
+			more = m.take(c, 100, 64) > 0 || more
+			for len(c.open) > 0 {
+				m.settle(c, 0, core.Accepted)
+				more = true
+			}
+		}
+	}
+	all := m.queues
+	for i, c := range m.clients {
+		all[fmt.Sprint("client ", i)] = c.inbox
+	}
+	for f, q := range all {
+		for _, x := range q.items {
+			if !x.done {
+				m.fail("%s: %+v never came", f, *x)
+			}
+		}
+	}
+	m.w.end()
+	if q, s := m.w.store.count('q'), m.w.store.count('m'); q+s > 0 {
+		m.fail("the store holds %d entries and %d messages", q, s)
+	}
+}
+
+func matches(filter, name string) bool {
+	if strings.HasPrefix(name, "$") {
+		return false
+	}
+	f, n := strings.Split(filter, "/"), strings.Split(name, "/")
+	for i, level := range f {
+		switch {
+		case level == "#":
+			return true
+		case i >= len(n), level != "+" && level != n[i]:
+			return false
+		}
+	}
+	return len(f) == len(n)
+}
