@@ -6,7 +6,7 @@ func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions) (*Consumer, R
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case q.gone:
+	case q.gone, q.leaving:
 		return nil, NotFound
 	case q.spec.Exclusive && q.own != s.st:
 		return nil, Locked

@@ -122,6 +122,7 @@ func (ns *Namespace) deleteQueue(t *Turn, q *Queue) {
 		group, filter, _, _ := topic.SplitShare(q.spec.Name)
 		q.mu.Lock()
 		used := len(q.consumers) > 0
+		q.leaving = !used
 		q.mu.Unlock()
 		if used || ns.groups[groupKey{group, filter}] != q {
 			ns.mu.Unlock()

@@ -34,6 +34,7 @@ type Queue struct {
 	mu        sync.Mutex
 	durable   bool
 	gone      bool
+	leaving   bool    // a group that nobody may join any more
 	ring      []entry // length 0 or a power of two
 	head      uint64
 	next      uint64

@@ -141,11 +141,14 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 		old.opts = opts
 		old.queue.mu.Unlock()
 	} else {
-		q, reason := s.sharedQueue(t, sub)
-		if reason != OK {
-			return false, reason
+		var c *Consumer
+		for reason = NotFound; reason == NotFound; { // a queue that ends at this moment is made anew
+			q, found := s.sharedQueue(t, sub)
+			if found != OK {
+				return false, found
+			}
+			c, reason = q.addConsumer(t, s, opts)
 		}
-		c, reason := q.addConsumer(t, s, opts)
 		if reason != OK {
 			return false, reason
 		}
