@@ -72,7 +72,8 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 		o.Prefix = "ps"
 	}
 	c := &Client{o: o, noted: make(chan struct{})}
-	conn, err := udp.Dial(addr, options.WithErrors(c.note), options.WithBlockwise(false, 0, 0))
+	conn, err := udp.Dial(addr, options.WithErrors(c.note), options.WithBlockwise(false, 0, 0),
+		options.WithMessagePool(pool.New(0, 0))) // a ping that is answered while it is being written gives its message back too early: nothing is used again
 	if err != nil {
 		return nil, err
 	}
