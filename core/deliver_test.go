@@ -179,3 +179,26 @@ func TestSlowConsumerHoldsBackOnlyItself(t *testing.T) {
 		expect(t, "slow waits", a.Inbox().Waiting(), 100)
 	})
 }
+
+func TestUnsettledDeliveryDoesNotHoldTheRingOpenWithoutEnd(t *testing.T) {
+	simulate(t, func(w *world) {
+		client := core.Client{ID: "a"}
+		client.Queue.Messages = 10
+		a, p := w.attach(client), w.attach(core.Client{})
+		a.sub("x", 1)
+		p.pub("x", "pinned", 1)
+		pinned := a.expect(1, "x=pinned/1")
+		const published = 70_000
+		for range published {
+			p.pub("x", "m", 1)
+		}
+		// The ring has places for 10 + 65,536; the last of them hold what waits.
+		got := a.Inbox().Take(w.turn, make([]core.Delivery, 0, 20), 20)
+		expect(t, "waited", len(got), 9)
+		expect(t, "last place", got[8].Seq-pinned[0].Seq, 10+65_536-1)
+		a.settle(core.Accepted, append(got, pinned...)...)
+		a.take(20)
+		p.pub("x", "goes on", 1)
+		a.expect(20, "x=goes on/1")
+	})
+}

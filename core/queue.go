@@ -97,7 +97,7 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 		q.mu.Unlock()
 		return !gone
 	}
-	if q.full(m) && !q.makeRoom(t, m) {
+	if q.spans() || q.full(m) && !q.makeRoom(t, m) {
 		reject := q.overflow() == RejectNew
 		q.mu.Unlock()
 		q.ns.r.drop(DropQueueFull)
@@ -156,6 +156,16 @@ func (q *Queue) limits() (messages int, bytes int64) {
 func (q *Queue) full(m *Message) bool {
 	messages, bytes := q.limits()
 	return q.count >= messages || (q.count > 0 && q.bytes+int64(m.Size()) > bytes) // one message always fits
+}
+
+// maxPinned is how far an unsettled delivery may hold the ring open beyond the
+// limit of messages: what was settled or dropped behind it takes up places.
+const maxPinned = 1 << 16
+
+// spans tells that the ring is held open as far as it may be.
+func (q *Queue) spans() bool {
+	messages, _ := q.limits()
+	return q.tail-q.head >= uint64(messages)+maxPinned
 }
 
 func (q *Queue) overflow() Overflow {
