@@ -8,12 +8,13 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 20s
 ATTACKTIME ?= 5m
 
-# Real clients, as Debian names their packages; the matrix of test/interop runs them as separate processes.
-DEBS     := mosquitto mosquitto-clients libcoap3-bin amqp-tools python3-stomp python3-pika python3-paho-mqtt nodejs npm
-COMMANDS := mosquitto mosquitto_pub mosquitto_sub coap-client-notls amqp-publish amqp-consume $(PYTHON) node npm
 # Debian's Python modules belong to Debian's interpreter, whatever else is in the PATH.
 export PYTHON ?= /usr/bin/python3
-MODULES  := stomp pika paho.mqtt.client
+# Real clients and the Debian packages that hold them; test/interop runs them as separate processes. Only what is
+# missing is installed, so that a node of another origin stays.
+TOOLS   := mosquitto:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients coap-client-notls:libcoap3-bin \
+           amqp-publish:amqp-tools amqp-consume:amqp-tools node:nodejs npm:npm $(PYTHON):python3
+MODULES := stomp:python3-stomp pika:python3-pika paho.mqtt.client:python3-paho-mqtt
 NODE_DIR := test/interop/node
 
 .PHONY: help build test setup check unit matrix interop fuzz bench attack fmt lint generate clean
@@ -27,14 +28,14 @@ build: ## bin/entrepot, static
 test: setup check unit matrix interop ## everything: real clients, vet, format, units with the race detector, both matrices
 
 setup: ## install the real clients (as root), or say which are missing
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  for c in $(COMMANDS); do command -v $$c >/dev/null || need=1; done; \
-	  for m in $(MODULES); do $(PYTHON) -c "import $$m" 2>/dev/null || need=1; done; \
-	  if [ -n "$$need" ]; then apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(DEBS); fi; \
-	fi
-	@fail=; for c in $(COMMANDS); do command -v $$c >/dev/null || { echo "missing: $$c"; fail=1; }; done; \
-	for m in $(MODULES); do $(PYTHON) -c "import $$m" 2>/dev/null || { echo "missing: python module $$m"; fail=1; }; done; \
-	[ -z "$$fail" ] || { echo "install them: apt-get install $(DEBS)"; exit 1; }
+	@absent() { for t in $(TOOLS); do command -v $${t%%:*} >/dev/null || echo $$t; done; \
+	  for m in $(MODULES); do $(PYTHON) -c "import $${m%%:*}" 2>/dev/null || echo $$m; done; }; \
+	missing=$$(absent); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$(for t in $$missing; do echo $${t##*:}; done | sort -u) || exit 1; \
+	  missing=$$(absent); \
+	fi; \
+	[ -z "$$missing" ] || { for t in $$missing; do echo "missing: $${t%%:*}, which Debian has in $${t##*:}"; done; exit 1; }
 	cd $(NODE_DIR) && npm ci --silent
 
 check: ## go vet and gofmt
