@@ -20,7 +20,7 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 		return nil, reason
 	}
 	ns := r.namespace(c.Principal.Namespace)
-	s := &Session{r: r, ns: ns, sink: sink, client: c}
+	s := &Session{r: r, ns: ns, sink: sink, client: c, principal: c.Principal}
 	if c.ID == "" {
 		st := ns.newSession(c, true)
 		st.serve(t, s)
@@ -81,10 +81,9 @@ func (st *session) claim(s *Session) (evict []*Session) {
 }
 
 func (ns *Namespace) newSession(c Client, transient bool) *session {
-	return &session{
-		ns: ns, id: ns.r.newID(), key: sessionKey{c.Principal.User, c.ID},
-		principal: c.Principal, transient: transient,
-	}
+	st := &session{ns: ns, id: ns.r.newID(), key: sessionKey{c.Principal.User, c.ID}, transient: transient}
+	st.principal.Store(c.Principal)
+	return st
 }
 
 // replace ends a session that is away and puts a fresh one in its place; both
@@ -111,7 +110,7 @@ func (st *session) serveLocked(t *Turn, s *Session) {
 	s.st = st
 	s.present = st.inbox != nil
 	st.current = s
-	st.principal = s.client.Principal
+	st.principal.Store(s.client.Principal)
 	st.ends, st.willAt = 0, 0
 	st.will = s.client.Will
 	st.expiry = s.client.Expiry
@@ -178,7 +177,7 @@ func (s *Session) SetExpiry(t *Turn, d time.Duration) {
 
 // SetWill replaces the will; nil removes it.
 func (s *Session) SetWill(t *Turn, w *Will) Reason {
-	if r := s.r.checkWill(s.client.Principal, w); r != OK {
+	if r := s.r.checkWill(s.principal, w); r != OK {
 		return r
 	}
 	st := s.st

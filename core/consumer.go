@@ -275,7 +275,7 @@ func (c *Consumer) skips(e *entry) bool {
 }
 
 func (c *Consumer) mayRead(e *entry) bool {
-	return c.queue.ns.r.allows(c.member.principal, ActionDeliver, e.m.Topic)
+	return c.queue.ns.r.allows(c.member.principal.Load(), ActionDeliver, e.m.Topic)
 }
 
 // deliver appends one entry to a take, or drops it when it may no longer be

@@ -75,7 +75,7 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 		items, next, done := q.ns.retained.Scan(nil, l.sub.Filter, l.after, min(laneSlice, max(1, cap(k.out)-len(k.out))))
 		for i := range items {
 			m := items[i].Value
-			if m.rev > l.rev || m.Expired(k.t.Now) || !r.allows(k.c.member.principal, ActionDeliver, m.Topic) {
+			if m.rev > l.rev || m.Expired(k.t.Now) || !r.allows(k.c.member.principal.Load(), ActionDeliver, m.Topic) {
 				continue
 			}
 			qos := min(m.QoS, l.sub.QoS)

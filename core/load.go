@@ -65,7 +65,7 @@ func (l *loading) session(key, value []byte) error {
 	ns := l.r.namespace(r.text())
 	st := &session{ns: ns, id: id, durable: true}
 	st.key = sessionKey{r.text(), r.text()}
-	st.principal = &Principal{Namespace: ns.name, User: st.key.user}
+	st.principal.Store(&Principal{Namespace: ns.name, User: st.key.user})
 	st.expiry = time.Duration(r.uint())
 	st.ends, st.willAt = Time(r.uint()), Time(r.uint())
 	q := &Queue{ns: ns, kind: sessionQueue, own: st, durable: true, head: 1, next: 1, tail: 1}

@@ -56,7 +56,7 @@ func (ns *Namespace) queueFor(t *Turn, s *Session, name string) (*Queue, Reason)
 	if q := ns.queue(name); q != nil {
 		return q, OK
 	}
-	if !s.r.allows(s.client.Principal, ActionQueue, name) {
+	if !s.r.allows(s.principal, ActionQueue, name) {
 		return nil, NotAuthorized
 	}
 	q, _, reason := ns.declare(t, QueueSpec{Name: name, Durable: true})
@@ -72,7 +72,7 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	if topic.CheckFilter(name, s.r.topicLimits()) != nil || len(name) > maxQueueName {
 		return nil, BadFilter
 	}
-	if !s.r.allows(s.client.Principal, ActionQueue, name) || !s.r.allows(s.client.Principal, ActionSubscribe, name) {
+	if !s.r.allows(s.principal, ActionQueue, name) || !s.r.allows(s.principal, ActionSubscribe, name) {
 		return nil, NotAuthorized
 	}
 	ns.mu.Lock()
@@ -168,7 +168,7 @@ func (s *Session) Declare(t *Turn, spec QueueSpec) (info QueueInfo, created bool
 		}
 		return info, false, 0, false, reason
 	}
-	if !s.r.allows(s.client.Principal, ActionQueue, spec.Name) {
+	if !s.r.allows(s.principal, ActionQueue, spec.Name) {
 		return info, false, 0, false, NotAuthorized
 	}
 	durable := spec.Durable && !spec.Exclusive
@@ -228,8 +228,8 @@ func (s *Session) lookup(name string, a Action) (*Queue, Reason) {
 		return nil, NotFound
 	case !s.mayUse(q):
 		return nil, Locked
-	case a == ActionQueue && !s.r.allows(s.client.Principal, a, name),
-		a == ActionSubscribe && !s.r.allows(s.client.Principal, a, queuePrefix+name):
+	case a == ActionQueue && !s.r.allows(s.principal, a, name),
+		a == ActionSubscribe && !s.r.allows(s.principal, a, queuePrefix+name):
 		return nil, NotAuthorized
 	}
 	return q, OK

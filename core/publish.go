@@ -59,7 +59,7 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 	if m.topic != string(name) {
 		m.topic = string(name)
 	}
-	if reserved(m.topic) || !s.r.allows(s.client.Principal, ActionPublish, m.topic) {
+	if reserved(m.topic) || !s.r.allows(s.principal, ActionPublish, m.topic) {
 		return nil, NotAuthorized
 	}
 	if queue, ok := strings.CutPrefix(m.topic, queuePrefix); ok {
@@ -80,7 +80,7 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, Reason) {
 	m := &s.match
 	m.valid = false
-	if !s.r.allows(s.client.Principal, ActionPublish, name) {
+	if !s.r.allows(s.principal, ActionPublish, name) {
 		return nil, NotAuthorized
 	}
 	m.topic = name
@@ -153,7 +153,7 @@ func (s *Session) Admits(mt *Match, m *Message, messages int, bytes int64) Reaso
 	if m.QoS > 0 && s.r.failed.Load() {
 		return Unavailable
 	}
-	if m.Retain && !mt.direct && !s.r.allows(s.client.Principal, ActionRetain, mt.topic) {
+	if m.Retain && !mt.direct && !s.r.allows(s.principal, ActionRetain, mt.topic) {
 		return NotAuthorized
 	}
 	for i := range mt.targets {
@@ -178,11 +178,11 @@ func (s *Session) Publish(t *Turn, mt *Match, m *Message) (seq uint64, pending b
 func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Message) bool) (seq uint64, pending bool, reason Reason) {
 	m.From = s.st.id
 	if s.r.hook != nil {
-		if reason = s.r.hook.OnPublish(t, s.client.Principal, m); reason != OK {
+		if reason = s.r.hook.OnPublish(t, s.principal, m); reason != OK {
 			return 0, false, reason
 		}
 	}
-	if m.Retain && !mt.direct && !s.r.allows(s.client.Principal, ActionRetain, m.Topic) {
+	if m.Retain && !mt.direct && !s.r.allows(s.principal, ActionRetain, m.Topic) {
 		return 0, false, NotAuthorized
 	}
 	durable, reason := s.ns.route(t, mt, m, s.st, cond)

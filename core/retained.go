@@ -90,7 +90,7 @@ func (s *Session) Retained(t *Turn, name string) (*Message, Reason) {
 	if topic.CheckName(name, s.r.topicLimits()) != nil {
 		return nil, BadTopic
 	}
-	if !s.r.allows(s.client.Principal, ActionDeliver, name) {
+	if !s.r.allows(s.principal, ActionDeliver, name) {
 		return nil, NotAuthorized
 	}
 	m, ok := s.ns.retained.Get(name)
@@ -110,7 +110,7 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 	items, next, done := s.ns.retained.Scan(nil, filter, after, budget)
 	for i := range items {
 		m := items[i].Value
-		if !m.Expired(t.Now) && s.r.allows(s.client.Principal, ActionDeliver, m.Topic) {
+		if !m.Expired(t.Now) && s.r.allows(s.principal, ActionDeliver, m.Topic) {
 			msgs = append(msgs, m)
 		}
 	}

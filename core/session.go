@@ -12,8 +12,9 @@ type session struct {
 	ns        *Namespace
 	id        uint64
 	key       sessionKey
-	principal *Principal
 	transient bool
+
+	principal atomic.Pointer[Principal] // of the attachment served last
 
 	// Guarded by mu.
 	mu      sync.Mutex
@@ -52,6 +53,7 @@ type Session struct {
 	refused  atomic.Uint32 // Reason for which the attachment failed after all
 
 	// Owned by the connection's goroutine.
+	principal *Principal // client's, or that of a later login
 	match     Match
 	seq       uint64
 	pending   uint64 // highest seq that was submitted
@@ -97,11 +99,11 @@ func (s *Session) Present() bool { return s.present }
 func (s *Session) ClientID() string { return s.client.ID }
 
 // Principal is who is attached.
-func (s *Session) Principal() *Principal { return s.client.Principal }
+func (s *Session) Principal() *Principal { return s.principal }
 
 // Allows asks the authorizer about an action of whoever is attached.
 func (s *Session) Allows(a Action, name string) bool {
-	return s.r.allows(s.client.Principal, a, name)
+	return s.r.allows(s.principal, a, name)
 }
 
 // Namespace is the name of the namespace that the session lives in.

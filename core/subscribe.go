@@ -78,7 +78,7 @@ func (s *Session) checkSubscribe(sub *Subscription) Reason {
 	if check(sub.Filter, s.r.topicLimits()) != nil {
 		return BadFilter
 	}
-	if !s.r.allows(s.client.Principal, ActionSubscribe, sub.Filter) {
+	if !s.r.allows(s.principal, ActionSubscribe, sub.Filter) {
 		return NotAuthorized
 	}
 	return OK
@@ -172,7 +172,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 func (s *Session) sharedQueue(t *Turn, sub Subscription) (*Queue, Reason) {
 	ns := s.ns
 	if name, ok := strings.CutPrefix(sub.Filter, queuePrefix); ok {
-		if !s.r.allows(s.client.Principal, ActionSubscribe, sub.Filter) {
+		if !s.r.allows(s.principal, ActionSubscribe, sub.Filter) {
 			return nil, NotAuthorized
 		}
 		return ns.boundQueue(t, s, name)
@@ -185,7 +185,7 @@ func (s *Session) sharedQueue(t *Turn, sub Subscription) (*Queue, Reason) {
 	if reason := s.checkSubscribe(&sub); reason != OK {
 		return nil, reason
 	}
-	if !s.r.allows(s.client.Principal, ActionShare, filter) {
+	if !s.r.allows(s.principal, ActionShare, filter) {
 		return nil, NotAuthorized
 	}
 	return ns.group(t, group, filter, s.st.isDurable(), sub.Wide), OK

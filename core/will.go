@@ -61,7 +61,7 @@ func (st *session) dueWill(t *Turn) *Will {
 // publishWill sends a will like any publish, with the rights of now.
 func (st *session) publishWill(t *Turn, w *Will) {
 	r := st.ns.r
-	if r.checkWill(st.principal, w) != OK {
+	if r.checkWill(st.principal.Load(), w) != OK {
 		r.drop(DropDenied)
 		return
 	}
