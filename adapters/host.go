@@ -29,7 +29,7 @@ type Config interface {
 type Host struct {
 	Router  *core.Router
 	Log     *slog.Logger
-	Auth    Authenticator // nil: everybody is anonymous
+	Auth    Authenticator // nil: everybody is anonymous; an Exchanger too, for logins of several steps
 	Limits  Limits
 	Version string
 	Metrics *Metrics

@@ -56,6 +56,7 @@ var arrows = map[string][]string{
 	"stomp/client":  {"stomp/frame", "core/topic"},
 	"amqp/client":   {"amqp/amqp091/wire", "core/topic"},
 
+	"internal/auth/scram":   {"adapters", "core"},
 	"internal/config":       {},
 	"internal/store/memory": {"core", "core/ordered"},
 	"internal/store/disk":   {"core"},
