@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
@@ -53,6 +54,8 @@ type Config struct {
 	BridgeBit *bool `yaml:"bridge_bit"`
 	// ResponseInformation is the template of the Response Information, with {client}. Empty: never sent.
 	ResponseInformation string `yaml:"response_information"`
+	// AuthMethods are the methods of enhanced authentication that are offered where the users have credentials for them. Default: SCRAM-SHA-256; empty: none.
+	AuthMethods []string `yaml:"auth_methods"`
 	// WSPath is the path of MQTT on WebSocket listeners. Default: /mqtt.
 	WSPath string `yaml:"ws_path"`
 }
@@ -70,6 +73,11 @@ func (c *Config) Validate() error {
 	for _, v := range c.Versions {
 		if versionNamed(v) == 0 {
 			return fmt.Errorf("mqtt.versions: %q is none of 3.1, 3.1.1, 5.0", v)
+		}
+	}
+	for _, m := range c.AuthMethods {
+		if m == "" || len(m) > 64 || packet.HasControl([]byte(m)) || !utf8.ValidString(m) {
+			return fmt.Errorf("mqtt.auth_methods: %q is no name of a method", m)
 		}
 	}
 	for _, n := range []struct {
@@ -148,6 +156,7 @@ type settings struct {
 	v3DeniedCloses bool
 	bridgeBit      bool
 	responseInfo   string
+	authMethods    []string
 	wsPath         string
 }
 
@@ -167,7 +176,10 @@ func (c *Config) settings() settings {
 		packetBytes: or(c.MaximumPacketSize, defaultPacketBytes), emptyID: boolOr(c.AllowZeroLengthClientID, true),
 		strict: c.StrictUTF8, payloadCheck: boolOr(c.PayloadFormatCheck, true), each: c.Overlap == "each",
 		queueQoS0: c.QueueQoS0, v3DeniedCloses: c.V3Denied == "close", bridgeBit: boolOr(c.BridgeBit, true),
-		responseInfo: c.ResponseInformation, wsPath: c.WSPath,
+		responseInfo: c.ResponseInformation, wsPath: c.WSPath, authMethods: c.AuthMethods,
+	}
+	if s.authMethods == nil {
+		s.authMethods = []string{"SCRAM-SHA-256"}
 	}
 	s.v3Expiry = min(s.v3Expiry, s.expiryMax) // MC19
 	if s.wsPath == "" {

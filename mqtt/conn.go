@@ -13,6 +13,7 @@ type phase uint8
 
 const (
 	awaitConnect phase = iota // nothing but CONNECT may come
+	awaitAuth                 // CONNECT named a method, the exchange is under way
 	awaitLogin                // CONNECT is in, the login is under way
 	awaitAttach               // the session is held by another connection, or not safe yet
 	connected                 // CONNACK 00 is out
@@ -28,6 +29,8 @@ type conn struct {
 
 	// From CONNECT to CONNACK; nil after.
 	opening *opening
+	// nil: CONNECT named no method.
+	auth *enhanced
 
 	phase       phase
 	version     packet.Version
@@ -58,9 +61,10 @@ type conn struct {
 var _ adapters.Conn = (*conn)(nil)
 
 // reading tells whether the next packet may be processed. What came behind a
-// CONNECT waits for the CONNACK. [MQTT-3.1.4-6]
+// CONNECT waits for the CONNACK [MQTT-3.1.4-6], unless it named a method: then
+// hardly anything may come.
 func (c *conn) reading() bool {
-	return (c.phase == awaitConnect || c.phase == connected) && c.resumeAt == 0
+	return (c.phase == awaitConnect || c.phase == connected || c.loggingInByAuth()) && c.resumeAt == 0
 }
 
 // Input processes the complete packets in in.
@@ -97,6 +101,9 @@ func (c *conn) packet(t *core.Turn, sc *scratch, in []byte, out *adapters.Output
 	if c.phase == awaitConnect {
 		return c.firstPacket(t, sc, in, out)
 	}
+	if c.phase != connected {
+		return c.packetOfLogin(t, sc, in, out)
+	}
 	h, state := packet.Scan(in, c.room.set.packetBytes)
 	if err := h.Check(c.version, packet.Client); err != nil {
 		return 0, err
@@ -128,20 +135,20 @@ func (c *conn) dispatch(t *core.Turn, sc *scratch, h packet.Header, body []byte,
 	case packet.DISCONNECT:
 		return c.onDisconnect(t, sc, body, out)
 	case packet.AUTH:
-		return errAuthUnasked // [MQTT-4.12.0-7]
+		return c.onAuth(t, sc, body, out)
 	}
 	return errSecondConnect // [MQTT-3.1.0-2]
 }
 
-var (
-	errSecondConnect = &packet.Error{Code: packet.ProtocolError, Rule: "MC2 a second CONNECT"}
-	errAuthUnasked   = &packet.Error{Code: packet.ProtocolError, Rule: "ME4 AUTH without an authentication method"}
-)
+var errSecondConnect = &packet.Error{Code: packet.ProtocolError, Rule: "MC2 a second CONNECT"}
 
 // Wake goes on after a login, an attachment, a sync, or for deliveries.
 func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 	sc := c.room.borrow()
 	defer c.room.giveBack(sc)
+	if c.auth != nil {
+		c.pollAuth(t, out)
+	}
 	if c.phase == awaitLogin {
 		c.pollLogin(t, out)
 	}
@@ -157,8 +164,11 @@ func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 	}
 }
 
-// Tick serves keep alive and paused reading.
+// Tick serves keep alive, paused reading and the time of a login.
 func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
+	if at := c.auth.due(); at != 0 && t.Now >= at {
+		c.refuseAuth(t, out, core.IdleTimeout)
+	}
 	if c.phase != connected {
 		return
 	}
@@ -183,7 +193,7 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 // arm asks for the next tick.
 func (c *conn) arm() {
 	at := c.keep.due()
-	for _, other := range [...]core.Time{c.resumeAt, c.loginEnds} {
+	for _, other := range [...]core.Time{c.resumeAt, c.loginEnds, c.auth.due()} {
 		if other != 0 && (at == 0 || other < at) {
 			at = other
 		}

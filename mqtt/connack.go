@@ -90,6 +90,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 // default or from what was asked. MC20
 func (c *conn) announce(p *packet.Properties) {
 	o, set := c.opening, &c.room.set
+	c.auth.announce(p)
 	if granted := c.expiry(o.asked); granted != askedExpiry(o.asked) {
 		p.SetNum(packet.SessionExpiryInterval, uint32(granted/time.Second))
 	}

@@ -33,7 +33,6 @@ var (
 	errID         = &packet.Error{Code: packet.ClientIdentifierNotValid, Rule: "MC8 client identifier is too long or has a forbidden character"}
 	errEmptyID    = &packet.Error{Code: packet.ClientIdentifierNotValid, Rule: "MC10 empty client identifier"}
 	errUser       = &packet.Error{Code: packet.BadUserNameOrPassword, Rule: "MC8 user name or password too long, or a control character"}
-	errMethod     = &packet.Error{Code: packet.BadAuthenticationMethod, Rule: "ME1 unknown authentication method"}
 )
 
 // firstPacket is packet while only a CONNECT may come. [MQTT-3.1.0-1]
@@ -77,6 +76,9 @@ func (c *conn) onConnect(t *core.Turn, sc *scratch, flags byte, body []byte, out
 		return err
 	}
 	c.prepare(p)
+	if p.Properties.Has(packet.AuthenticationMethod) {
+		return c.startAuth(t, p)
+	}
 	c.startLogin(p)
 	c.pollLogin(t, out)
 	if c.phase == awaitLogin || c.phase == awaitAttach {
@@ -91,8 +93,6 @@ func (c *conn) checkConnect(p *packet.Connect) error {
 	limits := &c.room.limits
 	id := p.ClientID
 	switch {
-	case p.Properties.Has(packet.AuthenticationMethod):
-		return errMethod // [MQTT-4.12.0-1]
 	case len(id) > limits.ClientIDBytes, packet.HasControl(id), strings.ContainsAny(string(id), "+#"):
 		return errID
 	case len(id) == 0 && (!c.room.set.emptyID || c.version == packet.V31 || c.version == packet.V311 && !p.CleanStart):
@@ -153,11 +153,18 @@ func (c *conn) startLogin(p *packet.Connect) {
 	o.cancel = cancel
 	c.phase = awaitLogin
 	c.handle.LoggingIn()
-	o.login = c.room.host.Login(ctx, adapters.Credentials{
+	shown := c.shown(p)
+	shown.Password = append([]byte(nil), p.Password...)
+	o.login = c.room.host.Login(ctx, shown, c.handle)
+}
+
+// shown is what the client has shown of itself, but for its password.
+func (c *conn) shown(p *packet.Connect) adapters.Credentials {
+	o := c.opening
+	return adapters.Credentials{
 		Protocol: Name, Listener: o.info.Listener, Addr: o.client.Addr, ClientID: o.client.ID,
-		User: string(p.UserName), Password: append([]byte(nil), p.Password...), HasUser: p.HasUserName,
-		Loopback: o.info.Loopback, TLS: o.info.TLS,
-	}, c.handle)
+		User: string(p.UserName), HasUser: p.HasUserName, Loopback: o.info.Loopback, TLS: o.info.TLS,
+	}
 }
 
 // pollLogin goes on when the login has a result.
@@ -171,12 +178,16 @@ func (c *conn) pollLogin(t *core.Turn, out *adapters.Output) {
 		c.refuseConnect(t, out, reason, "")
 		return
 	}
+	c.attach(t, out, principal)
+}
+
+// attach opens the session of who has logged in. Nothing was looked up of any
+// session before. [MQTT-3.1.4-2] MC11
+func (c *conn) attach(t *core.Turn, out *adapters.Output, principal *core.Principal) {
 	c.handle.Authenticated()
-	o.client.Principal = principal
-	if principal != nil && !principal.Expires.IsZero() {
-		c.loginEnds = core.Time(principal.Expires.UnixMilli())
-	}
-	session, reason := c.room.host.Router.Attach(t, o.client, c.handle)
+	c.opening.client.Principal = principal
+	c.loginEnds = endOf(principal)
+	session, reason := c.room.host.Router.Attach(t, c.opening.client, c.handle)
 	if reason != core.OK {
 		c.refuseConnect(t, out, reason, "")
 		return
@@ -184,6 +195,14 @@ func (c *conn) pollLogin(t *core.Turn, out *adapters.Output) {
 	c.session = session
 	c.phase = awaitAttach
 	c.pollAttach(t, out)
+}
+
+// endOf is when a login ends; 0: never.
+func endOf(p *core.Principal) core.Time {
+	if p == nil || p.Expires.IsZero() {
+		return 0
+	}
+	return core.Time(p.Expires.UnixMilli())
 }
 
 // pollAttach sends the CONNACK when the attachment before is gone and the

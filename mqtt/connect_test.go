@@ -309,28 +309,6 @@ func TestMQTT_MC24_AConnectBeyondTheAllowanceIsToldItsCode(t *testing.T) {
 	})
 }
 
-func TestMQTT_ME1_EveryAuthenticationMethodIsRefused(t *testing.T) {
-	run(t, nil, func(w *world) {
-		w.dial("p", v5, func(c *packet.Connect) {
-			c.Properties.SetStr(packet.AuthenticationMethod, []byte("SCRAM-SHA-256"))
-		}).ends("CONNACK code=8c")
-		p := &peer{Conn: w.Open(), t: t, v: v5}
-		p.raw("10 12 00 04 4d 51 54 54 05 02 00 3c 04 16 00 01 64 00 01 61") // data without a method
-		p.ends("CONNACK code=82")
-	})
-}
-
-func TestMQTT_ME4_AnUnaskedAuthIsAProtocolError(t *testing.T) {
-	run(t, nil, func(w *world) {
-		p := w.connect("p", v5)
-		p.raw("f0 06 18 04 15 00 01 6d")
-		p.ends("DISCONNECT 82")
-		old := w.connect("q", v311)
-		old.raw("f0 00")
-		old.ends()
-	})
-}
-
 func TestMQTT_26_BridgesSetTheHighBit(t *testing.T) {
 	run(t, nil, func(w *world) {
 		b := w.connect("b", v311, func(c *packet.Connect) { c.Bridge = true })

@@ -19,6 +19,10 @@ func (c *conn) onDisconnect(t *core.Turn, sc *scratch, body []byte, out *adapter
 		return err
 	}
 	c.room.count.code(packet.DISCONNECT, d.Code, "in")
+	if c.phase != connected {
+		c.finish(t, out, core.Normal)
+		return nil
+	}
 	if d.Properties.Has(packet.SessionExpiryInterval) {
 		asked := d.Properties.Num(packet.SessionExpiryInterval, 0)
 		if asked > 0 && !c.durable {
@@ -79,6 +83,7 @@ func (c *conn) leave(t *core.Turn, why core.Reason) {
 	if o := c.opening; o != nil && o.cancel != nil {
 		o.cancel()
 	}
+	c.endAuth(why)
 	if c.session != nil {
 		c.session.Detach(t, why)
 	}

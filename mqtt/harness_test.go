@@ -238,6 +238,9 @@ func show(x packet.Packet) string {
 	case *packet.Disconnect:
 		add(true, "%02x", byte(x.Code))
 		props = &x.Properties
+	case *packet.Auth:
+		add(true, "%02x", byte(x.Code))
+		props = &x.Properties
 	}
 	if props != nil {
 		showProps(props, add)
@@ -253,7 +256,8 @@ func showProps(p *packet.Properties, add func(bool, string, ...any)) {
 			for _, v := range p.SubscriptionIDs {
 				add(true, "id=%d", v)
 			}
-		case packet.ContentType, packet.ResponseTopic, packet.CorrelationData, packet.AssignedClientID, packet.ResponseInformation:
+		case packet.ContentType, packet.ResponseTopic, packet.CorrelationData, packet.AssignedClientID, packet.ResponseInformation,
+			packet.AuthenticationMethod, packet.AuthenticationData:
 			add(p.Has(id), "%02x=%s", byte(id), p.Str(id))
 		case packet.UserProperty:
 			for _, u := range p.User {

@@ -58,6 +58,12 @@ func (c *counters) code(t packet.Type, code packet.Code, direction string) {
 	}
 }
 
+// exchange counts a login by AUTH that has ended. The method is one of the
+// configuration, or "other".
+func (c *counters) exchange(method, result string) {
+	c.m.Counter("mqtt_auth_exchanges_total", method, result).Add(1)
+}
+
 func (c *counters) stray(t packet.Type) { c.m.Counter("mqtt_stray_acks_total", t.String()).Add(1) }
 
 // down decrements a gauge.

@@ -84,6 +84,7 @@ type scratch struct {
 	subscribe   packet.Subscribe
 	unsubscribe packet.Unsubscribe
 	disconnect  packet.Disconnect
+	auth        packet.Auth
 	subs        []core.Subscription
 	grants      []core.Grant
 	filters     []string

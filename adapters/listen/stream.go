@@ -142,11 +142,9 @@ func (s *stream) evict(r core.Reason) {
 	s.flush(out)
 }
 
-// expire is the wheel's call: a tick or one of the loop's own deadlines.
+// expire is the wheel's call: a tick or one of the loop's own deadlines. The
+// tick comes first, so that a room may say what ends it at the same time.
 func (s *stream) expire(now core.Time) {
-	if s.deadline != 0 && now >= s.deadline {
-		s.late()
-	}
 	if s.phase <= open && s.stall != 0 && now >= s.stall {
 		s.evict(core.SlowConsumer)
 	}
@@ -164,6 +162,9 @@ func (s *stream) expire(now core.Time) {
 			s.again()
 		}
 		s.replayKept()
+	}
+	if s.deadline != 0 && now >= s.deadline {
+		s.late()
 	}
 	if s.phase == closed {
 		return

@@ -22,7 +22,8 @@ type Options struct {
 	Resume    bool          // Clean Start 0
 	Expiry    time.Duration // of the session, whole seconds; before 5.0 anything above 0 means Clean Session 0
 	Will      *Message
-	Window    int // publishes of QoS 1 and 2 that wait for their acknowledgement; default 64
+	Auth      Mechanism // enhanced authentication; 5.0. nil: none
+	Window    int       // publishes of QoS 1 and 2 that wait for their acknowledgement; default 64
 	// OnMessage receives what arrives, one message at a time, in order. A
 	// message of QoS 1 or 2 is acknowledged when it returns. Topic and payload
 	// may be kept.
@@ -68,6 +69,7 @@ type Client struct {
 	requests map[uint16]*request // Guarded by mu: SUBSCRIBE and UNSUBSCRIBE.
 	wrote    time.Time           // Guarded by mu.
 	pinged   bool                // Guarded by mu: PINGRESP is owed.
+	reauth   *reauth             // Guarded by mu: a later login.
 	ended    bool                // Guarded by mu.
 	err      error               // Guarded by mu.
 	held     map[uint16]struct{} // Owned by the reader: inbound QoS 2.

@@ -8,34 +8,64 @@ import (
 
 // login sends CONNECT and waits for CONNACK.
 func (c *Client) login(r *reader) error {
-	if _, err := c.conn.Write(c.connect().AppendTo(nil, c.o.Version)); err != nil {
-		return err
-	}
-	h, body, err := r.next(c.o.Version)
+	p := c.connect()
+	auth, err := c.firstAuth(p)
 	if err != nil {
 		return err
 	}
-	var ack packet.Connack
-	if h.Type != packet.CONNACK {
-		return errUnasked
-	}
-	if err := ack.Parse(&rules, c.o.Version, h.Flags, body); err != nil {
+	ack, err := c.connack(r, p, auth)
+	if err != nil {
 		return err
 	}
 	if ack.Code != 0 {
-		return refusedConnect(c.o.Version, &ack)
+		return refusedConnect(c.o.Version, ack)
+	}
+	if auth != nil {
+		if _, err := c.stepAuth(auth, &ack.Properties); err != nil {
+			return err
+		}
 	}
 	c.present = ack.SessionPresent
-	p := &ack.Properties
-	if p.Has(packet.AssignedClientID) {
-		c.id = string(p.Str(packet.AssignedClientID))
+	said := &ack.Properties
+	if said.Has(packet.AssignedClientID) {
+		c.id = string(said.Str(packet.AssignedClientID))
 	}
-	if p.Has(packet.ServerKeepAlive) {
-		c.o.KeepAlive = time.Duration(p.Num(packet.ServerKeepAlive, 0)) * time.Second
+	if said.Has(packet.ServerKeepAlive) {
+		c.o.KeepAlive = time.Duration(said.Num(packet.ServerKeepAlive, 0)) * time.Second
 	}
-	c.maxOut = int(p.Num(packet.MaximumPacketSize, 0))
-	c.window = make(chan struct{}, min(c.o.Window, int(p.Num(packet.ReceiveMaximum, 65535))))
+	c.maxOut = int(said.Num(packet.MaximumPacketSize, 0))
+	c.window = make(chan struct{}, min(c.o.Window, int(said.Num(packet.ReceiveMaximum, 65535))))
 	return nil
+}
+
+// connack sends CONNECT, answers each AUTH, and returns the CONNACK.
+func (c *Client) connack(r *reader, say packet.Packet, auth Conversation) (*packet.Connack, error) {
+	for {
+		if _, err := c.conn.Write(say.AppendTo(nil, c.o.Version)); err != nil {
+			return nil, err
+		}
+		h, body, err := r.next(c.o.Version)
+		if err != nil {
+			return nil, err
+		}
+		if h.Type == packet.CONNACK {
+			ack := new(packet.Connack)
+			return ack, ack.Parse(&rules, c.o.Version, h.Flags, body)
+		}
+		var p packet.Auth
+		if h.Type != packet.AUTH || auth == nil {
+			return nil, errUnasked
+		}
+		if err := p.Parse(&rules, c.o.Version, h.Flags, body); err != nil {
+			return nil, err
+		}
+		if p.Code != packet.ContinueAuthentication {
+			return nil, errUnasked
+		}
+		if say, err = c.answerAuth(auth, &p.Properties); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func (c *Client) connect() *packet.Connect {

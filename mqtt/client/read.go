@@ -111,6 +111,12 @@ func (c *Client) handle(p *packet.Publish, h packet.Header, body []byte) error {
 			return err
 		}
 		return refused(packet.DISCONNECT, d.Code, &d.Properties)
+	case packet.AUTH:
+		var a packet.Auth
+		if err := a.Parse(&rules, v, h.Flags, body); err != nil {
+			return err
+		}
+		return c.onAuth(&a)
 	default:
 		return errUnasked
 	}
