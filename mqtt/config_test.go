@@ -24,6 +24,7 @@ func TestValidateNamesTheWrongKey(t *testing.T) {
 		"overlap":             {Overlap: "both"},
 		"v3_denied":           {V3Denied: "drop"},
 		"ws_path":             {WSPath: "mqtt"},
+		"auth_methods":        {AuthMethods: []string{"SCRAM-SHA-256", ""}},
 	} {
 		err := c.Validate()
 		if err == nil || !strings.HasPrefix(err.Error(), "mqtt."+key+":") {
@@ -44,7 +45,7 @@ func TestTheZeroConfigIsTheDocumentedDefault(t *testing.T) {
 	s := c.settings()
 	if s.maxQoS != 2 || !s.retain || !s.wildcard || !s.shared || s.expiryMax != 7*24*time.Hour || s.v3Expiry != 7*24*time.Hour ||
 		s.receiveMax != 1024 || s.inflight != 256 || s.aliasesIn != 64 || !s.aliasesOut || s.packetBytes != 16<<20 || !s.emptyID ||
-		s.strict || !s.payloadCheck || s.each || s.queueQoS0 || s.v3DeniedCloses || !s.bridgeBit || s.wsPath != "/mqtt" || !s.versions[3] || !s.versions[5] {
+		len(s.authMethods) != 1 || s.authMethods[0] != "SCRAM-SHA-256" || s.strict || !s.payloadCheck || s.each || s.queueQoS0 || s.v3DeniedCloses || !s.bridgeBit || s.wsPath != "/mqtt" || !s.versions[3] || !s.versions[5] {
 		t.Errorf("%+v", s)
 	}
 }

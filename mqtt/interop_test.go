@@ -22,13 +22,16 @@ import (
 const patience = 20 * time.Second
 
 // serve runs the room behind real sockets: TCP and WebSocket.
-func serve(t *testing.T) (tcp, ws string) {
+func serve(t *testing.T, change ...func(*adapters.Host)) (tcp, ws string) {
 	t.Helper()
 	router, err := core.New(core.Options{Store: memory.New()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	host := &adapters.Host{Router: router, Log: slog.New(slog.DiscardHandler), Metrics: adapters.NewMetrics()}
+	for _, f := range change {
+		f(host)
+	}
 	room, err := mqtt.New(host, &mqtt.Config{})
 	if err != nil {
 		t.Fatal(err)
