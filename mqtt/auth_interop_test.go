@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -54,7 +55,9 @@ func (u *users) Authenticate(context.Context, adapters.Credentials) (*core.Princ
 
 func (u *users) Methods(adapters.Credentials) []string { return []string{scram.Method} }
 
-func (u *users) Begin(_ string, c adapters.Credentials) adapters.Conversation { return u.server.Begin(c) }
+func (u *users) Begin(_ string, c adapters.Credentials) adapters.Conversation {
+	return u.server.Begin(c)
+}
 
 // proof is paho's side of SCRAM, by the client of another library.
 type proof struct {
@@ -227,6 +230,39 @@ func TestMQTT_ME2_ME5_OurClientBySCRAM(t *testing.T) {
 		var refused *client.Refused
 		if _, err := client.Dial(ctx, to, as("looking-glass")); !errors.As(err, &refused) || refused.Code != packet.BadUserNameOrPassword {
 			t.Errorf("wrong password: %v", err)
+		}
+	}
+}
+
+// The loop's own end of the same time must not come before the room's word.
+func TestMQTT_ME3_L2_IsToldOverSockets(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, func(h *adapters.Host) {
+		h.Auth = newUsers(t, nil)
+		h.Limits.PreauthExchange = 50 * time.Millisecond
+	})
+	say := &packet.Connect{Version: packet.V5, CleanStart: true, ClientID: []byte("c")}
+	say.Properties.SetStr(packet.AuthenticationMethod, []byte(scram.Method))
+	in := say.AppendTo(nil, packet.V5)
+	for range 20 {
+		nc, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		start := time.Now()
+		if err := nc.SetDeadline(start.Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := nc.Write(in); err != nil {
+			t.Fatal(err)
+		}
+		out, err := io.ReadAll(nc)
+		if err != nil || len(out) < 24 || out[0] != 0xf0 || out[20] != 0x20 || out[23] != 0x82 {
+			t.Fatalf("% x, %v", out, err)
+		}
+		if took := time.Since(start); took < 50*time.Millisecond {
+			t.Errorf("after %v", took)
 		}
 	}
 }

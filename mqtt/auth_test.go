@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 type says struct {
 	lasts time.Duration // of a login; 0: for ever
 	roles []string
-	ended *int // steps whose context ended
+	ended *atomic.Int32 // steps whose context ended
 }
 
 func (says) Authenticate(_ context.Context, c adapters.Credentials) (*core.Principal, core.Reason) {
@@ -55,7 +56,7 @@ func (s *says) Step(ctx context.Context, data []byte) adapters.Answer {
 		time.Sleep(time.Second)
 	case "stuck":
 		<-ctx.Done()
-		*s.ended++
+		s.ended.Add(1)
 	case "fail":
 		for _, r := range core.Reasons() {
 			if r.String() == rest {
@@ -68,7 +69,7 @@ func (s *says) Step(ctx context.Context, data []byte) adapters.Answer {
 
 func talking(s *says) func(*adaptertest.Options) {
 	if s.ended == nil {
-		s.ended = new(int)
+		s.ended = new(atomic.Int32)
 	}
 	return func(o *adaptertest.Options) { o.Auth = s }
 }
@@ -257,8 +258,8 @@ func TestMQTT_ME3_L2_TooLateIsAProtocolError(t *testing.T) {
 		stuck.ends("CONNACK code=82")
 		again1.ends("AUTH 18 15=TALK 16=and one", "DISCONNECT 82")
 		again2.ends("DISCONNECT 82")
-		if n := w.exchanges("TALK", "late"); n != 4 || *s.ended != 2 {
-			t.Errorf("%d counted, %d steps ended", n, *s.ended)
+		if n := w.exchanges("TALK", "late"); n != 4 || s.ended.Load() != 2 {
+			t.Errorf("%d counted, %d steps ended", n, s.ended.Load())
 		}
 	}, talking(s))
 }
@@ -331,8 +332,8 @@ func TestMQTT_ME3_ADisconnectDuringTheExchangeCloses(t *testing.T) {
 			p.Drop()
 			w.dial("p", v5, method("TALK", say)).Evict(core.ShuttingDown)
 		}
-		if n := w.exchanges("TALK", "aborted"); n != 6 || *s.ended != 3 {
-			t.Errorf("%d counted, %d steps ended", n, *s.ended)
+		if n := w.exchanges("TALK", "aborted"); n != 6 || s.ended.Load() != 3 {
+			t.Errorf("%d counted, %d steps ended", n, s.ended.Load())
 		}
 	}, talking(s))
 }
@@ -372,6 +373,11 @@ func TestMQTT_ME4_MM5_AnUnaskedAuthIsAProtocolError(t *testing.T) {
 			p.raw(in)
 			p.ends("DISCONNECT 82")
 		}
+		behind := &peer{Conn: w.Open(), t: t, v: v5}
+		c := &packet.Connect{Version: v5, CleanStart: true, ClientID: []byte("p")}
+		named("u", "right")(c)
+		behind.send(c, auth(more, "TALK", "am u"))
+		behind.ends("CONNACK "+announced, "DISCONNECT 82")
 		old := w.connect("q", v311, named("u", "right"))
 		old.raw("f0 00")
 		old.ends()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/internal/config"
 )
 
 func TestValidateNamesTheWrongKey(t *testing.T) {
@@ -47,6 +48,17 @@ func TestTheZeroConfigIsTheDocumentedDefault(t *testing.T) {
 		s.receiveMax != 1024 || s.inflight != 256 || s.aliasesIn != 64 || !s.aliasesOut || s.packetBytes != 16<<20 || !s.emptyID ||
 		len(s.authMethods) != 1 || s.authMethods[0] != "SCRAM-SHA-256" || s.strict || !s.payloadCheck || s.each || s.queueQoS0 || s.v3DeniedCloses || !s.bridgeBit || s.wsPath != "/mqtt" || !s.versions[3] || !s.versions[5] {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestAnEmptyListOfMethodsIsNotTheDefault(t *testing.T) {
+	t.Parallel()
+	c := new(Config)
+	if _, err := config.Load(config.Input{Sections: map[string]any{"mqtt": c}, Set: []string{"mqtt.auth_methods=[]"}}); err != nil {
+		t.Fatal(err)
+	}
+	if s := c.settings(); len(s.authMethods) != 0 {
+		t.Errorf("%q", s.authMethods)
 	}
 }
 
