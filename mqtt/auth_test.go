@@ -267,8 +267,6 @@ func TestMQTT_ME3_L2_TooLateIsAProtocolError(t *testing.T) {
 func TestMQTT_MC12_NothingButAuthAndDisconnectBeforeConnack(t *testing.T) {
 	run(t, talk, func(w *world) {
 		early := []packet.Packet{ping, pub("a", "x", 1, 1), sub(1, "a", 0), unsub(1, "a"), ack(packet.PUBACK, 1), &packet.Connect{Version: v5, ClientID: []byte("p")}}
-		holder := w.talked("held", "u", keep(60))
-		holder.recv()
 		for _, x := range early {
 			p := w.dial("p", v5, method("TALK", "one"))
 			p.send(x)
@@ -285,6 +283,33 @@ func TestMQTT_MC12_NothingButAuthAndDisconnectBeforeConnack(t *testing.T) {
 			t.Errorf("%d counted", n)
 		}
 	}, talking(&says{}))
+}
+
+// slowStore takes a second for each write.
+type slowStore struct{ *adaptertest.Store }
+
+func (s slowStore) Write(batches []*core.Batch, sync bool) error {
+	time.Sleep(time.Second)
+	return s.Store.Write(batches, sync)
+}
+
+func TestMQTT_MC12_NothingBeforeConnackWhileTheSessionIsStored(t *testing.T) {
+	run(t, talk, func(w *world) {
+		for _, x := range []packet.Packet{ping, auth(more, "TALK", "am u"), auth(again, "TALK", "am u")} {
+			p := w.dial("p", v5, method("TALK", "am u"), keep(60))
+			p.want()
+			p.send(x)
+			p.ends("CONNACK code=82")
+		}
+		p := w.dial("p", v5, method("TALK", "am u"), keep(60))
+		p.send(bye(packet.Success))
+		p.ends()
+		w.Advance(10 * time.Second)
+		p = w.dial("q", v5, method("TALK", "am u"), keep(60))
+		p.want()
+		w.Advance(time.Second)
+		p.want("CONNACK 15=TALK 16=hello u " + announced)
+	}, talking(&says{}), func(o *adaptertest.Options) { o.Store = slowStore{adaptertest.NewStore()} })
 }
 
 func TestMQTT_MC12_AuthBehindConnectWaitsForItsTurn(t *testing.T) {
