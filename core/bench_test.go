@@ -2,7 +2,9 @@ package core_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/entrepot/entrepot/core"
 )
@@ -21,7 +23,9 @@ type bench struct {
 }
 
 func newBench(b *testing.B, o core.Options, n int, filter string) *bench {
-	o.Store = newMapStore()
+	if o.Store == nil {
+		o.Store = newMapStore()
+	}
 	r, err := core.New(o)
 	if err != nil {
 		b.Fatal(err)
@@ -152,4 +156,71 @@ func benchRouter(b *testing.B) *core.Router {
 	}
 	b.Cleanup(r.Close)
 	return r
+}
+
+// BenchmarkDelayed enters 100,000 messages of 64 bytes that are all due at
+// once, and drains them into a subscriber: what one costs, and how long both
+// take.
+func BenchmarkDelayed(b *testing.B) {
+	const n = 100_000
+	payload := make([]byte, 64)
+	for b.Loop() {
+		x := newBench(b, core.Options{Store: voidStore{newMapStore()}}, 1, "site/#")
+		memory := heap()
+		const until = 3 * time.Second
+		start := time.Now()
+		for i := range n {
+			m := core.NewMessage(payload)
+			m.Topic, m.QoS = "site/4711/temperature", 1
+			if _, _, reason := x.pub.PublishLater(x.turn, m, until-time.Since(start), n); reason != core.OK {
+				b.Fatal(reason)
+			}
+			if i%64 == 63 {
+				x.turn.End()
+			}
+		}
+		entered := time.Since(start)
+		for !x.safe() {
+			runtime.Gosched()
+		}
+		each := heap() - memory
+		if time.Since(start) > until {
+			b.Fatal("they were due before all were there")
+		}
+		time.Sleep(time.Until(start.Add(until)))
+		start = time.Now()
+		for got := 0; got < n; {
+			x.turn.Begin()
+			c := x.subs[0].Inbox()
+			x.buf = c.Take(x.turn, x.buf[:0], 64)
+			got += len(x.buf)
+			for i := range x.buf {
+				c.Settle(x.turn, x.buf[i].Seq, core.Accepted)
+			}
+			x.turn.End()
+		}
+		b.ReportMetric(n/entered.Seconds(), "entries/s")
+		b.ReportMetric(n/time.Since(start).Seconds(), "drained/s")
+		b.ReportMetric(float64(each)/n, "B/message")
+	}
+}
+
+// voidStore keeps nothing, so that memory is core's own.
+type voidStore struct{ *mapStore }
+
+func (voidStore) Write([]*core.Batch, bool) error { return nil }
+
+// heap is what is reachable, in bytes.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// safe tells that everything the publisher submitted is stored.
+func (x *bench) safe() bool {
+	_, pending := x.pub.Forget(x.turn, 1)
+	x.turn.End()
+	return !pending
 }

@@ -24,9 +24,10 @@ type Client struct {
 	Clean     bool       // end a session that exists, start afresh
 	Expiry    time.Duration
 	Will      *Will
-	Queue     QueueLimits // limits of the session's own queue; zero fields: the router's defaults
-	KeepQoS0  bool        // queue QoS 0 while the client is away
-	Each      bool        // overlapping subscriptions make a copy each instead of one
+	Queue     QueueLimits   // limits of the session's own queue; zero fields: the router's defaults
+	IdleQueue time.Duration // how long a queue that a "$queue/" subscription makes stays when it is empty and unused; 0: 24 h
+	KeepQoS0  bool          // queue QoS 0 while the client is away
+	Each      bool          // overlapping subscriptions make a copy each instead of one
 }
 
 // Will is a message that is published when the connection ends otherwise

@@ -8,6 +8,7 @@ type work struct {
 	sync    bool // somebody waits for it to be durable
 	marks   []mark
 	entries []entryRef
+	delayed []*delayed
 }
 
 // mark is a span of one session's sequence that becomes safe with the work.
@@ -138,16 +139,30 @@ func (c *committer) write(t *Turn, group []*work) {
 		} else {
 			c.lost(t, w.entries)
 		}
+		settleDelayed(w.delayed, err)
 		for _, m := range w.marks {
 			m.s.settleMark(t, m.from, m.to, err)
 		}
 		clear(w.marks)
 		clear(w.entries)
+		clear(w.delayed)
 		w.batch.Reset()
-		*w = work{batch: w.batch, marks: w.marks[:0], entries: w.entries[:0]}
+		*w = work{batch: w.batch, marks: w.marks[:0], entries: w.entries[:0], delayed: w.delayed[:0]}
 		if cap(w.batch.buf) <= 1<<20 {
 			workPool.Put(w)
 		}
+	}
+}
+
+// settleDelayed lets delayed messages wait for their time. Those that ask for
+// durability and did not get it are refused to their publishers.
+func settleDelayed(list []*delayed, err error) {
+	for _, d := range list {
+		if err != nil && d.m.QoS > 0 {
+			d.ns.delayed.release(d.m)
+			continue
+		}
+		d.wait()
 	}
 }
 

@@ -49,6 +49,12 @@ func (c *Consumer) Closed() (Reason, bool) {
 	return c.closed, c.closed != OK
 }
 
+// gone tells that the consumer will never take again, since its queue ended.
+func (c *Consumer) gone() bool {
+	_, gone := c.Closed()
+	return gone
+}
+
 // Waiting is the number of messages that wait in the consumer's queue.
 func (c *Consumer) Waiting() int {
 	c.queue.mu.Lock()

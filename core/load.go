@@ -18,18 +18,20 @@ type loading struct {
 	sessions map[uint64]*session
 	queues   map[uint64]*Queue
 	messages map[uint64]*Message
+	people   map[string]*Principal // of delayed messages, shared
 }
 
 // load rebuilds everything that the store holds. Sessions come back as away;
 // wills and ends that fell due while the process was down are due now.
 func (r *Router) load() error {
-	l := &loading{r: r, t: r.NewTurn(nil), sessions: map[uint64]*session{}, queues: map[uint64]*Queue{}, messages: map[uint64]*Message{}}
+	l := &loading{r: r, t: r.NewTurn(nil), sessions: map[uint64]*session{}, queues: map[uint64]*Queue{}, messages: map[uint64]*Message{}, people: map[string]*Principal{}}
 	steps := []struct {
 		kind byte
 		read func(key, value []byte) error
 	}{
 		{keySession, l.session}, {keyQueue, l.queue}, {keyBinding, l.binding}, {keySubscription, l.subscription},
 		{keySeen, l.seen}, {keyMessage, l.message}, {keyEntry, l.entry}, {keyRetained, l.retained},
+		{keyDelayed, l.delayed},
 	}
 	for _, step := range steps {
 		for rec, err := range r.store.Scan([]byte{step.kind}, []byte{step.kind + 1}) {
@@ -273,6 +275,28 @@ func (l *loading) retained(key, value []byte) error {
 	if m.rev > ns.revision.Load() {
 		ns.revision.Store(m.rev)
 	}
+	return nil
+}
+
+func (l *loading) delayed(key, value []byte) error {
+	id, _, err := l.id(key)
+	if err != nil {
+		return err
+	}
+	r := &reader{b: value}
+	ns := l.r.namespace(r.text())
+	d := r.delayed(id, ns)
+	if r.err() != nil {
+		return r.err()
+	}
+	who := strings.Join(append([]string{ns.name, d.principal.User, d.principal.Method}, d.principal.Roles...), "\x00")
+	if known := l.people[who]; known != nil {
+		d.principal = known
+	}
+	l.people[who] = d.principal
+	ns.delayed.count++
+	ns.delayed.bytes += int64(d.m.Size())
+	d.wait()
 	return nil
 }
 

@@ -52,11 +52,11 @@ func (ns *Namespace) declare(t *Turn, spec QueueSpec) (q *Queue, created bool, r
 
 // queueFor finds the queue that a publisher addresses, and makes it durable
 // and unbound when it is absent and the publisher may.
-func (ns *Namespace) queueFor(t *Turn, s *Session, name string) (*Queue, Reason) {
+func (ns *Namespace) queueFor(t *Turn, p *Principal, name string) (*Queue, Reason) {
 	if q := ns.queue(name); q != nil {
 		return q, OK
 	}
-	if !s.r.allows(s.principal, ActionQueue, name) {
+	if !ns.r.allows(p, ActionQueue, name) {
 		return nil, NotAuthorized
 	}
 	q, _, reason := ns.declare(t, QueueSpec{Name: name, Durable: true})
@@ -75,6 +75,13 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	if !s.r.allows(s.principal, ActionQueue, name) || !s.r.allows(s.principal, ActionSubscribe, name) {
 		return nil, NotAuthorized
 	}
+	if s.r.failed.Load() {
+		return nil, Unavailable
+	}
+	idle := s.client.IdleQueue
+	if idle == 0 {
+		idle = autoQueueExpiry
+	}
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	if q := ns.queues[name]; q != nil {
@@ -83,7 +90,7 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	if len(ns.queues) >= ns.r.limits.Queues {
 		return nil, Quota
 	}
-	q := ns.newQueue(namedQueue, QueueSpec{Name: name, Durable: true, IdleExpiry: autoQueueExpiry})
+	q := ns.newQueue(namedQueue, QueueSpec{Name: name, Durable: true, IdleExpiry: idle})
 	ns.queues[name] = q
 	t.putQueue(q)
 	q.bind(t, Subscription{Filter: name, QoS: 2})
@@ -115,7 +122,7 @@ func (ns *Namespace) group(t *Turn, group, filter string, durable, wide bool) *Q
 }
 
 // deleteQueue removes a queue from every map, the index and the store. A
-// group that has a member again, or an idle queue that is used again, stays.
+// group that has a member again stays.
 func (ns *Namespace) deleteQueue(t *Turn, q *Queue) {
 	ns.mu.Lock()
 	if q.kind == groupQueue {

@@ -19,6 +19,7 @@ type Namespace struct {
 	revision      atomic.Uint64 // of retained writes
 	retainedBytes atomic.Int64
 	system        atomic.Int64 // retained messages of the gateway itself
+	delayed       schedule
 
 	// Guarded by mu.
 	mu       sync.Mutex

@@ -37,6 +37,13 @@ func (r *Router) topicLimits() topic.Limits {
 	return topic.Limits{Bytes: r.limits.TopicBytes, Levels: r.limits.TopicLevels}
 }
 
+func (r *Router) checkTopic(name string) Reason {
+	if topic.CheckName(name, r.topicLimits()) != nil {
+		return BadTopic
+	}
+	return OK
+}
+
 // reserved tells that clients may not publish to the name: "$" topics are
 // ours, but for "$queue/".
 func reserved(name string) bool {
@@ -63,14 +70,14 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 		return nil, NotAuthorized
 	}
 	if queue, ok := strings.CutPrefix(m.topic, queuePrefix); ok {
-		q, reason := ns.queueFor(t, s, queue)
+		q, reason := ns.queueFor(t, s.principal, queue)
 		if reason != OK {
 			return nil, reason
 		}
 		m.setQueues(q)
 		return m, OK
 	}
-	ns.match(t, m, s.st)
+	ns.match(t, m, s.st.id)
 	return m, OK
 }
 
@@ -103,12 +110,13 @@ func (m *Match) setQueues(qs ...*Queue) {
 	m.direct, m.valid = true, true
 }
 
-// match fills m with the queues that m.topic leads to.
-func (ns *Namespace) match(t *Turn, m *Match, from *session) {
+// match fills m with the queues that m.topic leads to, published by the session
+// of that identity; 0: none.
+func (ns *Namespace) match(t *Turn, m *Match, from uint64) {
 	t.match, m.stamp = ns.index.Match(t.match[:0], []byte(m.topic))
 	m.targets = m.targets[:0]
 	for _, b := range t.match {
-		if b.sub.NoLocal && b.queue.own == from && from != nil {
+		if b.sub.NoLocal && b.queue.own != nil && b.queue.own.id == from {
 			continue
 		}
 		m.add(b)
@@ -185,7 +193,7 @@ func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Messa
 	if m.Retain && !mt.direct && !s.r.allows(s.principal, ActionRetain, m.Topic) {
 		return 0, false, NotAuthorized
 	}
-	durable, reason := s.ns.route(t, mt, m, s.st, cond)
+	durable, reason := s.ns.route(t, mt, m, cond)
 	if reason != OK && reason != NoReceiver {
 		return 0, false, reason
 	}
@@ -193,12 +201,9 @@ func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Messa
 	return seq, pending, reason
 }
 
-// publish is for messages that no connection waits for: wills, and what the
-// gateway itself says.
-func (ns *Namespace) publish(t *Turn, from *session, m *Message) Reason {
-	if from != nil {
-		m.From = from.id
-	}
+// publish is for messages that no connection waits for: wills, delayed ones,
+// and what the gateway itself says.
+func (ns *Namespace) publish(t *Turn, m *Message) Reason {
 	var mt Match
 	mt.topic = m.Topic
 	if queue, ok := strings.CutPrefix(m.Topic, queuePrefix); ok {
@@ -209,9 +214,9 @@ func (ns *Namespace) publish(t *Turn, from *session, m *Message) Reason {
 		}
 		mt.setQueues(q)
 	} else {
-		ns.match(t, &mt, from)
+		ns.match(t, &mt, m.From)
 	}
-	durable, reason := ns.route(t, &mt, m, from, nil)
+	durable, reason := ns.route(t, &mt, m, nil)
 	if durable {
 		t.sync()
 	}
@@ -221,12 +226,12 @@ func (ns *Namespace) publish(t *Turn, from *session, m *Message) Reason {
 // PublishSystem publishes in a namespace on behalf of the gateway. What is
 // retained below "$SYS/" is kept in memory only.
 func (r *Router) PublishSystem(t *Turn, namespace string, m *Message) Reason {
-	return r.namespace(namespace).publish(t, nil, m)
+	return r.namespace(namespace).publish(t, m)
 }
 
 // route is the one way of a message to its queues. durable tells that
 // something of it must be synced before it is acknowledged.
-func (ns *Namespace) route(t *Turn, mt *Match, m *Message, from *session, cond func(*Message) bool) (durable bool, reason Reason) {
+func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) bool) (durable bool, reason Reason) {
 	r := ns.r
 	if m.QoS > 0 && r.failed.Load() {
 		return false, Unavailable
@@ -243,7 +248,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, from *session, cond f
 		}
 		durable = m.QoS > 0
 		if !ns.index.Current(mt.stamp) { // a subscription made meanwhile must see it, live or in its walk
-			ns.match(t, mt, from)
+			ns.match(t, mt, m.From)
 		}
 	}
 	m.shared = len(mt.targets) > 1

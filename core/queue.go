@@ -34,7 +34,7 @@ type Queue struct {
 	mu        sync.Mutex
 	durable   bool
 	gone      bool
-	leaving   bool    // a group that nobody may join any more
+	leaving   bool    // nobody may join any more: a group without members, a queue that was idle for too long
 	ring      []entry // length 0 or a power of two
 	head      uint64
 	next      uint64
@@ -92,8 +92,8 @@ func (q *Queue) at(seq uint64) *entry { return &q.ring[seq&uint64(len(q.ring)-1)
 func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 	qos := min(m.QoS, tg.qos)
 	q.mu.Lock()
-	if q.gone || !q.admits(t, m, qos) {
-		gone := q.gone
+	if q.gone || q.leaving || !q.admits(t, m, qos) {
+		gone := q.gone || q.leaving
 		q.mu.Unlock()
 		return !gone
 	}
@@ -382,6 +382,7 @@ func (q *Queue) expireIdle(t *Turn) {
 		q.watchIdle(due)
 		idle = false
 	}
+	q.leaving = idle // from here on nobody joins it, and nothing is put into it
 	q.mu.Unlock()
 	if idle {
 		q.ns.deleteQueue(t, q)

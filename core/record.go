@@ -15,6 +15,7 @@ import (
 //	q <queue> <seq>      an entry: a message, or a reference to one
 //	m <id>               a message that several entries refer to
 //	r <namespace> 00 <topic>  a retained message
+//	t <id>               a message that waits for its time
 //	x <room> 00 <namespace> 00 <key>  a room's note
 //
 // Identities are 8 octets, big-endian, so that a queue's entries lie in their
@@ -28,6 +29,7 @@ const (
 	keyEntry        = 'q'
 	keyMessage      = 'm'
 	keyRetained     = 'r'
+	keyDelayed      = 't'
 	keyNote         = 'x'
 )
 
@@ -123,6 +125,32 @@ func (t *Turn) putRetained(ns *Namespace, m *Message) {
 }
 
 func (t *Turn) deleteRetained(ns *Namespace, topic string) { t.delete(retainedKey(ns.name, topic)) }
+
+// Delayed messages.
+
+func (t *Turn) putDelayed(d *delayed) {
+	b := putText(nil, d.ns.name)
+	b = putUint(b, uint64(d.due))
+	b = putText(b, d.principal.User)
+	b = putText(b, d.principal.Method)
+	b = putUint(b, uint64(len(d.principal.Roles)))
+	for _, role := range d.principal.Roles {
+		b = putText(b, role)
+	}
+	t.set(key1(keyDelayed, d.id), appendMessage(b, d.m))
+	w := t.pendingWork()
+	w.delayed = append(w.delayed, d)
+}
+
+func (r *reader) delayed(id uint64, ns *Namespace) *delayed {
+	d := &delayed{ns: ns, id: id, due: Time(r.uint())}
+	d.principal = &Principal{Namespace: ns.name, User: r.text(), Method: r.text()}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		d.principal.Roles = append(d.principal.Roles, r.text())
+	}
+	d.m = r.message()
+	return d
+}
 
 // Sessions.
 

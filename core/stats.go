@@ -33,6 +33,8 @@ type NamespaceStats struct {
 	Queues        int
 	Groups        int // of shared subscriptions
 	Members       int // of them
+	Delayed       int // messages that wait for their time
+	DelayedBytes  int64
 	QueueMessages int
 	QueueBytes    int64
 	InFlight      int
@@ -62,6 +64,7 @@ func (r *Router) Stats() Stats {
 func (ns *Namespace) stats() NamespaceStats {
 	s := NamespaceStats{Name: ns.name, Subscriptions: ns.index.Len(), RetainedBytes: ns.retainedBytes.Load(), System: int(ns.system.Load())}
 	s.Retained = max(0, ns.retained.Len()-s.System)
+	s.Delayed, s.DelayedBytes = ns.delayed.size()
 	var queues, groups []*Queue
 	ns.mu.Lock()
 	s.Queues = len(ns.queues)

@@ -7,7 +7,7 @@ import (
 	"github.com/entrepot/entrepot/core/topic"
 )
 
-// autoQueueExpiry is how long a queue that a subscription made stays when it
+// autoQueueExpiry is how long, unless the client says otherwise, a queue that a subscription made stays when it
 // is empty and nobody consumes it.
 const autoQueueExpiry = 24 * time.Hour
 
@@ -129,6 +129,10 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 	st := s.st
 	st.mu.Lock()
 	old := st.shared[sub.Filter]
+	if old != nil && old.gone() { // its queue was deleted: a new one is made
+		delete(st.shared, sub.Filter)
+		old = nil
+	}
 	quota := old == nil && len(st.subs)+len(st.shared) >= s.r.limits.Subscriptions
 	durable := st.durable
 	st.mu.Unlock()

@@ -25,6 +25,12 @@ type Clock struct{ start time.Time }
 // NewClock starts a clock at the wall time of now.
 func NewClock() *Clock { return &Clock{start: time.Now()} }
 
+// After is the first instant that is not earlier than d from this very moment,
+// which a turn's time may lie behind.
+func (c *Clock) After(d time.Duration) Time {
+	return Time(c.start.UnixMilli()).After(time.Since(c.start) + d)
+}
+
 // Now is the current instant. It never goes back.
 func (c *Clock) Now() Time {
 	return Time(c.start.UnixMilli()) + Time(time.Since(c.start)/time.Millisecond)

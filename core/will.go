@@ -1,14 +1,12 @@
 package core
 
-import "github.com/entrepot/entrepot/core/topic"
-
 func (r *Router) checkWill(p *Principal, w *Will) Reason {
 	if w == nil {
 		return OK
 	}
 	name := w.Message.Topic
-	if topic.CheckName(name, r.topicLimits()) != nil {
-		return BadTopic
+	if reason := r.checkTopic(name); reason != OK {
+		return reason
 	}
 	if reserved(name) || !r.allows(p, ActionWill, name) || !r.allows(p, ActionPublish, name) {
 		return NotAuthorized
@@ -69,5 +67,6 @@ func (st *session) publishWill(t *Turn, w *Will) {
 	if w.Expiry > 0 {
 		m.Expires = t.Now.After(w.Expiry)
 	}
-	st.ns.publish(t, st, m)
+	m.From = st.id
+	st.ns.publish(t, m)
 }

@@ -79,6 +79,8 @@ func (g *Gateway) state(emit metrics.Emit) {
 		sum.Retained += n.Retained
 		sum.RetainedBytes += n.RetainedBytes
 		sum.Queues += n.Queues
+		sum.Delayed += n.Delayed
+		sum.DelayedBytes += n.DelayedBytes
 		sum.QueueMessages += n.QueueMessages
 		sum.QueueBytes += n.QueueBytes
 		sum.InFlight += n.InFlight
@@ -89,6 +91,8 @@ func (g *Gateway) state(emit metrics.Emit) {
 	emit("entrepot_retained_messages", float64(sum.Retained))
 	emit("entrepot_retained_bytes", float64(sum.RetainedBytes))
 	emit("entrepot_queues", float64(sum.Queues))
+	emit("entrepot_delayed_messages", float64(sum.Delayed))
+	emit("entrepot_delayed_bytes", float64(sum.DelayedBytes))
 	emit("entrepot_queue_messages", float64(sum.QueueMessages))
 	emit("entrepot_queue_bytes", float64(sum.QueueBytes))
 	emit("entrepot_inflight", float64(sum.InFlight))

@@ -46,6 +46,8 @@ var commonDefinitions = []Definition{
 	{"entrepot_retained_messages", nil, Gauge, "Retained messages."},
 	{"entrepot_retained_bytes", nil, Gauge, "Memory that counts for them, in bytes."},
 	{"entrepot_queues", nil, Gauge, "Named queues and shared groups."},
+	{"entrepot_delayed_messages", nil, Gauge, "Messages that wait for their time."},
+	{"entrepot_delayed_bytes", nil, Gauge, "Memory that counts for them, in bytes."},
 	{"entrepot_queue_messages", nil, Gauge, "Messages that wait in a queue."},
 	{"entrepot_queue_bytes", nil, Gauge, "Memory that counts for them, in bytes."},
 	{"entrepot_inflight", nil, Gauge, "Deliveries that are not settled yet."},
