@@ -268,6 +268,15 @@ func (q *Queue) stopWalk(filter string) {
 	}
 }
 
+// Subscribed tells whether the session has the filter, byte for byte.
+func (s *Session) Subscribed(filter string) bool {
+	st := s.st
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	c := st.shared[filter]
+	return st.subs[filter] != nil || c != nil && !c.gone()
+}
+
 // Subscriptions lists the session's filters with their options, in no order.
 func (s *Session) Subscriptions() []Subscription {
 	st := s.st

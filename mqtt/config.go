@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -56,6 +57,19 @@ type Config struct {
 	ResponseInformation string `yaml:"response_information"`
 	// AuthMethods are the methods of enhanced authentication that are offered where the users have credentials for them. Default: SCRAM-SHA-256; empty: none.
 	AuthMethods []string `yaml:"auth_methods"`
+	// AutoQueueExpiry is how long a queue that a subscription to $queue/NAME made stays when it is empty and nobody consumes it. Default: 24h.
+	AutoQueueExpiry time.Duration `yaml:"auto_queue_expiry" min:"1s"`
+	// Delayed is whether what is published to $delayed/SECONDS/TOPIC goes to TOPIC after that time. Default: false.
+	Delayed bool `yaml:"delayed"`
+	// DelayedMax is the longest delay. Default: 7d.
+	DelayedMax time.Duration `yaml:"delayed_max" min:"1s"`
+	// DelayedMessages is how many messages may wait for their time, a namespace. Default: 100000.
+	DelayedMessages int `yaml:"delayed_messages" min:"1"`
+	// Rewrite are rules that change topics and filters, such as {on: publish, from: "x/+/#", to: "y/{1}/{#}"}.
+	// On is publish, subscribe or all. The first that matches is applied once.
+	Rewrite []Rewrite `yaml:"rewrite"`
+	// AutoSubscribe are subscriptions that every client gets, such as {filter: "cmd/{client}/#", qos: 1}. At most 20.
+	AutoSubscribe []AutoSubscribe `yaml:"auto_subscribe"`
 	// WSPath is the path of MQTT on WebSocket listeners. Default: /mqtt.
 	WSPath string `yaml:"ws_path"`
 }
@@ -66,6 +80,7 @@ const (
 	defaultInflight    = 256                // L13
 	defaultAliases     = 64                 // L21
 	defaultPacketBytes = 16 << 20           // L7
+	defaultDelayed     = 100_000            // MY6
 )
 
 // Validate names the first key that is out of range.
@@ -91,6 +106,9 @@ func (c *Config) Validate() error {
 		{"inflight", c.Inflight, 0, 65535},
 		{"topic_alias_maximum", intOr(c.TopicAliasMaximum, defaultAliases), 0, 65535},
 		{"maximum_packet_size", c.MaximumPacketSize, 0, packet.MaxVarint + 5},
+		{"auto_queue_expiry", int(c.AutoQueueExpiry), 0, int(^uint(0) >> 1)},
+		{"delayed_max", int(c.DelayedMax), 0, int(^uint(0) >> 1)},
+		{"delayed_messages", c.DelayedMessages, 0, int(^uint(0) >> 1)},
 		{"session_expiry_max", int(c.SessionExpiryMax), 0, int(^uint(0) >> 1)},
 		{"v3_session_expiry", int(c.V3SessionExpiry), 0, int(^uint(0) >> 1)},
 	} {
@@ -107,7 +125,11 @@ func (c *Config) Validate() error {
 	if c.WSPath != "" && c.WSPath[0] != '/' {
 		return fmt.Errorf("mqtt.ws_path: %q does not begin with /", c.WSPath)
 	}
-	return nil
+	if _, err := checkRewrites(c.Rewrite); err != nil {
+		return err
+	}
+	_, err := checkAutoSubscribe(c.AutoSubscribe)
+	return err
 }
 
 func versionNamed(s string) packet.Version {
@@ -158,6 +180,14 @@ type settings struct {
 	responseInfo   string
 	authMethods    []string
 	wsPath         string
+
+	idleQueue       time.Duration
+	places          bool // delayed, or rewriting of what is published
+	delayed         bool
+	delayedMax      uint32 // seconds
+	delayedMessages int
+	rewrite         [onKinds][]rule
+	auto            []autoSubscription
 }
 
 func (c *Config) settings() settings {
@@ -177,10 +207,15 @@ func (c *Config) settings() settings {
 		strict: c.StrictUTF8, payloadCheck: boolOr(c.PayloadFormatCheck, true), each: c.Overlap == "each",
 		queueQoS0: c.QueueQoS0, v3DeniedCloses: c.V3Denied == "close", bridgeBit: boolOr(c.BridgeBit, true),
 		responseInfo: c.ResponseInformation, wsPath: c.WSPath, authMethods: c.AuthMethods,
+		idleQueue: c.AutoQueueExpiry, delayed: c.Delayed, delayedMessages: or(c.DelayedMessages, defaultDelayed),
+		delayedMax: uint32(min(or(int(c.DelayedMax), int(defaultExpiry))/int(time.Second), math.MaxUint32)),
 	}
 	if s.authMethods == nil {
 		s.authMethods = []string{"SCRAM-SHA-256"}
 	}
+	s.rewrite, _ = checkRewrites(c.Rewrite) // by Validate
+	s.auto, _ = checkAutoSubscribe(c.AutoSubscribe)
+	s.places = s.delayed || len(s.rewrite[onPublish]) > 0
 	s.v3Expiry = min(s.v3Expiry, s.expiryMax) // MC19
 	if s.wsPath == "" {
 		s.wsPath = "/mqtt"

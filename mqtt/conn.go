@@ -55,6 +55,7 @@ type conn struct {
 	// From the client.
 	inbound   inbound
 	aliasesIn aliasesIn
+	rewriting *rewriting // nil until a topic was rewritten
 	answers   answers
 }
 

@@ -84,6 +84,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 	c.keep.start(t.Now, o.keepAlive)
 	c.opening = nil
 	c.arm()
+	c.autoSubscribe(t)
 }
 
 // announce fills the properties of CONNACK: what differs from the protocol's

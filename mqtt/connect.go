@@ -123,7 +123,7 @@ func (c *conn) prepare(p *packet.Connect) {
 	}
 	o.client = core.Client{
 		ID: id, Protocol: Name, Addr: address(o.info), Clean: p.CleanStart, Expiry: expiry,
-		KeepQoS0: set.queueQoS0, Each: set.each, Will: c.will(p),
+		KeepQoS0: set.queueQoS0, Each: set.each, IdleQueue: set.idleQueue, Will: c.will(p),
 	}
 	c.addr = o.client.Addr
 	c.durable = expiry > 0
@@ -187,6 +187,10 @@ func (c *conn) attach(t *core.Turn, out *adapters.Output, principal *core.Princi
 	c.handle.Authenticated()
 	c.opening.client.Principal = principal
 	c.loginEnds = endOf(principal)
+	if err := c.room.rewriteWill(&c.opening.client); err != nil {
+		c.refuse(t, out, err)
+		return
+	}
 	session, reason := c.room.host.Router.Attach(t, c.opening.client, c.handle)
 	if reason != core.OK {
 		c.refuseConnect(t, out, reason, "")

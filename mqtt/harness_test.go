@@ -23,6 +23,12 @@ type world struct {
 func run(t *testing.T, cfg *Config, f func(w *world), change ...func(*adaptertest.Options)) {
 	t.Helper()
 	t.Parallel()
+	runHere(t, cfg, f, change...)
+}
+
+// runHere is run for the parts of a test that follow one another.
+func runHere(t *testing.T, cfg *Config, f func(w *world), change ...func(*adaptertest.Options)) {
+	t.Helper()
 	var o adaptertest.Options
 	for _, c := range change {
 		c(&o)

@@ -35,15 +35,21 @@ func (c *conn) onPublish(t *core.Turn, sc *scratch, flags byte, body []byte, out
 	case p.Retain && !c.room.set.retain:
 		return errRetain
 	}
+	to := place{name: name}
+	if c.room.set.places {
+		if to, err = c.place(p, name); err != nil {
+			return err
+		}
+	}
 	c.room.traffic.Count(adapters.In, p.QoS, len(p.Payload))
 	switch p.QoS { // [MQTT-3.3.4-1]
 	case 0:
-		_, _, r := c.submit(t, p, name)
+		_, _, r := c.submit(t, p, to)
 		return c.refused0(r)
 	case 1:
-		return c.publish1(t, p, name, out)
+		return c.publish1(t, p, to, out)
 	}
-	return c.publish2(t, p, name, out)
+	return c.publish2(t, p, to, out)
 }
 
 // topicOf resolves the topic alias. [MQTT-3.3.2-8] [MQTT-3.3.2-9] [MQTT-3.3.2-12]
@@ -90,7 +96,7 @@ func dropped(r core.Reason) string {
 }
 
 // publish1 is QoS 1: PUBACK once we own the message. [MQTT-4.3.2-4]
-func (c *conn) publish1(t *core.Turn, p *packet.Publish, name []byte, out *adapters.Output) error {
+func (c *conn) publish1(t *core.Turn, p *packet.Publish, to place, out *adapters.Output) error {
 	if c.version >= packet.V5 {
 		if c.inbound.count >= c.room.set.receiveMax {
 			return errReceiveMax // [MQTT-3.3.4-7]
@@ -100,13 +106,13 @@ func (c *conn) publish1(t *core.Turn, p *packet.Publish, name []byte, out *adapt
 			return nil
 		}
 	}
-	seq, pending, r := c.submit(t, p, name)
+	seq, pending, r := c.submit(t, p, to)
 	return c.acknowledge(t, out, seq, pending, packet.PUBACK, p.ID, r)
 }
 
 // publish2 is QoS 2, exactly once by the identifiers that the session
 // remembers. [MQTT-4.3.3-8] [MQTT-4.3.3-10]
-func (c *conn) publish2(t *core.Turn, p *packet.Publish, name []byte, out *adapters.Output) error {
+func (c *conn) publish2(t *core.Turn, p *packet.Publish, to place, out *adapters.Output) error {
 	owed, used := c.inbound.owed(p.ID)
 	if c.version >= packet.V5 && c.inbound.count >= c.room.set.receiveMax && owed != packet.PUBREC {
 		return errReceiveMax
@@ -125,7 +131,7 @@ func (c *conn) publish2(t *core.Turn, p *packet.Publish, name []byte, out *adapt
 	}
 	c.mayHold = true
 	rseq, rpending := c.session.Remember(t, uint64(p.ID))
-	seq, pending, r := c.submit(t, p, name)
+	seq, pending, r := c.submit(t, p, to)
 	if r != core.OK && r != core.NoReceiver { // after a refusal the identifier is free [MQTT-4.3.3-9]
 		c.session.Forget(t, uint64(p.ID))
 		return c.acknowledge(t, out, 0, false, packet.PUBREC, p.ID, r)
@@ -184,19 +190,27 @@ func (c *conn) acknowledge(t *core.Turn, out *adapters.Output, seq uint64, pendi
 
 // submit routes a message. The seq and pending are core's; a message that
 // nobody receives is not built.
-func (c *conn) submit(t *core.Turn, p *packet.Publish, name []byte) (seq uint64, pending bool, r core.Reason) {
+func (c *conn) submit(t *core.Turn, p *packet.Publish, to place) (seq uint64, pending bool, r core.Reason) {
 	if c.room.set.payloadCheck && p.Properties.Num(packet.PayloadFormatIndicator, 0) == 1 && !utf8.Valid(p.Payload) {
 		return 0, false, core.BadPayload
 	}
-	mt, r := c.session.Route(t, name)
+	if to.after > 0 {
+		return c.submitLater(t, p, to)
+	}
+	mt, r := c.session.Route(t, to.name)
 	if r != core.OK {
 		return 0, false, r
 	}
 	if !mt.Any() && !p.Retain {
 		return 0, false, core.NoReceiver
 	}
+	return c.session.Publish(t, mt, c.message(t, p, mt.Topic()))
+}
+
+// message is what a PUBLISH says.
+func (c *conn) message(t *core.Turn, p *packet.Publish, name string) *core.Message {
 	m := core.NewMessage(p.Payload)
-	m.Topic, m.Origin, m.QoS, m.Retain = mt.Topic(), Name, p.QoS, p.Retain
+	m.Topic, m.Origin, m.QoS, m.Retain = name, Name, p.QoS, p.Retain
 	if m.Retain && m.Queue() != "" {
 		m.Retain = false // MY3
 		c.room.host.Metrics.Lost(Name, "queue", "retain")
@@ -205,7 +219,7 @@ func (c *conn) submit(t *core.Turn, p *packet.Publish, name []byte) (seq uint64,
 		m.Meta = metaOf(&p.Properties)
 		m.Expires = expires(t.Now, &p.Properties)
 	}
-	return c.session.Publish(t, mt, m)
+	return m
 }
 
 // expires is the instant that a Message Expiry Interval names. 0 is for those

@@ -42,7 +42,9 @@ func (c *conn) onSubscribe(t *core.Turn, sc *scratch, body []byte, out *adapters
 		return nil
 	}
 	var s subscribing
+	w := c.who()
 	for filter, o := range p.All() {
+		filter = c.room.rewriteFilter(filter, w)
 		if code := c.unavailable(filter); code != 0 {
 			a.codes = append(a.codes, code)
 			continue

@@ -25,8 +25,9 @@ func (c *conn) onUnsubscribe(t *core.Turn, sc *scratch, body []byte, out *adapte
 	}
 	var seq uint64
 	var pending bool
+	w := c.who()
 	for filter := range p.All() {
-		sc.filters = append(sc.filters, string(filter))
+		sc.filters = append(sc.filters, string(c.room.rewriteFilter(filter, w)))
 		if len(sc.filters) == filterChunk || len(a.codes)+len(sc.filters) == n {
 			seq, pending = c.unsubscribe(t, sc, &a)
 		}

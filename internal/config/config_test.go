@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,15 @@ type room struct {
 	Names     []string          `yaml:"names"`
 	Mode      string            `enum:"first,second"`
 	Queue     words             `plain:"session"`
+	Rules     []rule            `yaml:"rules"`
 	Forbidden func()
+}
+
+// rule is an element of a list of structures.
+type rule struct {
+	On   string `yaml:"on" enum:"in,out"`
+	From string `yaml:"from"`
+	Most int    `yaml:"most" max:"2"`
 }
 
 type words struct{ Session, Named int }
@@ -324,6 +333,14 @@ func TestBrokenFilesAreReportedWithoutAGoWord(t *testing.T) {
 func (r *room) Validate() error {
 	if r.Depth == 13 {
 		return errors.New("mqtt.depth: 13 is unlucky")
+	}
+	for i, x := range r.Rules {
+		if x.From == "bad" {
+			return fmt.Errorf("mqtt.rules[%d].from: it is bad", i)
+		}
+		if x.From == "missing" {
+			return fmt.Errorf("mqtt.rules[%d].most: it is missing", i)
+		}
 	}
 	return nil
 }

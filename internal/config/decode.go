@@ -174,10 +174,10 @@ func (d *decoder) validate(section any, n *node, name, path string) {
 		at = n.at
 	}
 	message := err.Error()
-	// A section names the key that is wrong as section.key: then the key's own place is shown.
+	// A section names the key that is wrong as section.key or section.list[1].key: then its own place is shown.
 	if rest, ok := strings.CutPrefix(message, name+"."); ok {
 		key, _, _ := strings.Cut(rest, ":")
-		if child := n.child(strings.TrimSpace(key)); child != nil {
+		if child := n.find(strings.TrimSpace(key)); child != nil {
 			at = child.at
 		}
 		message = rest

@@ -52,6 +52,22 @@ func (n *node) child(key string) *node {
 	return nil
 }
 
+// find returns the value that a path such as rules[1].from leads to, or the nearest that was written on the way there;
+// nil if not even its first step was.
+func (n *node) find(path string) (found *node) {
+	for _, step := range splitKey(path) {
+		next := n.child(step)
+		if i, err := strconv.Atoi(step); n != nil && n.kind == kindList && err == nil && i >= 0 && i < len(n.items) {
+			next = n.items[i]
+		}
+		if next == nil {
+			return found
+		}
+		n, found = next, next
+	}
+	return found
+}
+
 // set gives a key a value, in place if it is there already.
 func (n *node) set(key string, value *node) {
 	for _, e := range n.keys {
