@@ -32,14 +32,16 @@ type bencher struct {
 	conns []adapters.Conn
 }
 
-func newBencher(tb testing.TB) *bencher {
+func newBencher(tb testing.TB) *bencher { return newBencherWith(tb, &Config{}) }
+
+func newBencherWith(tb testing.TB, cfg *Config) *bencher {
 	tb.Helper()
 	router, err := core.New(core.Options{Store: adaptertest.NewStore()})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(router.Close)
-	room, err := New(&adapters.Host{Router: router, Log: discard, Metrics: adapters.NewMetrics()}, &Config{})
+	room, err := New(&adapters.Host{Router: router, Log: discard, Metrics: adapters.NewMetrics()}, cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -202,4 +204,46 @@ func TestWhatNobodyWantsIsNotBuilt(t *testing.T) {
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// benchRewrite publishes in turn to topics, a batch of 32 at a time.
+func benchRewrite(b *testing.B, rules []Rewrite, topics ...string) {
+	x := newBencherWith(b, &Config{Rewrite: rules})
+	x.connect(packet.V5, sub(1, "#", 0))
+	p := x.connect(packet.V5)
+	const batch = 32
+	var in []byte
+	for i := range batch {
+		in = pub(topics[i%len(topics)], strings.Repeat("x", 64), 0, 0).AppendTo(in, packet.V5)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; n < b.N; n += batch {
+		x.turn.Begin()
+		x.input(p, in)
+		if x.wake() == 0 {
+			b.Fatal("nothing was delivered")
+		}
+		x.turn.End()
+	}
+}
+
+func BenchmarkPublishWithoutRewriting(b *testing.B) {
+	benchRewrite(b, nil, "from/19/4711/temperature")
+}
+
+func BenchmarkPublishWith20RulesOneTopic(b *testing.B) {
+	benchRewrite(b, twentyRules(), "from/19/4711/temperature")
+}
+
+func BenchmarkPublishWithoutRewritingTwoTopics(b *testing.B) {
+	benchRewrite(b, nil, "from/19/4711/temperature", "from/19/4711/humidity")
+}
+
+func BenchmarkPublishWith20RulesTwoTopics(b *testing.B) {
+	benchRewrite(b, twentyRules(), "from/19/4711/temperature", "from/19/4711/humidity")
+}
+
+func BenchmarkPublishWith20RulesThatDoNotApply(b *testing.B) {
+	benchRewrite(b, twentyRules(), "site/4711/temperature", "site/4711/humidity")
 }

@@ -26,6 +26,9 @@ func TestValidateNamesTheWrongKey(t *testing.T) {
 		"v3_denied":           {V3Denied: "drop"},
 		"ws_path":             {WSPath: "mqtt"},
 		"auth_methods":        {AuthMethods: []string{"SCRAM-SHA-256", ""}},
+		"auto_queue_expiry":   {AutoQueueExpiry: -1},
+		"delayed_max":         {DelayedMax: -1},
+		"delayed_messages":    {DelayedMessages: -1},
 	} {
 		err := c.Validate()
 		if err == nil || !strings.HasPrefix(err.Error(), "mqtt."+key+":") {
@@ -46,7 +49,8 @@ func TestTheZeroConfigIsTheDocumentedDefault(t *testing.T) {
 	s := c.settings()
 	if s.maxQoS != 2 || !s.retain || !s.wildcard || !s.shared || s.expiryMax != 7*24*time.Hour || s.v3Expiry != 7*24*time.Hour ||
 		s.receiveMax != 1024 || s.inflight != 256 || s.aliasesIn != 64 || !s.aliasesOut || s.packetBytes != 16<<20 || !s.emptyID ||
-		len(s.authMethods) != 1 || s.authMethods[0] != "SCRAM-SHA-256" || s.strict || !s.payloadCheck || s.each || s.queueQoS0 || s.v3DeniedCloses || !s.bridgeBit || s.wsPath != "/mqtt" || !s.versions[3] || !s.versions[5] {
+		len(s.authMethods) != 1 || s.authMethods[0] != "SCRAM-SHA-256" || s.strict || !s.payloadCheck || s.each || s.queueQoS0 || s.v3DeniedCloses || !s.bridgeBit || s.wsPath != "/mqtt" || !s.versions[3] || !s.versions[5] ||
+		s.delayed || s.delayedMax != 7*24*3600 || s.delayedMessages != 100_000 || s.places || s.idleQueue != 0 || len(s.auto) != 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -203,7 +203,7 @@ func TestMQTT_MY6_DurableOverRestarts(t *testing.T) {
 	keepIn := func(o *adaptertest.Options) { o.Store = store }
 	t.Run("before", func(t *testing.T) {
 		runHere(t, delayedOn(), func(w *world) {
-			w.reader("r", v5, "a", keep(1<<20)).Drop()
+			w.reader("r", v5, "a", keep(600000)).Drop()
 			p := w.connect("p", v5)
 			p.send(with(pub("$delayed/100/a", "1", 1, 1), user("k", "v"), setNum(packet.MessageExpiryInterval, 500), setStr(packet.ContentType, "t")),
 				pub("$delayed/100/a", "2", 2, 2), pub("$delayed/10/a", "gone by", 1, 3))
@@ -213,7 +213,7 @@ func TestMQTT_MY6_DurableOverRestarts(t *testing.T) {
 	})
 	t.Run("after", func(t *testing.T) { // the bubble's clock starts anew: the remaining time runs from there
 		runHere(t, delayedOn(), func(w *world) {
-			r, got := w.resumes("r", v5, keep(1<<20))
+			r, got := w.resumes("r", v5, keep(600000))
 			if len(got) != 0 {
 				t.Errorf("early: %q", got)
 			}
@@ -226,7 +226,7 @@ func TestMQTT_MY6_DurableOverRestarts(t *testing.T) {
 	})
 	t.Run("once", func(t *testing.T) {
 		runHere(t, delayedOn(), func(w *world) {
-			r, got := w.resumes("r", v5, keep(1<<20))
+			r, got := w.resumes("r", v5, keep(600000))
 			w.Advance(1000 * time.Second)
 			if got = append(got, r.recv()...); len(got) != 0 {
 				t.Errorf("again: %q", got)

@@ -99,7 +99,11 @@ func (r *Room) rewriteFilter(filter []byte, w who) []byte {
 	}
 	share := 0
 	if bytes.HasPrefix(filter, []byte(sharePrefix)) {
-		share = len(sharePrefix) + bytes.IndexByte(filter[len(sharePrefix):], '/') + 1
+		_, plain, _ := bytes.Cut(filter[len(sharePrefix):], []byte{'/'})
+		share = len(filter) - len(plain)
+	}
+	if topic.CheckFilter(string(filter[share:]), topic.Limits{}) != nil {
+		return filter // what is no filter does not become one
 	}
 	dst, changed, ok := apply(rules, bytes.Clone(filter[:share]), filter[share:], w)
 	switch {

@@ -40,6 +40,9 @@ type rule struct {
 }
 
 func (r *Rewrite) compile() (rule, error) {
+	if !r.applies(onPublish) && !r.applies(onSubscribe) {
+		return rule{}, fmt.Errorf("on: %q is none of publish, subscribe, all", r.On)
+	}
 	if err := topic.CheckFilter(r.From, topic.Limits{}); err != nil {
 		return rule{}, fmt.Errorf("from: %q is no topic filter: %w", r.From, err)
 	}
