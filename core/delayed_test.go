@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,7 +106,7 @@ func TestADelayedMessageRunsItsRemainingTimeAfterARestart(t *testing.T) {
 func TestADelayedMessageOverTheRestartAlthoughNobodyRanForLong(t *testing.T) {
 	simulate(t, func(w *world) {
 		p := w.attach(core.Client{Principal: &core.Principal{User: "u", Roles: []string{"r1", "r2"}, Method: "password"}})
-		var seen []string
+		seen := make(chan string, 100)
 		for i := range 3 {
 			p.later("a", fmt.Sprint(i), 1, time.Duration(3-i)*time.Second, retained)
 		}
@@ -113,11 +114,11 @@ func TestADelayedMessageOverTheRestartAlthoughNobodyRanForLong(t *testing.T) {
 		w.router.Close()
 		time.Sleep(time.Hour)
 		w.open(core.Options{Authorizer: authorizerFunc(func(p *core.Principal, a core.Action, topic string) bool {
-			seen = append(seen, p.User+" "+strings.Join(p.Roles, ",")+" "+p.Method)
+			seen <- p.User + " " + strings.Join(p.Roles, ",") + " " + p.Method
 			return true
 		})})
 		w.end()
-		expect(t, "who was asked about", seen[0], "u r1,r2 password")
+		expect(t, "who was asked about", <-seen, "u r1,r2 password")
 		r := w.attach(core.Client{})
 		r.sub("#", 1)
 		r.expect(9, "a=0/1r") // in the order of time: the last that was due is retained
@@ -131,9 +132,9 @@ func (f authorizerFunc) Authorize(p *core.Principal, a core.Action, topic string
 }
 
 func TestTheRightsOfADelayedMessageAreAskedForTwice(t *testing.T) {
-	denied := map[string]bool{"no": true, "retain": true}
+	var revoked atomic.Bool
 	rule := authorizerFunc(func(_ *core.Principal, a core.Action, topic string) bool {
-		return !denied[topic] && !(a == core.ActionRetain && denied["retain"])
+		return topic != "no" && a != core.ActionRetain && !(topic == "a" && revoked.Load())
 	})
 	simulateWith(t, core.Options{Authorizer: rule}, func(w *world) {
 		r, p := w.attach(core.Client{}), w.attach(core.Client{})
@@ -146,7 +147,7 @@ func TestTheRightsOfADelayedMessageAreAskedForTwice(t *testing.T) {
 		expect(t, "empty", p.later("", "x", 1, time.Second), core.BadTopic)
 		expect(t, "allowed", p.later("a", "x", 1, time.Second), core.OK)
 		w.end()
-		denied["a"] = true
+		revoked.Store(true)
 		w.sleep(2 * time.Second)
 		r.expect(9, "")
 		expect(t, "counted", w.router.Stats().Dropped[core.DropDenied], 1)

@@ -2,7 +2,10 @@ package mqtt
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,14 +102,24 @@ func TestMQTT_MY5_TheRulesOfNamesApplyToTheTopic(t *testing.T) {
 	})
 }
 
+// revoking denies the topic "later" too, once it is told so.
+type revoking struct {
+	deny
+	later atomic.Bool
+}
+
+func (r *revoking) Authorize(p *core.Principal, a core.Action, topic string) bool {
+	return r.deny.Authorize(p, a, topic) && !(topic == "later" && a == core.ActionPublish && r.later.Load())
+}
+
 func TestMQTT_MY5_TheRightIsAskedForAtEntryAndWhenDue(t *testing.T) {
-	rules := deny{"publish no", "retain keepnot"}
+	rules := &revoking{deny: deny{"publish no", "retain keepnot"}}
 	run(t, delayedOn(), func(w *world) {
 		r, p := w.reader("r", v5, "#"), w.connect("p", v5)
 		p.send(pub("$delayed/1/no", "x", 1, 1), pub("$delayed/1/no", "x", 0, 0), retained("$delayed/1/keepnot", "x", 1, 2),
 			pub("$delayed/10/later", "x", 1, 3), pub("$delayed/10/fine", "x", 1, 4))
 		p.want("PUBACK #1 87", "PUBACK #2 87", "PUBACK #3", "PUBACK #4")
-		w.Turn(func(*core.Turn) { rules[0] = "publish later" })
+		rules.later.Store(true)
 		w.Advance(11 * time.Second)
 		r.want(`PUBLISH q1 #2 fine "x"`)
 		if n := w.Router.Stats().Dropped[core.DropDenied]; n != 1 {
@@ -332,4 +345,28 @@ func TestMQTT_MY5_MY3_ADelayedMessageIntoAQueue(t *testing.T) {
 			t.Error("the ignored RETAIN was not counted")
 		}
 	}, denying("queue no"))
+}
+
+func FuzzDelayedTopic(f *testing.F) {
+	for _, s := range []string{"$delayed/1/a", "$delayed/0/a", "$delayed/604800/a/b", "$delayed/604801/a", "$delayed/007/", "$delayed//a", "$delayed/5", "$SYS/a", "a", ""} {
+		f.Add(s)
+	}
+	form := regexp.MustCompile(`(?s)^\$delayed/0*([0-9]{1,9})/(.+)$`)
+	s := (&Config{Delayed: true}).settings()
+	f.Fuzz(func(t *testing.T, name string) {
+		got, err := s.splitDelayed([]byte(name))
+		want, refused := place{name: []byte(name)}, false
+		if strings.HasPrefix(name, "$delayed/") {
+			m := form.FindStringSubmatch(name)
+			refused = m == nil
+			if m != nil {
+				n, _ := strconv.Atoi(m[1])
+				want = place{name: []byte(m[2]), after: uint32(n)}
+				refused = n < 1 || n > 7*24*3600
+			}
+		}
+		if refused != (err != nil) || !refused && (string(got.name) != string(want.name) || got.after != want.after) {
+			t.Fatalf("%q: %s after %d, %v", name, got.name, got.after, err)
+		}
+	})
 }
