@@ -72,8 +72,9 @@ func (r *Rewrite) compile() (rule, error) {
 	return x, nil
 }
 
-// checkRewrites compiles the rules of each kind. No rule may make what a rule
-// of the same kind changes.
+// checkRewrites compiles the rules of each kind. No rule may make what another
+// rule of the same kind changes; what it makes of its own results is its
+// affair, since it is applied once.
 func checkRewrites(list []Rewrite) (rules [onKinds][]rule, err error) {
 	compiled := make([]rule, len(list))
 	for i := range list {
@@ -89,8 +90,8 @@ func checkRewrites(list []Rewrite) (rules [onKinds][]rule, err error) {
 			rules[kind] = append(rules[kind], compiled[i])
 			made := compiled[i].to.filter()
 			for j := range list {
-				if list[j].applies(kind) && topic.Overlaps(made, list[j].From) {
-					return rules, fmt.Errorf("mqtt.rewrite[%d]: it makes %q, which mqtt.rewrite[%d] changes by its from %q: rules may not feed each other or themselves", i, made, j, list[j].From)
+				if j != i && list[j].applies(kind) && topic.Overlaps(made, list[j].From) {
+					return rules, fmt.Errorf("mqtt.rewrite[%d]: it makes %q, which mqtt.rewrite[%d] changes by its from %q: rules may not feed each other", i, made, j, list[j].From)
 				}
 			}
 		}
