@@ -260,6 +260,20 @@ func (c *conn) assign(t *core.Turn, d *core.Delivery) (id uint16, dup bool) {
 	return id, again
 }
 
+// reserve keeps the identifiers of what is to be repeated from new messages:
+// the client still knows them. [MQTT-4.4.0-1]
+func (c *conn) reserve() {
+	own := c.session.Inbox()
+	c.session.Unfinished(func(d core.Delivery) {
+		switch {
+		case d.Tag != 0:
+			c.inflight.reserve(uint16(d.Tag))
+		case d.Consumer == own && !d.Stored:
+			c.inflight.reserve(numbered(d.Seq))
+		}
+	})
+}
+
 // numbered is the identifier that follows from a number of the own queue.
 func numbered(seq uint64) uint16 { return uint16(seq%65535) + 1 }
 

@@ -26,14 +26,36 @@ type flight struct {
 // by the low bits of the identifier: an identifier whose slot is taken is not
 // given out.
 type inflight struct {
-	slots []flight // length 0 or a power of two
-	used  int
-	quota int    // what still counts against the Receive Maximum
-	last  uint16 // identifier given out last
+	slots    []flight // length 0 or a power of two
+	used     int
+	quota    int                 // what still counts against the Receive Maximum
+	last     uint16              // identifier given out last
+	reserved map[uint16]struct{} // of exchanges of a connection before, until they are repeated
 }
 
+const identifiers = 65535 // how many there are
+
 // free returns how many more exchanges may begin below max. [MQTT-4.9.0-1]
-func (f *inflight) free(max int) int { return max - f.quota }
+// Repeated PUBREL packets do not count against it, but take identifiers.
+func (f *inflight) free(max int) int {
+	return min(max-f.quota, identifiers-f.used)
+}
+
+// reserve keeps an identifier that the client knows from a connection before
+// for restore. MQ15
+func (f *inflight) reserve(id uint16) {
+	if f.reserved == nil {
+		f.reserved = map[uint16]struct{}{}
+	}
+	f.reserved[id] = struct{}{}
+}
+
+// unreserve is the end of reserve.
+func (f *inflight) unreserve(id uint16) {
+	if delete(f.reserved, id); len(f.reserved) == 0 {
+		f.reserved = nil
+	}
+}
 
 // get returns the exchange with that identifier, nil when there is none.
 func (f *inflight) get(id uint16) *flight {
@@ -47,8 +69,13 @@ func (f *inflight) get(id uint16) *flight {
 }
 
 // put enters an exchange under the identifier of x; false when its slot is
-// taken or the identifier is 0.
+// taken, or the identifier is reserved or 0.
 func (f *inflight) put(x flight) bool {
+	if f.reserved != nil {
+		if _, kept := f.reserved[x.id]; kept {
+			return false
+		}
+	}
 	if f.used*2 >= len(f.slots) {
 		f.grow()
 	}
@@ -71,6 +98,7 @@ func (f *inflight) restore(x flight) bool {
 	if x.id == 0 || f.get(x.id) != nil {
 		return false
 	}
+	f.unreserve(x.id)
 	for !f.put(x) {
 		f.grow()
 	}
@@ -81,7 +109,11 @@ func (f *inflight) restore(x flight) bool {
 // round-robin from the last one, so that a late acknowledgement does not hit a
 // new message. MQ17.
 func (f *inflight) next(x flight) uint16 {
-	for id := f.last + 1; ; id++ {
+	id := f.last + 1
+	for tried := 0; ; id, tried = id+1, tried+1 {
+		if tried > identifiers { // every identifier that is not in use is reserved
+			f.reserved = nil
+		}
 		if x.id = id; f.put(x) {
 			return id
 		}

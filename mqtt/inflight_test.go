@@ -102,3 +102,45 @@ func BenchmarkInflight(b *testing.B) {
 		f.done(f.get(id))
 	}
 }
+
+// Repeated PUBREL packets take no quota, but identifiers: a client that never
+// completes them gets nothing new before there is no identifier left.
+func TestMQTT_MQ2_NoIdentifierIsLeft(t *testing.T) {
+	t.Parallel()
+	var f inflight
+	c := new(core.Consumer)
+	for id := 1; id <= identifiers; id++ {
+		if !f.restore(flight{consumer: c, id: uint16(id), qos: 2, stage: released}) {
+			t.Fatalf("identifier %d is in use", id)
+		}
+	}
+	if got := f.free(256); got != 0 {
+		t.Errorf("%d may begin", got)
+	}
+	f.done(f.get(77))
+	if got := f.free(256); got != 1 {
+		t.Errorf("%d may begin", got)
+	}
+	if id := f.next(flight{consumer: c, qos: 1, counts: true}); id != 77 {
+		t.Errorf("identifier %d", id)
+	}
+}
+
+func TestMQTT_MQ15_ReservedIdentifiersAreForRepetitions(t *testing.T) {
+	t.Parallel()
+	var f inflight
+	c := new(core.Consumer)
+	f.reserve(1)
+	if id := f.next(flight{consumer: c, counts: true}); id != 2 {
+		t.Errorf("a new message got %d", id)
+	}
+	if !f.restore(flight{consumer: c, id: 1, counts: true}) || f.reserved != nil {
+		t.Error("the repetition did not get its own")
+	}
+	for id := range identifiers {
+		f.reserve(uint16(id + 1))
+	}
+	if id := f.next(flight{consumer: c, counts: true}); id == 0 {
+		t.Error("none although two are in use")
+	}
+}
