@@ -46,7 +46,14 @@ func (c *conn) onSubscribe(t *core.Turn, sc *scratch, body []byte, out *adapters
 	for filter, o := range p.All() {
 		filter = c.room.rewriteFilter(filter, w)
 		if code := c.unavailable(filter); code != 0 {
-			a.codes = append(a.codes, code)
+			if a.text == "" {
+				a.text = "MB6 this kind of subscription is not available"
+			}
+			granted, err := c.unserved(code, o.QoS())
+			if err != nil {
+				return err
+			}
+			a.codes = append(a.codes, granted)
 			continue
 		}
 		sc.subs = append(sc.subs, c.subscription(p, filter, o))
@@ -114,14 +121,23 @@ func special(filter []byte) bool {
 }
 
 // unavailable is the code for a filter of a kind that is switched off, else 0.
-func (c *conn) unavailable(filter []byte) byte {
+func (c *conn) unavailable(filter []byte) packet.Code {
 	switch {
 	case !c.room.set.shared && bytes.HasPrefix(filter, []byte(sharePrefix)):
-		return c.refused(packet.SharedSubscriptionsNotSup)
+		return packet.SharedSubscriptionsNotSup
 	case !c.room.set.wildcard && bytes.ContainsAny(filter, "+#"):
-		return c.refused(packet.WildcardNotSupported)
+		return packet.WildcardNotSupported
 	}
 	return 0
+}
+
+// unserved is the answer for a filter that core is not asked about.
+func (c *conn) unserved(code packet.Code, qos byte) (byte, error) {
+	if c.version == packet.V31 {
+		return c.granted(core.Grant{QoS: qos, Reason: core.NotSupported})
+	}
+	c.room.host.Metrics.Refused(Name, core.NotSupported)
+	return c.refused(code), nil
 }
 
 // subscription is what core is to make of a filter.

@@ -177,6 +177,35 @@ func TestMQTT_26_ARefusedFilterOf31AnswersItsQoS(t *testing.T) {
 	}, denying("subscribe no"))
 }
 
+func TestMQTT_26_MB6_WhatIsNotAvailableHasNoCodeIn31(t *testing.T) {
+	no := false
+	run(t, &Config{WildcardAvailable: &no, SharedAvailable: &no}, func(w *world) {
+		p := w.connect("p", v31)
+		p.send(subs(1, "a/#", "b", "$share/g/c"))
+		p.want("SUBACK #1 01 01 01")
+		w.connect("q", v5).send(pub("a/b", "x", 0, 0), pub("b", "x", 0, 0), pub("c", "x", 0, 0))
+		p.want(`PUBLISH b "x"`)
+		old := w.connect("old", v311)
+		old.send(subs(1, "a/#", "b", "$share/g/c"))
+		old.want("SUBACK #1 80 01 80")
+		if n := w.count("refused_total", "mqtt", core.NotSupported.String()); n != 4 {
+			t.Errorf("%d refusals counted", n)
+		}
+		if n := w.count("mqtt_reason_codes_total", "SUBACK", "80", "out"); n != 2 {
+			t.Errorf("%d codes counted", n)
+		}
+	})
+}
+
+func TestMQTT_26_MB6_WhatIsNotAvailableMayClose31(t *testing.T) {
+	no := false
+	run(t, &Config{WildcardAvailable: &no, V3Denied: "close"}, func(w *world) {
+		p := w.connect("p", v31)
+		p.send(subs(1, "a/#"))
+		p.ends()
+	})
+}
+
 func TestMQTT_26_ARefusedFilterOf31MayClose(t *testing.T) {
 	run(t, &Config{V3Denied: "close"}, func(w *world) {
 		p := w.connect("p", v31)
