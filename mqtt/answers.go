@@ -23,7 +23,13 @@ type answers struct {
 	head int
 }
 
+// maxAnswers is how many may wait before reading stops, so that a store that
+// is slow costs bounded memory.
+const maxAnswers = 8192
+
 func (q *answers) empty() bool { return q.head == len(q.list) }
+
+func (q *answers) full() bool { return len(q.list)-q.head >= maxAnswers }
 
 func (q *answers) push(a answer) { q.list = append(q.list, a) }
 
@@ -54,7 +60,7 @@ func (c *conn) answer(t *core.Turn, out *adapters.Output, seq uint64, pending bo
 	if pending {
 		a.seq = seq
 	}
-	if a.kind == packet.PUBACK && !a.code.Failed() {
+	if a.kind == packet.PUBACK && a.code != packet.PacketIdentifierInUse { // a refusal too takes part in flow control: MP10
 		c.inbound.begin(a.id, packet.PUBACK)
 	}
 	c.answers.push(a)
@@ -76,6 +82,33 @@ func (c *conn) flushAnswers(t *core.Turn, out *adapters.Output) {
 		}
 		c.write(t, out, a)
 	}
+}
+
+// choke stops reading while too many answers wait; unchoke goes on when they
+// have left. The keep alive stands still meanwhile, as with withhold.
+func (c *conn) choke(out *adapters.Output) {
+	if !c.choked && c.answers.full() {
+		c.choked = true
+		out.PauseReading()
+		c.arm()
+	}
+}
+
+func (c *conn) unchoke(t *core.Turn, out *adapters.Output) {
+	if c.choked && c.answers.empty() {
+		c.choked = false
+		c.goOn(t, out)
+	}
+}
+
+// goOn resumes reading when nothing forbids it any more.
+func (c *conn) goOn(t *core.Turn, out *adapters.Output) {
+	if c.choked || c.resumeAt != 0 {
+		return
+	}
+	c.keep.heard(t.Now)
+	out.ResumeReading()
+	c.arm()
 }
 
 // failed rewrites an answer whose store write failed; false when nothing may
@@ -123,11 +156,14 @@ func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
 	}
 	if c.maxOut > 0 && len(out.B)-start > c.maxOut {
 		out.B = out.B[:start]
-		c.finish(t, out, core.TooLarge)
+		c.disconnect(t, out, packet.PacketTooLarge, "", core.TooLarge)
 		return
 	}
 	c.room.count.out(a.kind)
 	c.room.count.code(a.kind, a.code, "out")
+	if a.codes != nil {
+		c.room.count.failures(a.kind, a.codes)
+	}
 }
 
 // encode appends an acknowledgement. A refusal says why, if the client wants

@@ -38,6 +38,7 @@ type conn struct {
 	problemInfo bool // Reason Strings are wanted outside of CONNACK and DISCONNECT
 	durable     bool // the session outlives the connection
 	mayHold     bool // the session may know inbound QoS 2 identifiers
+	choked      bool // reading stopped, because of the answers that wait
 	freed       bool // deliveries are to be taken: the session is there, or the window has room again
 	session     *core.Session
 	addr        string
@@ -65,7 +66,7 @@ var _ adapters.Conn = (*conn)(nil)
 // CONNECT waits for the CONNACK [MQTT-3.1.4-6], unless it named a method: then
 // hardly anything may come.
 func (c *conn) reading() bool {
-	return (c.phase == awaitConnect || c.phase == connected || c.loggingInByAuth()) && c.resumeAt == 0
+	return (c.phase == awaitConnect || c.phase == connected || c.loggingInByAuth()) && c.resumeAt == 0 && !c.choked
 }
 
 // Input processes the complete packets in in.
@@ -86,6 +87,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 			break
 		}
 		used += n
+		c.choke(out)
 	}
 	if c.phase == ended {
 		return len(in), nil
@@ -161,6 +163,7 @@ func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 	}
 	c.flushAnswers(t, out) // MF7: acknowledgements before PUBLISH
 	if c.phase == connected {
+		c.unchoke(t, out)
 		c.deliver(t, sc, out)
 	}
 }
@@ -175,10 +178,9 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 	}
 	if c.resumeAt != 0 && t.Now >= c.resumeAt {
 		c.resumeAt = 0
-		c.keep.heard(t.Now) // MF6: the timer stood still while we did not read
-		out.ResumeReading()
+		c.goOn(t, out) // MF6: the timer stood still while we did not read
 	}
-	if c.resumeAt == 0 && c.keep.expired(t.Now) {
+	if c.resumeAt == 0 && !c.choked && c.keep.expired(t.Now) {
 		c.room.count.keepAlive.Add(1)
 		c.disconnect(t, out, packet.KeepAliveTimeout, "MK1 keep alive", core.IdleTimeout)
 		return
@@ -194,6 +196,9 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 // arm asks for the next tick.
 func (c *conn) arm() {
 	at := c.keep.due()
+	if c.resumeAt != 0 || c.choked { // we do not read
+		at = 0
+	}
 	for _, other := range [...]core.Time{c.resumeAt, c.loginEnds, c.auth.due()} {
 		if other != 0 && (at == 0 || other < at) {
 			at = other
@@ -209,7 +214,7 @@ func (c *conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 	case c.phase == ended:
 		out.CloseAfterFlush(r)
 	case c.phase == connected:
-		c.disconnect(t, out, codesOf(r).disconnect, "", r)
+		c.disconnect(t, out, codesOf(r).disconnect, r.String(), r)
 	case c.phase == awaitConnect:
 		c.finish(t, out, r) // [MQTT-3.14.0-1]
 	default:

@@ -13,10 +13,14 @@ import (
 // refuseConnect answers a CONNECT that a neutral reason refuses.
 func (c *conn) refuseConnect(t *core.Turn, out *adapters.Output, r core.Reason, rule string) {
 	row := codesOf(r)
+	if rule == "" {
+		rule = r.String()
+	}
 	if c.version >= packet.V5 {
 		c.refuseWith(t, out, row.connack, rule, r)
 		return
 	}
+	c.room.host.Metrics.Refused(Name, r)
 	c.sendConnack3(out, row.connack3)
 	c.finish(t, out, r)
 }
@@ -67,14 +71,18 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 	if c.version >= packet.V5 {
 		c.announce(&p.Properties)
 	}
-	if c.maxOut > 0 && p.Len(c.version) > c.maxOut {
-		c.finish(t, out, core.TooLarge) // MC22: not even the bare packet fits
+	if c.maxOut > 0 && p.Len(c.version) > c.maxOut { // what it has to be told does not fit: MC22
+		c.session.SetWill(t, nil) // of a connection that never was
+		c.refuseWith(t, out, packet.PacketTooLarge, "", core.TooLarge)
 		return
 	}
 	c.sendConnack(out, &p)
 	c.phase = connected
 	c.freed = true // what the session holds is to be taken now
 	c.mayHold = c.session.Present()
+	if c.mayHold {
+		c.reserve()
+	}
 	c.room.count.open[c.version].Add(1)
 	c.room.host.Log.Debug("client.connected", "protocol", Name, "client", c.session.ClientID(), "addr", c.addr, "version", c.version.String())
 	if o.paused {

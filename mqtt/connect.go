@@ -215,6 +215,7 @@ func (c *conn) pollAttach(t *core.Turn, out *adapters.Output) {
 	attached, failed := c.session.State()
 	switch {
 	case failed != core.OK:
+		c.session.SetWill(t, nil) // of a connection that never was
 		c.refuseConnect(t, out, failed, "")
 	case attached:
 		c.accept(t, out)

@@ -291,8 +291,8 @@ func TestMQTT_MC22_TheReasonStringIsLeftOutWhenItIsTooLarge(t *testing.T) {
 		if got := hexOf(p.Recv()); got != "e0 01 81" && got != "e0 01 90" {
 			t.Errorf("got %s", got)
 		}
-		tiny := w.dial("t", v5, num(packet.MaximumPacketSize, 5))
-		tiny.ends()
+		w.dial("t", v5, num(packet.MaximumPacketSize, 5)).ends("CONNACK code=95") // its CONNACK 00 would be larger
+		w.dial("t", v5, num(packet.MaximumPacketSize, 4)).ends()
 	})
 }
 
@@ -339,4 +339,17 @@ func hexOf(b []byte) string {
 		s.WriteByte(digits[x&15])
 	}
 	return s.String()
+}
+
+// The Will QoS and Will Retain of 3.1 are disregarded without a will; a will
+// of QoS 3 is not.
+func TestMQTT_26_WillFlagsWithoutAWillIn31(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := &peer{Conn: w.Open(), t: t, v: v31}
+		p.raw("10 0f 00 06 4d 51 49 73 64 70 03 2a 00 3c 00 01 61")
+		p.want("CONNACK")
+		p = &peer{Conn: w.Open(), t: t, v: v31}
+		p.raw("10 14 00 06 4d 51 49 73 64 70 03 1e 00 3c 00 01 61 00 01 77 00 00")
+		p.ends()
+	})
 }

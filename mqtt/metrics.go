@@ -64,6 +64,19 @@ func (c *counters) exchange(method, result string) {
 	c.m.Counter("mqtt_auth_exchanges_total", method, result).Add(1)
 }
 
+// failures counts the codes of a SUBACK or UNSUBACK that are errors.
+func (c *counters) failures(t packet.Type, codes []byte) {
+	var n [256]uint64
+	for _, code := range codes {
+		n[code]++
+	}
+	for code := range n {
+		if n[code] > 0 && packet.Code(code).Failed() {
+			c.m.Counter("mqtt_reason_codes_total", t.String(), fmt.Sprintf("%02x", code), "out").Add(n[code])
+		}
+	}
+}
+
 func (c *counters) stray(t packet.Type) { c.m.Counter("mqtt_stray_acks_total", t.String()).Add(1) }
 
 // down decrements a gauge.

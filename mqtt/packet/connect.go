@@ -142,6 +142,9 @@ func (c *Connect) applyFlags(bits byte) error {
 	c.WillRetain = bits&flagWillRetain != 0
 	c.HasPassword = bits&flagPassword != 0
 	c.HasUserName = bits&flagUserName != 0
+	if c.Version == V31 && !c.HasWill { // 3.1: they are disregarded
+		c.WillQoS, c.WillRetain = 0, false
+	}
 	switch {
 	case bits&flagReserved != 0 && c.Version != V31:
 		return errConnectBit // [MQTT-3.1.2-3]

@@ -1,0 +1,169 @@
+package mqtt
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/entrepot/entrepot/adapters/adaptertest"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// The client still holds the identifier of a group's QoS 2 message: what the
+// session's own queue got meanwhile must not use it. [MQTT-4.4.0-1]
+func TestMQTT_MQ15_MG4_NewMessagesLeaveTheIdentifiersOfAGroupAlone(t *testing.T) {
+	run(t, nil, func(w *world) {
+		a := w.connect("a", v5, keep(100))
+		a.send(sub(1, "$share/g/t", 2), sub(2, "own", 2))
+		a.want("SUBACK #1 02", "SUBACK #2 02")
+		p := w.connect("p", v5)
+		p.send(pub("own", "first", 1, 1), pub("t", "group", 2, 2))
+		a.want(`PUBLISH q1 #2 own "first"`, `PUBLISH q2 #3 t "group"`)
+		a.send(ack(packet.PUBREC, 3))
+		a.want("PUBREL #3")
+		a.Drop()
+		for i := range 4 {
+			p.send(pub("own", fmt.Sprint(i), 2, uint16(10+i)))
+		}
+		a, got := w.resumes("a", v5, keep(100))
+		want := `PUBLISH q1 #2 dup own "first"|PUBLISH q2 #4 own "0"|PUBLISH q2 #5 own "1"|PUBLISH q2 #6 own "2"|PUBLISH q2 #7 own "3"|PUBREL #3`
+		if strings.Join(got, "|") != want {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+		a.send(ack(packet.PUBCOMP, 3))
+		a.open()
+	})
+}
+
+// Each reconnect leaves more PUBREL packets unanswered than the Receive
+// Maximum counts: all are repeated, and none of their identifiers is used.
+func TestMQTT_MQ15_MF1_ReleasedExchangesPileUpOverReconnects(t *testing.T) {
+	run(t, &Config{Inflight: 2}, func(w *world) {
+		a := w.reader("a", v5, "t", keep(100))
+		p := w.connect("p", v5)
+		used := map[uint16]bool{}
+		for round := range 5 {
+			p.send(pub("t", "x", 2, 1), pub("t", "y", 2, 2))
+			p.send(ack(packet.PUBREL, 1), ack(packet.PUBREL, 2))
+			repeated := 0
+			for _, x := range a.packets() {
+				switch x := x.(type) {
+				case *packet.Publish:
+					if used[x.ID] {
+						t.Errorf("round %d: identifier %d is in use", round, x.ID)
+					}
+					used[x.ID] = true
+					a.send(ack(packet.PUBREC, x.ID))
+				case *packet.Ack:
+					repeated++
+				}
+			}
+			if repeated != 2*round {
+				t.Errorf("round %d: %d PUBREL packets repeated", round, repeated)
+			}
+			a.Drop()
+			a = w.dial("a", v5, keep(100))
+		}
+	})
+}
+
+func TestMQTT_MV2_MC22_ARefusedConnectionHasNoWill(t *testing.T) {
+	store := adaptertest.NewStore()
+	run(t, nil, func(w *world) {
+		r := w.reader("r", v5, "w")
+		gone := will("w", "gone", 0, false)
+		w.dial("t", v5, num(packet.MaximumPacketSize, 5), gone).ends("CONNACK code=95") // its CONNACK 00 is larger
+		w.dial("u", v5, num(packet.MaximumPacketSize, 4), gone).ends()
+		store.Fail(core.ErrStoreClosed)
+		w.dial("v", v5, keep(60), gone).ends("CONNACK code=88")
+		r.want()
+	}, failing(store))
+}
+
+func TestMQTT_MF3_MP10_ARefusedPublishCountsUntilItsPuback(t *testing.T) {
+	g := &gated{Store: adaptertest.NewStore()}
+	run(t, &Config{ReceiveMaximum: 3}, func(w *world) {
+		w.reader("away", v5, "d", keep(1000)).Drop()
+		p := w.connect("p", v5)
+		open := g.shut()
+		p.send(pub("d", "x", 1, 1), pub("no", "x", 1, 2), pub("no", "x", 1, 3)) // answers wait for the first
+		p.want()
+		open()
+		w.Settle()
+		p.want("PUBACK #1", "PUBACK #2 87", "PUBACK #3 87")
+		open = g.shut()
+		defer open()
+		p.send(pub("d", "x", 1, 1), pub("no", "x", 1, 2), pub("no", "x", 1, 3), pub("no", "x", 1, 4))
+		p.ends("DISCONNECT 93")
+	}, denying("publish no"), func(o *adaptertest.Options) { o.Store = g })
+}
+
+// A store that hangs: what the client goes on sending is not read for ever.
+func TestMQTT_MF6_TooManyAnswersThatWaitStopReading(t *testing.T) {
+	runGated(t, func(w *world, g *gated) {
+		w.reader("away", v5, "d", keep(1000)).Drop()
+		p := w.connect("p", v5, keepAliveOf(1))
+		open := g.shut()
+		p.send(pub("d", "x", 1, 1))
+		var b []byte
+		for range maxAnswers + 100 {
+			b = ack(packet.PUBREL, 9).AppendTo(b, v5)
+		}
+		p.Send(b)
+		if !p.Paused() {
+			t.Error("reading goes on")
+		}
+		w.Advance(10 * 1e9)
+		p.open() // its keep alive stands still
+		open()
+		w.Settle()
+		if got := p.recv(); len(got) != maxAnswers+101 {
+			t.Errorf("%d answers", len(got))
+		}
+		if p.Paused() {
+			t.Error("reading never goes on")
+		}
+		w.Advance(2 * 1e9)
+		p.ends("DISCONNECT 8d")
+	})
+}
+
+// A publish of 3.x that cannot be stored stops reading for longer than the
+// keep alive.
+func TestMQTT_MF6_KeepAliveStandsStillWhileWeDoNotRead(t *testing.T) {
+	store := adaptertest.NewStore()
+	run(t, nil, func(w *world) {
+		w.reader("away", v5, "d", keep(1000)).Drop()
+		p := w.connect("p", v311, keepAliveOf(1))
+		w.Advance(14e8)
+		store.Fail(core.ErrStoreClosed)
+		p.send(pub("d", "x", 1, 1))
+		w.Advance(1e9 - 1e6)
+		p.open()
+		w.Advance(1e6 + 1400e6)
+		p.open()
+		w.Advance(2e8)
+		p.ends()
+	}, failing(store))
+}
+
+func TestMQTT_MX2_MX6_OurEndOfAConnectionHasAReasonString(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := w.connect("p", v5)
+		p.Evict(core.Kicked)
+		d := p.packets()[0].(*packet.Disconnect)
+		if s := string(d.Properties.Str(packet.ReasonString)); s != core.Kicked.String() {
+			t.Errorf("got %q", s)
+		}
+		q := w.dial("q", v5, will("no", "x", 0, false))
+		c := q.packets()[0].(*packet.Connack)
+		if s := string(c.Properties.Str(packet.ReasonString)); c.Code != packet.NotAuthorized || s != core.NotAuthorized.String() {
+			t.Errorf("got %02x %q", byte(c.Code), s)
+		}
+		w.dial("q", v311, will("no", "x", 0, false)).ends("CONNACK code=05")
+		if n := w.count("refused_total", "mqtt", core.NotAuthorized.String()); n != 2 {
+			t.Errorf("%d refusals counted", n)
+		}
+	}, denying("will no"))
+}
