@@ -1,8 +1,6 @@
 package mqtt
 
 import (
-	"bufio"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -108,58 +106,6 @@ func TestMQTT_MM31_WhatComesAfterDisconnectIsNotRead(t *testing.T) {
 		q.raw("30 10 00 01 61")
 		q.Drop()
 		r.want(`PUBLISH a "lost"`)
-	})
-}
-
-// Every row of the codec's table of malformed input, through the room: the
-// code in a DISCONNECT or CONNACK, and a healthy client beside it.
-func TestMQTT_MM_EveryMalformedRowEndsAsTheTableSays(t *testing.T) {
-	type row struct{ id, version, code, hex string }
-	var rows []row
-	f, err := os.Open("packet/testdata/malformed.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if c := strings.Split(lines.Text(), " | "); len(c) == 4 {
-			rows = append(rows, row{c[0], c[1], c[2], c[3]})
-		}
-	}
-	if len(rows) < 120 {
-		t.Fatalf("%d rows", len(rows))
-	}
-	run(t, nil, func(w *world) {
-		healthy := w.connect("healthy", v5)
-		for _, r := range rows {
-			v := packet.Version(r.version[0] - '0')
-			isConnect := strings.HasPrefix(r.hex, "10 ") || strings.HasPrefix(r.hex, "11 ")
-			p := &peer{Conn: w.Open(), t: t, v: v}
-			if !isConnect {
-				p = w.connect("p", v)
-			}
-			p.raw(r.hex)
-			got := hexOf(p.Recv())
-			if _, closed := p.Closed(); !closed {
-				t.Errorf("%s %s: still open", r.id, r.hex)
-			}
-			want := "e0"
-			if isConnect {
-				want = "20"
-			}
-			switch {
-			case r.code == "-" || v < v5 && !(isConnect && r.code == "84"):
-				if got != "" {
-					t.Errorf("%s %s: said %s", r.id, r.hex, got)
-				}
-			case isConnect && r.code == "84" && got == "20 02 00 01":
-			case !strings.HasPrefix(got, want) || !strings.Contains(got, " "+r.code):
-				t.Errorf("%s %s: got %s, want %s with %s", r.id, r.hex, got, want, r.code)
-			}
-			p.Drop()
-			healthy.send(ping)
-			healthy.want("PINGRESP")
-		}
 	})
 }
 
