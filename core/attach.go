@@ -21,7 +21,7 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	}
 	ns := r.namespace(c.Principal.Namespace)
 	s := &Session{r: r, ns: ns, sink: sink, client: c, principal: c.Principal}
-	if c.ID == "" {
+	if c.ID == "" { // [3: MQTT-3.1.3-6]
 		st := ns.newSession(c, true)
 		st.serve(t, s)
 		return s, OK
@@ -29,7 +29,7 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	if c.Expiry > 0 && r.failed.Load() {
 		return nil, Unavailable
 	}
-	key := sessionKey{c.Principal.User, c.ID}
+	key := sessionKey{c.Principal.User, c.ID} // [MQTT-3.1.3-2] [3: MQTT-3.1.3-2]
 	ns.mu.Lock()
 	st := ns.sessions[key]
 	if st == nil {
@@ -45,7 +45,7 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	evict := st.claim(s)
 	free := len(evict) == 0
 	var ended *session
-	if free && c.Clean && st.inbox != nil {
+	if free && c.Clean && st.inbox != nil { // [MQTT-3.1.2-4] [MQTT-3.1.4-4] [3: MQTT-3.1.2-6] [3: MQTT-3.1.4-3]
 		ended, st = st, ns.replace(t, st, c)
 	}
 	if free {
@@ -108,14 +108,14 @@ func (st *session) serve(t *Turn, s *Session) {
 // serveLocked completes an attachment: st.mu is held, nobody is attached.
 func (st *session) serveLocked(t *Turn, s *Session) {
 	s.st = st
-	s.present = st.inbox != nil
+	s.present = st.inbox != nil // [MQTT-3.1.2-5] [3: MQTT-3.1.2-4]
 	st.current = s
 	st.principal.Store(s.client.Principal)
 	st.ends, st.willAt = 0, 0
 	st.will = s.client.Will
 	st.expiry = s.client.Expiry
 	st.durable = !st.transient && s.client.Expiry > 0
-	if st.inbox == nil {
+	if st.inbox == nil { // [MQTT-3.1.2-6]
 		st.inbox = &Queue{
 			ns: st.ns, id: st.ns.r.newID(), kind: sessionQueue, own: st, durable: st.durable,
 			each: s.client.Each, keep: s.client.KeepQoS0, spec: QueueSpec{Limits: s.client.Queue},
@@ -228,7 +228,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	next := st.next
 	st.next = nil
 	will := st.takeWill(t, reason, next)
-	ends := st.expiry == 0 || (next != nil && next.client.Clean)
+	ends := st.expiry == 0 || (next != nil && next.client.Clean) // [MQTT-3.1.2-23]
 	served := st
 	switch {
 	case ends && next != nil:
@@ -286,6 +286,7 @@ func (st *session) inboxConsumers() []*Consumer {
 
 // depart starts the time that the session has without a connection. st.mu is
 // held.
+// [3: MQTT-4.1.0-1]
 func (st *session) depart(t *Turn) {
 	st.ends = t.Now.After(st.expiry)
 	st.schedule()
@@ -318,8 +319,8 @@ func (st *session) tick(t *Turn) {
 		st.timer = 0
 	}
 	var will *Will
-	away := !st.ended && st.current == nil
-	ends := away && st.ends != 0 && t.Now >= st.ends
+	away := !st.ended && st.current == nil           // [MQTT-4.1.0-1] [3: MQTT-4.1.0-2]
+	ends := away && st.ends != 0 && t.Now >= st.ends // [MQTT-4.1.0-2]
 	if ends {
 		st.ended = true
 		delete(ns.sessions, st.key)
@@ -340,6 +341,7 @@ func (st *session) tick(t *Turn) {
 
 // finish releases what an ended session held. withWill publishes a will that
 // is still scheduled: the session's end is its latest time.
+// Retained messages stay. [3: MQTT-3.1.2-7]
 func (st *session) finish(t *Turn, withWill bool) {
 	st.mu.Lock()
 	var will *Will

@@ -188,6 +188,7 @@ func (q *Queue) wakeNext() *Consumer {
 
 // serve fills a take: what was given back, then retained messages of new
 // subscriptions, then what waits, in order.
+// [MQTT-4.6.0-1] [3: MQTT-4.6.0-1]
 func (q *Queue) serve(k *taking) {
 	q.serveReturned(k)
 	if k.short {
@@ -260,6 +261,7 @@ func (k *taking) has(qos uint8) bool {
 // holds tells whether a delivery of that QoS stays in flight until Settle.
 func (c *Consumer) holds(qos uint8) bool { return qos > 0 || (c.opts.AckAll && !c.opts.NoAck) }
 
+// [MQTT-4.8.2-3]
 func (q *Queue) qosFor(c *Consumer, e *entry) uint8 {
 	if c.opts.NoAck {
 		return 0
@@ -288,8 +290,8 @@ func (c *Consumer) mayRead(e *entry) bool {
 // sent.
 func (q *Queue) deliver(k *taking, seq uint64, e *entry) {
 	r := q.ns.r
-	if e.attempts == 0 {
-		if e.m.Expired(k.t.Now) {
+	if e.attempts == 0 { // [MQTT-4.3.3-7] [MQTT-4.3.3-13]
+		if e.m.Expired(k.t.Now) { // [MQTT-3.3.2-5]
 			q.buryLater(e, DropExpired)
 			q.remove(k.t, seq)
 			return

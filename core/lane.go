@@ -98,6 +98,7 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 func (q *Queue) deliverSide(k *taking, seq uint64, e *entry) {
 	qos := q.qosFor(k.c, e)
 	e.attempts++
+	// Because of a SUBSCRIBE: RETAIN is 1. [3: MQTT-3.3.1-8]
 	d := Delivery{Message: e.m, Consumer: k.c, Seq: seq, Tag: e.tag, Attempt: e.attempts, QoS: qos, Retain: true, Stored: true, Received: e.state == received}
 	if e.ids != nil {
 		d.IDs = *e.ids

@@ -113,10 +113,10 @@ func (m *Match) setQueues(qs ...*Queue) {
 // match fills m with the queues that m.topic leads to, published by the session
 // of that identity; 0: none.
 func (ns *Namespace) match(t *Turn, m *Match, from uint64) {
-	t.match, m.stamp = ns.index.Match(t.match[:0], []byte(m.topic))
+	t.match, m.stamp = ns.index.Match(t.match[:0], []byte(m.topic)) // [MQTT-3.3.2-3] [MQTT-4.7.3-4] [3: MQTT-3.3.2-3] [3: MQTT-4.7.3-4]
 	m.targets = m.targets[:0]
 	for _, b := range t.match {
-		if b.sub.NoLocal && b.queue.own != nil && b.queue.own.id == from {
+		if b.sub.NoLocal && b.queue.own != nil && b.queue.own.id == from { // [MQTT-3.8.3-3]
 			continue
 		}
 		m.add(b)
@@ -128,6 +128,7 @@ func (ns *Namespace) match(t *Turn, m *Match, from uint64) {
 // add joins a binding to the targets: overlapping subscriptions of one queue
 // make one copy with the highest QoS and all identifiers [MQTT-3.3.4-2],
 // unless the queue wants a copy each.
+// [3: MQTT-3.3.5-1]
 func (m *Match) add(b *binding) {
 	if !b.queue.each {
 		for i := range m.targets {
@@ -139,7 +140,7 @@ func (m *Match) add(b *binding) {
 			}
 		}
 	}
-	m.targets = append(m.targets, target{q: b.queue, qos: b.sub.QoS, rap: b.sub.RetainAsPublished, ids: b.ids})
+	m.targets = append(m.targets, target{q: b.queue, qos: b.sub.QoS, rap: b.sub.RetainAsPublished, ids: b.ids}) // [MQTT-3.3.4-5]
 }
 
 func joinIDs(a, b *[]uint32) *[]uint32 {
@@ -242,7 +243,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 			return false, QueueFull
 		}
 	}
-	if m.Retain && !mt.direct {
+	if m.Retain && !mt.direct { // [MQTT-3.3.1-8] [3: MQTT-3.3.1-12]
 		if reason = ns.retain(t, m, cond); reason != OK {
 			return false, reason
 		}
@@ -266,7 +267,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 		t.putMessage(m)
 	}
 	reached := 0
-	for i := range mt.targets {
+	for i := range mt.targets { // [MQTT-4.5.0-1] [3: MQTT-4.5.0-1]
 		tg := &mt.targets[i]
 		if tg.q.push(t, m, tg) {
 			reached++

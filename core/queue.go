@@ -90,7 +90,7 @@ func (q *Queue) at(seq uint64) *entry { return &q.ring[seq&uint64(len(q.ring)-1)
 // push puts a message at the tail. It reports false when the queue refused
 // it; a message that a drop policy sacrifices counts as accepted.
 func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
-	qos := min(m.QoS, tg.qos)
+	qos := min(m.QoS, tg.qos) // [MQTT-3.8.4-8] [3: MQTT-3.8.4-6]
 	q.mu.Lock()
 	if q.gone || q.leaving || !q.admits(t, m, qos) {
 		gone := q.gone || q.leaving
@@ -116,6 +116,7 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 }
 
 // admits tells whether a message may wait here at all.
+// [3: MQTT-3.1.2-5]
 func (q *Queue) admits(t *Turn, m *Message, qos uint8) bool {
 	attached := q.attached()
 	switch {
@@ -257,6 +258,7 @@ func (q *Queue) replaceLatest(t *Turn) {
 	q.latest = q.tail
 }
 
+// [MQTT-4.6.0-5] [MQTT-4.6.0-6] [3: MQTT-4.6.0-5] [3: MQTT-4.6.0-6]
 func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	if q.tail-q.head == uint64(len(q.ring)) {
 		q.grow(t)
@@ -266,7 +268,7 @@ func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	q.count++
 	q.bytes += int64(m.Size())
 	e := q.at(seq)
-	*e = entry{m: m, ids: tg.ids, qos: qos, retain: tg.rap && m.Retain}
+	*e = entry{m: m, ids: tg.ids, qos: qos, retain: tg.rap && m.Retain} // [MQTT-3.3.1-12] [MQTT-3.3.1-13] [3: MQTT-3.3.1-9]
 	q.limitAge(t, seq)
 	if q.durable && qos > 0 {
 		e.logged = true

@@ -32,6 +32,7 @@ func (ns *Namespace) retainSystem(m *Message) {
 
 // retain replaces or clears the retained message of m's topic: exactly one a
 // topic, the last write wins.
+// [MQTT-3.3.1-5] [3: MQTT-3.3.1-5] [3: MQTT-3.3.1-7]
 func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) Reason {
 	if system(m.Topic) {
 		ns.retainSystem(m)
@@ -52,7 +53,7 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 		if had {
 			grows -= int64(old.Size())
 		}
-		if len(m.Payload) == 0 {
+		if len(m.Payload) == 0 { // [MQTT-3.3.1-6] [MQTT-3.3.1-7] [3: MQTT-3.3.1-10] [3: MQTT-3.3.1-11]
 			ns.retainedBytes.Add(grows)
 			if had {
 				t.deleteRetained(ns, m.Topic)

@@ -28,7 +28,7 @@ func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending b
 		}
 	case Released:
 		woken = q.release(t, seq, e)
-	case Rejected:
+	case Rejected: // [MQTT-4.8.2-6]
 		dead = Dead{Message: e.m, Cause: DropRejected, Attempts: int(e.attempts)}
 		q.finish(t, seq)
 	default:

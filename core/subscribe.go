@@ -101,14 +101,14 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	b := newBinding(st.inbox, sub)
 	st.subs[sub.Filter] = b
 	if old != nil {
-		st.ns.index.Replace(sub.Filter, old, b)
+		st.ns.index.Replace(sub.Filter, old, b) // [MQTT-3.8.4-3] [MQTT-3.8.4-4] [3: MQTT-3.8.4-3]
 	} else {
 		st.ns.index.Add(sub.Filter, b)
 	}
 	if st.durable {
 		t.putSubscription(st, sub)
 	}
-	if sub.RetainHandling == 0 || (sub.RetainHandling == 1 && old == nil) {
+	if sub.RetainHandling == 0 || (sub.RetainHandling == 1 && old == nil) { // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] [3: MQTT-3.3.1-6]
 		l = st.ns.newLane(b)
 	}
 	return old != nil, l, OK
@@ -207,6 +207,7 @@ func (s *Session) JoinGroup(t *Turn, group, filter string, o ConsumeOptions) (*C
 
 // Unsubscribe ends subscriptions and memberships, one Reason each: OK,
 // NotFound or BadFilter. What was queued is still delivered.
+// What was sent is completed. [MQTT-3.10.4-3] [3: MQTT-3.10.4-3]
 func (s *Session) Unsubscribe(t *Turn, filters []string, out []Reason) (_ []Reason, seq uint64, pending bool) {
 	durable := false
 	for _, f := range filters {
@@ -233,7 +234,7 @@ func (s *Session) unsubscribe(t *Turn, filter string) Reason {
 	st.mu.Unlock()
 	switch {
 	case b != nil:
-		st.ns.index.Remove(filter, b)
+		st.ns.index.Remove(filter, b) // [MQTT-3.10.4-2] [3: MQTT-3.10.4-2]
 		st.inbox.stopWalk(filter)
 		return OK
 	case c != nil:

@@ -16,6 +16,7 @@ func (r *Router) checkWill(p *Principal, w *Will) Reason {
 
 // takeWill decides about the will at the end of a connection: it returns what
 // is to be published now, or schedules it in st.willAt. st.mu is held.
+// [MQTT-3.1.2-10] [3: MQTT-3.1.2-10]
 func (st *session) takeWill(t *Turn, reason Reason, next *Session) *Will {
 	w := st.will
 	if w == nil {

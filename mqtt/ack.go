@@ -43,6 +43,7 @@ func (c *conn) strayAck(t *core.Turn, out *adapters.Output, a *packet.Ack) {
 	}
 }
 
+// [MQTT-4.3.2-3]
 func (c *conn) onPuback(t *core.Turn, f *flight, a *packet.Ack) error {
 	if f.qos != 1 {
 		return errWrongStep
@@ -60,6 +61,7 @@ func outcome(code packet.Code) core.Outcome {
 
 // onPubrec marks the message as received, and answers with PUBREL when that is
 // safe. [MQTT-4.3.3-4]
+// [MQTT-4.3.3-3] [3: MQTT-4.3.3-1]
 func (c *conn) onPubrec(t *core.Turn, f *flight, a *packet.Ack, out *adapters.Output) error {
 	switch {
 	case f.qos != 2:
@@ -69,13 +71,14 @@ func (c *conn) onPubrec(t *core.Turn, f *flight, a *packet.Ack, out *adapters.Ou
 	case f.stage == sent:
 		f.stage = received
 		seq, pending := f.consumer.Settle(t, f.seq, core.Received)
-		c.answer(t, out, seq, pending, answer{kind: packet.PUBREL, id: a.ID})
+		c.answer(t, out, seq, pending, answer{kind: packet.PUBREL, id: a.ID}) // [MQTT-4.6.0-4] [3: MQTT-4.6.0-4]
 	case f.stage == released:
 		c.write(t, out, answer{kind: packet.PUBREL, id: a.ID})
 	}
 	return nil
 }
 
+// [MQTT-4.3.3-5]
 func (c *conn) onPubcomp(t *core.Turn, f *flight) error {
 	if f.qos != 2 || f.stage != released {
 		return errWrongStep
@@ -102,6 +105,6 @@ func (c *conn) onPubrel(t *core.Turn, id uint16, out *adapters.Output) {
 		c.answer(t, out, 0, false, a)
 		return
 	}
-	seq, pending := c.session.Forget(t, uint64(id))
+	seq, pending := c.session.Forget(t, uint64(id)) // [MQTT-4.3.3-12]
 	c.answer(t, out, seq, pending, answer{kind: packet.PUBCOMP, id: id})
 }

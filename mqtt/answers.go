@@ -146,12 +146,13 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 
 // write appends an acknowledgement of ours and frees the identifier that it
 // ends. What the client cannot take at all ends the connection. MC22
+// We add no User Properties. [MQTT-3.4.2-3] [MQTT-3.5.2-3] [MQTT-3.6.2-3] [MQTT-3.7.2-3] [MQTT-3.9.2-2] [MQTT-3.11.2-2]
 func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
 	c.complete(a)
 	start := len(out.B)
 	out.B = c.encode(out.B, a)
 	if c.maxOut > 0 && len(out.B)-start > c.maxOut && a.text != "" {
-		a.text = "" // [MQTT-3.4.2-2] [MQTT-3.5.2-2] [MQTT-3.9.2-1] [MQTT-3.11.2-1]
+		a.text = "" // [MQTT-3.4.2-2] [MQTT-3.5.2-2] [MQTT-3.9.2-1] [MQTT-3.11.2-1] [MQTT-3.6.2-2] [MQTT-3.7.2-2]
 		out.B = c.encode(out.B[:start], a)
 	}
 	if c.maxOut > 0 && len(out.B)-start > c.maxOut {
@@ -168,6 +169,7 @@ func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
 
 // encode appends an acknowledgement. A refusal says why, if the client wants
 // to know. [MQTT-3.1.2-29]
+// [MQTT-2.2.1-5] [MQTT-2.2.1-6] [3: MQTT-2.3.1-6] [3: MQTT-2.3.1-7]
 func (c *conn) encode(dst []byte, a answer) []byte {
 	var props packet.Properties
 	if a.text != "" && c.problemInfo && c.version >= packet.V5 {
@@ -196,7 +198,7 @@ func (c *conn) complete(a answer) {
 		}
 	case packet.PUBCOMP:
 		c.release(a.id)
-	case packet.PUBACK:
+	case packet.PUBACK: // [MQTT-4.3.2-5]
 		if a.code != packet.PacketIdentifierInUse {
 			c.inbound.end(a.id, packet.PUBACK)
 		}

@@ -65,6 +65,7 @@ var _ adapters.Conn = (*conn)(nil)
 // reading tells whether the next packet may be processed. What came behind a
 // CONNECT waits for the CONNACK [MQTT-3.1.4-6], unless it named a method: then
 // hardly anything may come.
+// [3: MQTT-3.1.4-5]
 func (c *conn) reading() bool {
 	return (c.phase == awaitConnect || c.phase == connected || c.loggingInByAuth()) && c.resumeAt == 0 && !c.choked
 }
@@ -133,14 +134,14 @@ func (c *conn) dispatch(t *core.Turn, sc *scratch, h packet.Header, body []byte,
 	case packet.UNSUBSCRIBE:
 		return c.onUnsubscribe(t, sc, body, out)
 	case packet.PINGREQ:
-		c.pong(out) // [MQTT-3.12.4-1]
+		c.pong(out) // [MQTT-3.12.4-1] [3: MQTT-3.12.4-1]
 		return nil
 	case packet.DISCONNECT:
 		return c.onDisconnect(t, sc, body, out)
 	case packet.AUTH:
 		return c.onAuth(t, sc, body, out)
 	}
-	return errSecondConnect // [MQTT-3.1.0-2]
+	return errSecondConnect // [MQTT-3.1.0-2] [3: MQTT-3.1.0-2]
 }
 
 var errSecondConnect = &packet.Error{Code: packet.ProtocolError, Rule: "MC2 a second CONNECT"}
@@ -209,6 +210,7 @@ func (c *conn) arm() {
 
 // Evict ends the connection on behalf of core: takeover, shutdown, an
 // administrator.
+// [MQTT-3.1.4-3] [3: MQTT-3.1.4-2]
 func (c *conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 	switch {
 	case c.phase == ended:
@@ -228,10 +230,11 @@ func (c *conn) Close(t *core.Turn, r core.Reason) {
 }
 
 // refuse ends the connection because of what the client sent.
+// [MQTT-4.13.1-1] [3: MQTT-4.8.0-1]
 func (c *conn) refuse(t *core.Turn, out *adapters.Output, err error) {
 	var e *packet.Error
 	if !errors.As(err, &e) {
-		e = &packet.Error{Code: packet.UnspecifiedError, Rule: "unforeseen"}
+		e = &packet.Error{Code: packet.UnspecifiedError, Rule: "unforeseen"} // [3: MQTT-4.8.0-2]
 	}
 	why := neutral(e.Code)
 	c.room.host.Metrics.ProtocolError(Name, why.String())

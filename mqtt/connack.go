@@ -11,6 +11,7 @@ import (
 )
 
 // refuseConnect answers a CONNECT that a neutral reason refuses.
+// [3: MQTT-3.2.2-4] [3: MQTT-3.2.2-5]
 func (c *conn) refuseConnect(t *core.Turn, out *adapters.Output, r core.Reason, rule string) {
 	row := codesOf(r)
 	if rule == "" {
@@ -28,7 +29,7 @@ func (c *conn) refuseConnect(t *core.Turn, out *adapters.Output, r core.Reason, 
 // refuseWith answers a CONNECT with a code of 5.0; 3.x has an answer for few.
 func (c *conn) refuseWith(t *core.Turn, out *adapters.Output, code packet.Code, rule string, why core.Reason) {
 	c.room.host.Metrics.Refused(Name, why)
-	if c.version < packet.V5 {
+	if c.version < packet.V5 { // [3: MQTT-3.2.2-6] [3: MQTT-3.1.4-1]
 		if old, ok := connack3(code); ok {
 			c.sendConnack3(out, old)
 		}
@@ -40,7 +41,7 @@ func (c *conn) refuseWith(t *core.Turn, out *adapters.Output, code packet.Code, 
 		p.Properties.SetStr(packet.ReasonString, []byte(rule))
 	}
 	c.sendConnack(out, &p)
-	c.finish(t, out, why) // [MQTT-3.2.2-7]
+	c.finish(t, out, why) // [MQTT-3.2.2-7] [MQTT-3.1.4-1] [MQTT-4.13.2-1]
 }
 
 func (c *conn) sendConnack3(out *adapters.Output, code packet.Code) {
@@ -52,6 +53,7 @@ func (c *conn) sendConnack3(out *adapters.Output, code packet.Code) {
 
 // sendConnack appends a CONNACK, without its Reason String when that is too
 // large. [MQTT-3.2.2-19]
+// [MQTT-3.2.2-20]
 func (c *conn) sendConnack(out *adapters.Output, p *packet.Connack) {
 	if c.maxOut > 0 && p.Len(c.version) > c.maxOut {
 		p.Properties.Drop(packet.ReasonString)
@@ -65,9 +67,10 @@ func (c *conn) sendConnack(out *adapters.Output, p *packet.Connack) {
 }
 
 // accept sends CONNACK 00 and begins the session. [MQTT-3.1.4-5]
+// [3: MQTT-3.1.4-4]
 func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 	o := c.opening
-	p := packet.Connack{SessionPresent: c.session.Present()}
+	p := packet.Connack{SessionPresent: c.session.Present()} // [MQTT-3.2.2-2] [MQTT-3.2.2-3] [3: MQTT-3.2.2-1] [3: MQTT-3.2.2-2] [3: MQTT-3.2.2-3]
 	if c.version >= packet.V5 {
 		c.announce(&p.Properties)
 	}
@@ -77,8 +80,8 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 		return
 	}
 	c.sendConnack(out, &p)
-	c.phase = connected
-	c.freed = true // what the session holds is to be taken now
+	c.phase = connected // [MQTT-3.2.0-1] [MQTT-3.2.0-2] [3: MQTT-3.2.0-1]
+	c.freed = true      // what the session holds is to be taken now
 	c.mayHold = c.session.Present()
 	if c.mayHold {
 		c.reserve()
@@ -89,7 +92,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 		out.ResumeReading()
 	}
 	o.cancel()
-	c.keep.start(t.Now, o.keepAlive)
+	c.keep.start(t.Now, o.keepAlive) // [MQTT-3.2.2-22]
 	c.opening = nil
 	c.arm()
 	c.autoSubscribe(t)
@@ -97,6 +100,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 
 // announce fills the properties of CONNACK: what differs from the protocol's
 // default or from what was asked. MC20
+// [3: MQTT-7.0.0-2] [MQTT-4.12.0-6]
 func (c *conn) announce(p *packet.Properties) {
 	o, set := c.opening, &c.room.set
 	c.auth.announce(p)
@@ -104,7 +108,7 @@ func (c *conn) announce(p *packet.Properties) {
 		p.SetNum(packet.SessionExpiryInterval, uint32(granted/time.Second))
 	}
 	if o.assigned {
-		p.SetStr(packet.AssignedClientID, []byte(o.client.ID)) // [MQTT-3.2.2-16]
+		p.SetStr(packet.AssignedClientID, []byte(o.client.ID)) // [MQTT-3.2.2-16] [MQTT-3.1.3-7]
 	}
 	if o.tellKeepAlive {
 		p.SetNum(packet.ServerKeepAlive, uint32(o.keepAlive)) // [MQTT-3.2.2-21]
@@ -118,7 +122,7 @@ func (c *conn) announce(p *packet.Properties) {
 	if set.packetBytes < packet.MaxVarint+5 {
 		p.SetNum(packet.MaximumPacketSize, uint32(set.packetBytes))
 	}
-	if set.maxQoS < 2 {
+	if set.maxQoS < 2 { // [MQTT-3.2.2-9]
 		p.SetNum(packet.MaximumQoS, uint32(set.maxQoS)) // [MQTT-3.2.2-9]
 	}
 	for id, on := range map[packet.PropID]bool{

@@ -36,6 +36,7 @@ var (
 )
 
 // firstPacket is packet while only a CONNECT may come. [MQTT-3.1.0-1]
+// [3: MQTT-3.1.0-1]
 func (c *conn) firstPacket(t *core.Turn, sc *scratch, in []byte, out *adapters.Output) (int, error) {
 	h, state := packet.Scan(in, c.room.limits.PreauthBytes)
 	if h.Type != packet.CONNECT {
@@ -66,7 +67,7 @@ func (c *conn) onConnect(t *core.Turn, sc *scratch, flags byte, body []byte, out
 		return err
 	}
 	if !c.room.set.versions[c.version] || c.bridge && !c.room.set.bridgeBit {
-		return errVersion // [MQTT-3.1.2-2]
+		return errVersion // [MQTT-3.1.2-2] [3: MQTT-3.1.2-2]
 	}
 	// Until the session is there, the client's own limits hold already for
 	// the CONNACK. [MQTT-3.1.2-24]
@@ -93,8 +94,8 @@ func (c *conn) checkConnect(p *packet.Connect) error {
 	limits := &c.room.limits
 	id := p.ClientID
 	switch {
-	case len(id) > limits.ClientIDBytes, packet.HasControl(id), strings.ContainsAny(string(id), "+#"):
-		return errID
+	case len(id) > limits.ClientIDBytes, packet.HasControl(id), strings.ContainsAny(string(id), "+#"): // [MQTT-3.1.3-5] [3: MQTT-3.1.3-5]
+		return errID // [MQTT-3.1.3-8] [3: MQTT-3.1.3-9]
 	case len(id) == 0 && (!c.room.set.emptyID || c.version == packet.V31 || c.version == packet.V311 && !p.CleanStart):
 		return errEmptyID // [3: MQTT-3.1.3-8]
 	case len(p.UserName) > limits.UsernameBytes, len(p.Password) > limits.PasswordBytes, packet.HasControl(p.UserName):
@@ -119,7 +120,7 @@ func (c *conn) prepare(p *packet.Connect) {
 	}
 	id := string(p.ClientID)
 	if id == "" && c.version >= packet.V5 {
-		id, o.assigned = assignID(), true // [MQTT-3.1.3-6]
+		id, o.assigned = assignID(), true // [MQTT-3.1.3-6] [MQTT-3.2.2-16]
 	}
 	o.client = core.Client{
 		ID: id, Protocol: Name, Addr: address(o.info), Clean: p.CleanStart, Expiry: expiry,
@@ -129,7 +130,7 @@ func (c *conn) prepare(p *packet.Connect) {
 	c.durable = expiry > 0
 	c.window = min(set.inflight, int(p.Properties.Num(packet.ReceiveMaximum, 65535)))
 	if set.aliasesOut {
-		c.aliases.max = uint16(min(int(p.Properties.Num(packet.TopicAliasMaximum, 0)), defaultAliases)) // [MQTT-3.1.2-26]
+		c.aliases.max = uint16(min(int(p.Properties.Num(packet.TopicAliasMaximum, 0)), defaultAliases)) // [MQTT-3.1.2-26] [MQTT-3.1.2-27] [MQTT-3.3.2-11]
 	}
 }
 
@@ -191,7 +192,7 @@ func (c *conn) attach(t *core.Turn, out *adapters.Output, principal *core.Princi
 		c.refuse(t, out, err)
 		return
 	}
-	session, reason := c.room.host.Router.Attach(t, c.opening.client, c.handle)
+	session, reason := c.room.host.Router.Attach(t, c.opening.client, c.handle) // [3: MQTT-3.1.3-2]
 	if reason != core.OK {
 		c.refuseConnect(t, out, reason, "")
 		return

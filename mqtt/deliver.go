@@ -40,6 +40,7 @@ func (c *conn) stall(consumer *core.Consumer) {
 // drain takes until the consumer has no more or the window is full; false when
 // the output is full or the connection has ended. QoS 0 flows at quota 0.
 // [MQTT-3.3.4-10]
+// [MQTT-4.9.0-3]
 func (c *conn) drain(t *core.Turn, sc *scratch, consumer *core.Consumer, out *adapters.Output) bool {
 	for {
 		if out.Full() {
@@ -165,7 +166,7 @@ func (c *conn) sendShared(d *core.Delivery, out *adapters.Output) bool {
 			rest += packet.VarintLen(uint32(len(props))) + len(props)
 		}
 		frame = make([]byte, 0, packetSize(len(m.Topic), 0, rest))
-		frame = packet.AppendPublishHead(frame, packet.PublishFlags(0, false, d.Retain), m.Topic, 0, rest)
+		frame = packet.AppendPublishHead(frame, packet.PublishFlags(0, false, d.Retain), m.Topic, 0, rest) // [MQTT-4.3.1-1] [3: MQTT-4.3.1-1]
 		if c.version >= packet.V5 {
 			frame = append(packet.AppendVarint(frame, uint32(len(props))), props...)
 		}
@@ -237,6 +238,7 @@ func (c *conn) appendProps(t *core.Turn, dst []byte, d *core.Delivery) []byte {
 // messages, and the identifier follows from the number, so that a repetition
 // has that of before without its being stored; where it is taken, another one
 // is found and stored as the delivery's tag. [MQTT-2.2.1-4] [MQTT-4.4.0-1]
+// [3: MQTT-2.3.1-4]
 func (c *conn) assign(t *core.Turn, d *core.Delivery) (id uint16, dup bool) {
 	x := flight{consumer: d.Consumer, seq: d.Seq, qos: d.QoS, counts: true}
 	own := d.Consumer == c.session.Inbox()
@@ -248,10 +250,10 @@ func (c *conn) assign(t *core.Turn, d *core.Delivery) (id uint16, dup bool) {
 		x.id = numbered(d.Seq)
 	}
 	if again && c.inflight.restore(x) {
-		return x.id, true // [MQTT-3.3.1-1]
+		return x.id, true // [MQTT-3.3.1-1] [3: MQTT-3.3.1-1] [3: MQTT-4.4.0-1]
 	}
 	if !again && c.inflight.put(x) {
-		return x.id, false // [MQTT-4.3.2-2] [MQTT-4.3.3-2]
+		return x.id, false // [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT-4.3.2-1] [3: MQTT-4.3.2-1]
 	}
 	id = c.inflight.next(x)
 	if c.durable {

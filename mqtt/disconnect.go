@@ -30,7 +30,7 @@ func (c *conn) onDisconnect(t *core.Turn, sc *scratch, body []byte, out *adapter
 		}
 		c.session.SetExpiry(t, c.expiry(asked))
 	}
-	if d.Code == packet.Success { // the will goes with a plain DISCONNECT alone [MQTT-3.14.4-3]
+	if d.Code == packet.Success { // the will goes with a plain DISCONNECT alone [MQTT-3.14.4-3] [3: MQTT-3.14.4-3]
 		c.leave(t, core.Normal)
 	} else {
 		c.leave(t, core.ConnectionLost)
@@ -57,7 +57,7 @@ func (c *conn) disconnect(t *core.Turn, out *adapters.Output, code packet.Code, 
 			d.Properties.SetStr(packet.ReasonString, []byte(rule))
 		}
 		if c.maxOut > 0 && d.Len(c.version) > c.maxOut {
-			d.Properties.Drop(packet.ReasonString) // [MQTT-3.14.2-3]
+			d.Properties.Drop(packet.ReasonString) // [MQTT-3.14.2-3] [MQTT-3.14.2-4]
 		}
 		if c.maxOut == 0 || d.Len(c.version) <= c.maxOut {
 			out.B = d.AppendTo(out.B, c.version)

@@ -8,6 +8,7 @@ import (
 
 // keepAlive watches that the client sends something within one and a half
 // times its keep alive. [MQTT-3.1.2-22]
+// [3: MQTT-3.1.2-24]
 type keepAlive struct {
 	patience core.Time // 1.5 × keep alive in milliseconds; 0: for ever
 	last     core.Time // when the last complete packet came

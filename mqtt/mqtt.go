@@ -16,7 +16,7 @@ const Name = "mqtt"
 func Registration() adapters.Registration {
 	return adapters.Registration{
 		Name:    Name,
-		Schemes: []string{"mqtt", "mqtts", "mqtt+unix", "ws", "wss"},
+		Schemes: []string{"mqtt", "mqtts", "mqtt+unix", "ws", "wss"}, // [MQTT-4.2-1] [3: MQTT-7.1.1-1]
 		Config:  func() adapters.Config { return &Config{} },
 		New: func(h *adapters.Host, c adapters.Config) (adapters.Room, error) {
 			cfg, ok := c.(*Config)
@@ -69,6 +69,7 @@ func (r *Room) Open(h adapters.Handle, info adapters.Info, _ *core.Turn) adapter
 }
 
 // WebSocket says how MQTT rides on WebSocket. [MQTT-6.0.0-1] to [MQTT-6.0.0-4]
+// [MQTT-6.0.0-2] [3: MQTT-6.0.0-1] [3: MQTT-6.0.0-2] [3: MQTT-6.0.0-4]
 func (r *Room) WebSocket() adapters.WebSocketOptions {
 	return adapters.WebSocketOptions{
 		Paths: []string{r.set.wsPath}, Subprotos: []string{"mqtt", "mqttv3.1"}, RequireSub: true,

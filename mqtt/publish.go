@@ -42,7 +42,7 @@ func (c *conn) onPublish(t *core.Turn, sc *scratch, flags byte, body []byte, out
 		}
 	}
 	c.room.traffic.Count(adapters.In, p.QoS, len(p.Payload))
-	switch p.QoS { // [MQTT-3.3.4-1]
+	switch p.QoS { // [MQTT-3.3.4-1] [3: MQTT-3.3.4-1]
 	case 0:
 		_, _, r := c.submit(t, p, to)
 		return c.refused0(r)
@@ -96,6 +96,7 @@ func dropped(r core.Reason) string {
 }
 
 // publish1 is QoS 1: PUBACK once we own the message. [MQTT-4.3.2-4]
+// [3: MQTT-4.3.2-2]
 func (c *conn) publish1(t *core.Turn, p *packet.Publish, to place, out *adapters.Output) error {
 	if c.version >= packet.V5 {
 		if c.inbound.count >= c.room.set.receiveMax {
@@ -112,12 +113,13 @@ func (c *conn) publish1(t *core.Turn, p *packet.Publish, to place, out *adapters
 
 // publish2 is QoS 2, exactly once by the identifiers that the session
 // remembers. [MQTT-4.3.3-8] [MQTT-4.3.3-10]
+// [3: MQTT-4.3.3-2]
 func (c *conn) publish2(t *core.Turn, p *packet.Publish, to place, out *adapters.Output) error {
 	owed, used := c.inbound.owed(p.ID)
 	if c.version >= packet.V5 && c.inbound.count >= c.room.set.receiveMax && owed != packet.PUBREC {
 		return errReceiveMax
 	}
-	if c.mayHold && c.session.Seen(uint64(p.ID)) { // DUP decides nothing [MQTT-3.3.1-3]
+	if c.mayHold && c.session.Seen(uint64(p.ID)) { // DUP decides nothing [MQTT-3.3.1-3] [3: MQTT-3.3.1-3]
 		c.room.count.duplicates.Add(1)
 		if !used {
 			c.hold(p.ID) // since a connection before this one

@@ -26,6 +26,7 @@ const toSubscribe = 0xff
 // packet of 16 MiB costs no multiple of itself in memory.
 const filterChunk = 1024
 
+// [MQTT-3.8.4-5] [3: MQTT-3.8.4-4]
 func (c *conn) onSubscribe(t *core.Turn, sc *scratch, body []byte, out *adapters.Output) error {
 	p := &sc.subscribe
 	if err := p.Parse(&c.room.rules, c.version, 2, body); err != nil {
@@ -67,7 +68,7 @@ func (c *conn) onSubscribe(t *core.Turn, sc *scratch, body []byte, out *adapters
 	if err := c.subscribe(t, sc, &a, &s); err != nil {
 		return err
 	}
-	c.answerFilters(t, out, s.seq, s.pending, a) // [MQTT-3.8.4-1] [MQTT-3.8.4-6]
+	c.answerFilters(t, out, s.seq, s.pending, a) // [MQTT-3.8.4-1] [MQTT-3.8.4-6] [MQTT-3.8.4-2] [3: MQTT-3.8.4-1] [3: MQTT-3.8.4-2]
 	return nil
 }
 
@@ -79,6 +80,7 @@ type subscribing struct {
 }
 
 // subscribe hands sc.subs to core and puts its answers in their places.
+// [MQTT-3.9.3-1] [3: MQTT-3.9.3-1]
 func (c *conn) subscribe(t *core.Turn, sc *scratch, a *answer, s *subscribing) (err error) {
 	if len(sc.subs) == 0 {
 		return nil
@@ -121,6 +123,7 @@ func special(filter []byte) bool {
 }
 
 // unavailable is the code for a filter of a kind that is switched off, else 0.
+// [3: MQTT-3.8.3-2]
 func (c *conn) unavailable(filter []byte) packet.Code {
 	switch {
 	case !c.room.set.shared && bytes.HasPrefix(filter, []byte(sharePrefix)):
@@ -164,6 +167,7 @@ func (c *conn) refused(code packet.Code) byte {
 
 // granted turns core's answer into a code. 3.1 has no code for a refusal: the
 // QoS byte stays, or the connection ends.
+// [MQTT-3.8.4-7] [3: MQTT-3.8.4-5]
 func (c *conn) granted(g core.Grant) (byte, error) {
 	switch {
 	case g.Reason == core.OK:

@@ -8,6 +8,7 @@ import (
 
 // onUnsubscribe removes subscriptions whose filter is equal byte for byte.
 // [MQTT-3.10.4-1]
+// [MQTT-3.10.4-6] [3: MQTT-3.10.4-1] [3: MQTT-3.10.4-6]
 func (c *conn) onUnsubscribe(t *core.Turn, sc *scratch, body []byte, out *adapters.Output) error {
 	p := &sc.unsubscribe
 	if err := p.Parse(&c.room.rules, c.version, 2, body); err != nil {
@@ -32,7 +33,7 @@ func (c *conn) onUnsubscribe(t *core.Turn, sc *scratch, body []byte, out *adapte
 			seq, pending = c.unsubscribe(t, sc, &a)
 		}
 	}
-	c.answerFilters(t, out, seq, pending, a) // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+	c.answerFilters(t, out, seq, pending, a) // [MQTT-3.10.4-4] [MQTT-3.10.4-5] [3: MQTT-3.10.4-4] [3: MQTT-3.10.4-5]
 	return nil
 }
 

@@ -33,14 +33,15 @@ func (c *conn) checkWill(p *packet.Connect) error {
 
 // will makes the message that core keeps with the session; nil without one.
 // [MQTT-3.1.2-7] [MQTT-3.1.3-10]
+// [3: MQTT-3.1.2-8]
 func (c *conn) will(p *packet.Connect) *core.Will {
-	if !p.HasWill {
+	if !p.HasWill { // [3: MQTT-3.1.2-12]
 		return nil
 	}
 	m := core.NewMessage(p.WillPayload)
 	m.Topic = string(p.WillTopic)
 	m.Origin = Name
-	m.QoS, m.Retain = p.WillQoS, p.WillRetain // [MQTT-3.1.2-14] [MQTT-3.1.2-15]
+	m.QoS, m.Retain = p.WillQoS, p.WillRetain // [MQTT-3.1.2-14] [MQTT-3.1.2-15] [3: MQTT-3.1.2-16] [3: MQTT-3.1.2-17]
 	m.Meta = metaOf(&p.WillProperties)
 	delay := time.Duration(p.WillProperties.Num(packet.WillDelayInterval, 0)) * time.Second
 	w := &core.Will{Message: m, Delay: min(delay, c.room.set.expiryMax)} // MV11

@@ -9,6 +9,7 @@ const maxHashes = 4
 // CheckFilter says whether filter is legal in MQTT: text as in CheckName, '#'
 // alone or as the whole last level [MQTT-4.7.1-1], '+' as a whole level
 // [MQTT-4.7.1-2].
+// [3: MQTT-4.7.1-2] [3: MQTT-4.7.1-3]
 func CheckFilter(filter string, l Limits) error {
 	if err := checkText(filter, l); err != nil {
 		return err

@@ -3,6 +3,7 @@ package topic
 // Matches says whether filter, wide or not, matches name under the rules of
 // MQTT: '#' matches its parent too, '+' matches an empty level, and a leading
 // wildcard does not match a name that begins with '$' [MQTT-4.7.2-1].
+// [3: MQTT-4.7.2-1]
 func Matches(filter, name string) bool {
 	if leadingWildcard(filter) && hidden(name) {
 		return false

@@ -66,10 +66,10 @@ func view[S ~string | ~[]byte](s S) string {
 // checkText checks what names and filters have in common.
 func checkText(s string, l Limits) error {
 	if s == "" {
-		return ErrEmpty // [MQTT-4.7.3-1]
+		return ErrEmpty // [MQTT-4.7.3-1] [3: MQTT-4.7.3-1]
 	}
 	if len(s) > l.bytes() {
-		return ErrTooLong // [MQTT-4.7.3-3]
+		return ErrTooLong // [MQTT-4.7.3-3] [3: MQTT-4.7.3-3]
 	}
 	n, ascii := 1, true
 	for i := 0; i < len(s); i++ {

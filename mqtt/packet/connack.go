@@ -56,6 +56,7 @@ func (c *Connack) Len(v Version) int {
 }
 
 // AppendTo appends the packet. In 3.1 there is no session present.
+// [MQTT-3.2.2-1]
 func (c *Connack) AppendTo(dst []byte, v Version) []byte {
 	var bits byte
 	if c.SessionPresent && v != V31 {

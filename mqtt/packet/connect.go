@@ -97,13 +97,14 @@ func (c *Connect) Parse(rules *Rules, _ Version, flags byte, body []byte) error 
 		c.Properties.Reset()
 	}
 	c.parsePayload(&r, rules)
-	if r.err == nil && len(r.b) > 0 {
+	if r.err == nil && len(r.b) > 0 { // [MQTT-3.1.2-16] [MQTT-3.1.2-18] [3: MQTT-3.1.2-18] [3: MQTT-3.1.2-20]
 		return errLeft
 	}
 	return r.err
 }
 
 // parseLevel reads name and level. [MQTT-3.1.2-1] [MQTT-3.1.2-2]
+// [3: MQTT-3.1.2-1] [3: MQTT-3.1.2-2]
 func (c *Connect) parseLevel(r *reader) {
 	name := r.binary()
 	if r.err != nil {
@@ -147,9 +148,9 @@ func (c *Connect) applyFlags(bits byte) error {
 	}
 	switch {
 	case bits&flagReserved != 0 && c.Version != V31:
-		return errConnectBit // [MQTT-3.1.2-3]
+		return errConnectBit // [MQTT-3.1.2-3] [3: MQTT-3.1.2-3]
 	case c.WillQoS == 3, !c.HasWill && (c.WillQoS != 0 || c.WillRetain):
-		return errWillFlags // [MQTT-3.1.2-11] [MQTT-3.1.2-12] [MQTT-3.1.2-13]
+		return errWillFlags // [MQTT-3.1.2-11] [MQTT-3.1.2-12] [MQTT-3.1.2-13] [3: MQTT-3.1.2-11] [3: MQTT-3.1.2-13] [3: MQTT-3.1.2-14] [3: MQTT-3.1.2-15]
 	case c.Version == V311 && c.HasPassword && !c.HasUserName:
 		return errPasswordUse // [3: MQTT-3.1.2-22]
 	}
@@ -158,24 +159,25 @@ func (c *Connect) applyFlags(bits byte) error {
 
 // parsePayload reads the fields that the flags announce, in their order.
 // [MQTT-3.1.3-1]
+// [3: MQTT-3.1.3-1]
 func (c *Connect) parsePayload(r *reader, rules *Rules) {
-	c.ClientID = r.binary()
+	c.ClientID = r.binary() // [MQTT-3.1.3-3] [3: MQTT-3.1.3-3]
 	if r.err == nil && checkString(c.ClientID, rules.StrictUTF8) != nil {
-		r.fail(errClientID) // [MQTT-3.1.3-4]
+		r.fail(errClientID) // [MQTT-3.1.3-4] [3: MQTT-3.1.3-4]
 	}
 	c.WillProperties.Reset()
-	if c.HasWill {
+	if c.HasWill { // [MQTT-3.1.2-9] [3: MQTT-3.1.2-9]
 		c.parseWill(r, rules)
 	}
 	old := c.Version == V31 // 3.1: a flag whose field is missing counts as 0
 	if c.HasUserName = c.HasUserName && !(old && r.err == nil && len(r.b) == 0); c.HasUserName {
-		c.UserName = r.string(rules.StrictUTF8) // [MQTT-3.1.3-12]
+		c.UserName = r.string(rules.StrictUTF8) // [MQTT-3.1.3-12] [MQTT-3.1.2-17] [3: MQTT-3.1.2-19] [3: MQTT-3.1.3-11]
 	}
 	if c.HasPassword = c.HasPassword && !(old && r.err == nil && len(r.b) == 0); !c.HasPassword {
 		return
 	}
 	if !old {
-		c.Password = r.binary()
+		c.Password = r.binary() // [MQTT-3.1.2-19] [3: MQTT-3.1.2-21]
 		return
 	}
 	c.Password = r.string(rules.StrictUTF8)
@@ -193,7 +195,7 @@ func (c *Connect) parseWill(r *reader, rules *Rules) {
 	if r.err != nil {
 		return
 	}
-	bad, err := checkName(c.WillTopic, rules.StrictUTF8) // [MQTT-3.1.3-11]
+	bad, err := checkName(c.WillTopic, rules.StrictUTF8) // [MQTT-3.1.3-11] [3: MQTT-3.1.3-10]
 	switch {
 	case err != nil:
 		r.fail(err)

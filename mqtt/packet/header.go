@@ -116,7 +116,9 @@ func (h Header) Check(v Version, from Side) error {
 	case from == Client && !row.client, from == Server && !row.server, from == Server && h.Type == DISCONNECT && v < V5:
 		return errDirection
 	case !h.flagsValid(v):
-		return errFlags // [MQTT-2.1.3-1] [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1] [MQTT-3.15.1-1]
+		// [MQTT-2.1.3-1] [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1] [MQTT-3.15.1-1]
+		// [3: MQTT-2.2.2-1] [3: MQTT-2.2.2-2] [3: MQTT-3.6.1-1] [3: MQTT-3.8.1-1] [3: MQTT-3.10.1-1] [3: MQTT-3.14.1-1]
+		return errFlags
 	case h.Head == 0:
 		return nil
 	}

@@ -134,6 +134,7 @@ func (r *reader) take(n int) []byte {
 func (r *reader) binary() []byte { return r.take(int(r.u16())) }
 
 // id reads a packet identifier, which is never 0. [MQTT-2.2.1-3]
+// [3: MQTT-2.3.1-1]
 func (r *reader) id() uint16 {
 	v := r.u16()
 	if v == 0 && r.err == nil {
@@ -156,9 +157,9 @@ func (r *reader) string(strict bool) []byte {
 func checkString(s []byte, strict bool) error {
 	switch {
 	case bytes.IndexByte(s, 0) >= 0:
-		return errNUL // [MQTT-1.5.4-2]
+		return errNUL // [MQTT-1.5.4-2] [3: MQTT-1.5.3-2]
 	case !utf8.Valid(s):
-		return errUTF8 // [MQTT-1.5.4-1]; U+FEFF stays where it is [MQTT-1.5.4-3]
+		return errUTF8 // [MQTT-1.5.4-1]; U+FEFF stays where it is [MQTT-1.5.4-3] [3: MQTT-1.5.3-1] [3: MQTT-1.5.3-3]
 	case strict && (HasControl(s) || hasNonCharacter(s)):
 		return errStrict
 	}
@@ -194,6 +195,7 @@ func hasNonCharacter(s []byte) bool {
 // carries: bad is set for wildcards and control characters, which are the
 // caller's code, err for what no string may hold. [MQTT-4.7.0-1]
 // [MQTT-3.3.2-1] [MQTT-3.3.2-2] [MQTT-4.7.3-2]
+// [3: MQTT-3.3.2-1] [3: MQTT-3.3.2-2] [3: MQTT-4.7.1-1] [3: MQTT-4.7.3-2]
 func checkName(s []byte, strict bool) (bad bool, err error) {
 	ascii := true
 	for _, c := range s {

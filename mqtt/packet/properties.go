@@ -159,7 +159,7 @@ func (p *Properties) parseText(in *reader, id PropID, row *propRow, rules *Rules
 	case aBinary:
 		p.SetStr(id, in.binary())
 	default:
-		s := in.string(rules.StrictUTF8)
+		s := in.string(rules.StrictUTF8) // [MQTT-3.3.2-13] [MQTT-3.3.2-19]
 		if id == ResponseTopic && in.err == nil {
 			if bad, err := checkName(s, rules.StrictUTF8); err != nil {
 				in.fail(err)

@@ -38,15 +38,15 @@ func (p *Publish) Parse(rules *Rules, v Version, flags byte, body []byte) error 
 	p.Dup, p.QoS, p.Retain = flags&FlagDup != 0, flags>>1&3, flags&FlagRetain != 0
 	switch {
 	case p.QoS == 3:
-		return errQoS3 // [MQTT-3.3.1-4]
+		return errQoS3 // [MQTT-3.3.1-4] [3: MQTT-3.3.1-4]
 	case p.Dup && p.QoS == 0:
-		return errDup0 // [MQTT-3.3.1-2]
+		return errDup0 // [MQTT-3.3.1-2] [3: MQTT-3.3.1-2]
 	}
 	r := reader{b: body}
 	p.Topic = r.binary()
 	p.ID = 0
 	if p.QoS > 0 {
-		p.ID = r.id() // [MQTT-2.2.1-2] [MQTT-2.2.1-3]
+		p.ID = r.id() // [MQTT-2.2.1-2] [MQTT-2.2.1-3] [3: MQTT-2.3.1-5]
 	}
 	if v >= V5 {
 		at := inPublishC
@@ -69,7 +69,7 @@ func (p *Publish) checkTopic(rules *Rules) error {
 		if p.Properties.Has(TopicAlias) {
 			return nil
 		}
-		return errNoTopic // [MQTT-4.7.3-1]
+		return errNoTopic // [MQTT-4.7.3-1] [3: MQTT-4.7.3-1]
 	}
 	bad, err := checkName(p.Topic, rules.StrictUTF8) // [MQTT-3.3.2-1]
 	switch {

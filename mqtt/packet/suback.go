@@ -54,6 +54,7 @@ func (s *Suback) Len(v Version) int {
 }
 
 // AppendTo appends the packet.
+// [3: MQTT-3.9.3-2]
 func (s *Suback) AppendTo(dst []byte, v Version) []byte {
 	dst = AppendVarint(append(dst, byte(SUBACK)<<4), uint32(2+s.Properties.size(v)+len(s.Codes)))
 	return append(s.Properties.appendTo(appendU16(dst, s.ID), v), s.Codes...)

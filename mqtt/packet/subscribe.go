@@ -72,16 +72,16 @@ func (s *Subscribe) Parse(rules *Rules, v Version, _ byte, body []byte) error {
 	case r.err != nil:
 		return r.err
 	case len(r.b) == 0:
-		return errNoFilter // [MQTT-3.8.3-2]
+		return errNoFilter // [MQTT-3.8.3-2] [3: MQTT-3.8.3-3]
 	}
 	for len(r.b) > 0 {
-		r.string(rules.StrictUTF8) // [MQTT-3.8.3-1]
+		r.string(rules.StrictUTF8) // [MQTT-3.8.3-1] [3: MQTT-3.8.3-1]
 		o := Options(r.byte())
 		switch {
 		case r.err != nil:
 			return r.err
 		case !o.valid(v):
-			return errOptions // [MQTT-3.8.3-5]
+			return errOptions // [MQTT-3.8.3-5] [3: MQTT-3.8.3-4]
 		}
 	}
 	return nil

@@ -36,10 +36,10 @@ func (u *Unsubscribe) Parse(rules *Rules, v Version, _ byte, body []byte) error 
 	case r.err != nil:
 		return r.err
 	case len(r.b) == 0:
-		return errNoFilter // [MQTT-3.10.3-2]
+		return errNoFilter // [MQTT-3.10.3-2] [3: MQTT-3.10.3-2]
 	}
 	for len(r.b) > 0 && r.err == nil {
-		r.string(rules.StrictUTF8) // [MQTT-3.10.3-1]
+		r.string(rules.StrictUTF8) // [MQTT-3.10.3-1] [3: MQTT-3.10.3-1]
 	}
 	return r.err
 }
