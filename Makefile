@@ -70,10 +70,11 @@ fmt: ## gofmt
 lint: ## golangci-lint, where it is installed
 	golangci-lint run
 
-generate: ## configs/default.yaml, docs/metrics.md, docs/commands.md and docs/mapping.md from the code
+generate: ## configs/default.yaml, docs/metrics.md, docs/commands.md, docs/mapping.md and docs/conformance from the code
 	$(GO) generate ./...
 	$(GO) test ./test/matrix -run TestTheMappingDocumentIsUpToDate -update
 	$(GO) test ./cmd/entrepot -run TestTheReferenceIsUpToDate -update
+	$(GO) test ./internal/conformance -update
 
 clean:
 	rm -rf $(OUT) $(NODE_DIR)/node_modules

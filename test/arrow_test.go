@@ -58,6 +58,7 @@ var arrows = map[string][]string{
 
 	"internal/auth/scram":   {"adapters", "core"},
 	"internal/config":       {},
+	"internal/conformance":  {},
 	"internal/store/memory": {"core", "core/ordered"},
 	"internal/store/disk":   {"core"},
 	"internal/metrics":      plus(below, "adapters/listen"),

@@ -13,9 +13,10 @@ const PageFile = "docs/conformance/mqtt.md"
 const head = `# Conformance: MQTT
 
 Made from the code by ` + "`make generate`" + `; do not edit. Every normative statement of MQTT 5.0 and 3.1.1 and every statement of entrepot
-about MQTT, with the declaration whose comment cites it and the tests that are named for it. The words are ours, the standards' are what
+about MQTT, with the declarations whose comments cite it and the tests that are named for it. The words are ours, the standards' are what
 counts. Statements that bind a client alone are listed without a line; entrepot's own client and the answers to a client that breaks them
-are tested beside the server. 3.1 has no numbered statements: it shares the code, and what differs is in [mqtt.md](../mqtt.md).
+are tested beside the server. The tests of a statement are those of ours that it links to, in the last table, and those that cite it
+themselves. 3.1 has no numbered statements: it shares the code, and what differs is in [mqtt.md](../mqtt.md).
 `
 
 // Page renders the page.
@@ -41,7 +42,7 @@ func Page(f *Found) (string, error) {
 	}
 	b.WriteString("\n## entrepot\n\n| Statement | In short | Tests |\n|---|---|---|\n")
 	for _, s := range own {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", s.ID, s.Text, links(f.Tests[s.ID]))
+		fmt.Fprintf(&b, "| <a id=%q></a>%s | %s | %s |\n", s.ID, s.ID, s.Text, links(f.Tests[s.ID]))
 	}
 	return b.String(), nil
 }
@@ -49,9 +50,9 @@ func Page(f *Found) (string, error) {
 // testsOf is the tests that cite a statement, and the statements of ours that
 // hold it, whose tests are in the last table.
 func testsOf(f *Found, s *Statement) string {
-	parts := []string{}
-	if len(s.Held) > 0 {
-		parts = append(parts, strings.Join(s.Held, " "))
+	var parts []string
+	for _, h := range s.Held {
+		parts = append(parts, fmt.Sprintf("[%s](#%s)", h, h))
 	}
 	if direct := links(f.Tests[s.ID]); direct != "" {
 		parts = append(parts, direct)

@@ -30,7 +30,7 @@ var folders = []string{"adapters", "adapters/listen", "core", "core/topic", "int
 var (
 	citation = regexp.MustCompile(`\[((?:3: )?MQTT-[0-9.]+-[0-9]+)\]`)
 	named    = regexp.MustCompile(`\bM[A-Z][0-9]+\b`)
-	testName = regexp.MustCompile(`^Test(?:[A-Za-z0-9]+)?_.*`)
+	testName = regexp.MustCompile(`^(Test|Fuzz)`)
 )
 
 // Scan reads the code and the tests below root.
@@ -55,14 +55,15 @@ func Scan(root string) (*Found, error) {
 		if !test && !slices.Contains(folders, path.Dir(rel)) {
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			return err
 		}
 		if test {
 			found.tests(rel, file)
 		} else {
-			found.lines(rel, file)
+			found.lines(rel, fset, file)
 		}
 		return nil
 	})
@@ -71,11 +72,11 @@ func Scan(root string) (*Found, error) {
 
 // lines notes the citations of a file with the declarations they stand in or
 // above.
-func (f *Found) lines(rel string, file *ast.File) {
+func (f *Found) lines(rel string, fset *token.FileSet, file *ast.File) {
 	for _, group := range file.Comments {
 		for _, c := range group.List {
 			for _, m := range citation.FindAllStringSubmatch(c.Text, -1) {
-				add(f.Lines, m[1], Place{rel, declAt(file, c.Pos())})
+				add(f.Lines, m[1], Place{rel, declAt(fset, file, c.Pos())})
 			}
 		}
 	}
@@ -85,7 +86,7 @@ func (f *Found) lines(rel string, file *ast.File) {
 func (f *Found) tests(rel string, file *ast.File) {
 	for _, d := range file.Decls {
 		fn, ok := d.(*ast.FuncDecl)
-		if !ok || fn.Recv != nil || !testName.MatchString(fn.Name.Name) && !strings.HasPrefix(fn.Name.Name, "Fuzz") {
+		if !ok || fn.Recv != nil || !testName.MatchString(fn.Name.Name) {
 			continue
 		}
 		at := Place{rel, fn.Name.Name}
@@ -107,39 +108,23 @@ func add(m map[string][]Place, id string, at Place) {
 	}
 }
 
-// declAt names the declaration that a comment belongs to.
-func declAt(file *ast.File, pos token.Pos) string {
+// declAt names the declaration that a comment belongs to: the one that it
+// stands in, above as its doc comment, or behind on the last line.
+func declAt(fset *token.FileSet, file *ast.File, pos token.Pos) string {
 	if pos < file.Package {
 		return "package"
 	}
+	line := fset.Position(pos).Line
 	for _, d := range file.Decls {
 		from := d.Pos()
 		if doc := docOf(d); doc != nil {
 			from = doc.Pos()
 		}
-		if pos < from || pos > d.End()+200 { // a comment may stand behind the last line
-			continue
-		}
-		if pos <= d.End() || onLastLine(file, d, pos) {
-			return nameOf(d)
+		if pos >= from && (pos <= d.End() || line == fset.Position(d.End()).Line) {
+			return nameOf(d, pos)
 		}
 	}
 	return "file"
-}
-
-// onLastLine tells that a comment at pos follows d before anything else does.
-func onLastLine(file *ast.File, d ast.Decl, pos token.Pos) bool {
-	for _, other := range file.Decls {
-		if other.Pos() > d.End() && other.Pos() < pos {
-			return false
-		}
-	}
-	for _, c := range file.Comments {
-		if c.Pos() == pos {
-			return pos-d.End() <= 2
-		}
-	}
-	return false
 }
 
 func docOf(d ast.Decl) *ast.CommentGroup {
@@ -152,29 +137,39 @@ func docOf(d ast.Decl) *ast.CommentGroup {
 	return nil
 }
 
-func nameOf(d ast.Decl) string {
+// nameOf names a declaration; of a group the one that pos belongs to.
+func nameOf(d ast.Decl, pos token.Pos) string {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
-		if d.Recv == nil {
-			return d.Name.Name
-		}
-		t := d.Recv.List[0].Type
-		if star, ok := t.(*ast.StarExpr); ok {
-			t = star.X
-		}
-		if id, ok := t.(*ast.Ident); ok {
-			return id.Name + "." + d.Name.Name
-		}
-		return d.Name.Name
+		return receiver(d) + d.Name.Name
 	case *ast.GenDecl:
-		if len(d.Specs) > 0 {
-			switch s := d.Specs[0].(type) {
+		name := "file"
+		for _, s := range d.Specs {
+			if name != "file" && s.Pos() > pos {
+				break
+			}
+			switch s := s.(type) {
 			case *ast.TypeSpec:
-				return s.Name.Name
+				name = s.Name.Name
 			case *ast.ValueSpec:
-				return s.Names[0].Name
+				name = s.Names[0].Name
 			}
 		}
+		return name
 	}
 	return "file"
+}
+
+func receiver(d *ast.FuncDecl) string {
+	if d.Recv == nil {
+		return ""
+	}
+	t := d.Recv.List[0].Type
+	if star, ok := t.(*ast.StarExpr); ok {
+		t = star.X
+	}
+	if id, ok := t.(*ast.Ident); ok {
+		return id.Name + "."
+	}
+	return ""
 }
