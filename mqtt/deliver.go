@@ -213,7 +213,7 @@ func (c *conn) appendProps(t *core.Turn, dst []byte, d *core.Delivery) []byte {
 	if c.version < packet.V5 {
 		return dst
 	}
-	if left, ok := m.Remaining(t.Now, time.Second); ok { // [MQTT-3.3.2-6]
+	if left, ok := m.Remaining(t.Now, time.Second); ok && !saysExpiry(m) { // [MQTT-3.3.2-6]
 		dst = packet.AppendNum(dst, packet.MessageExpiryInterval, uint32(min(max(left, 1), 1<<32-1)))
 	}
 	for _, id := range d.IDs { // [MQTT-3.3.4-3] [MQTT-3.3.4-4]

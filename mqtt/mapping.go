@@ -44,17 +44,47 @@ func metaOf(p *packet.Properties) *core.Meta {
 		x.Correlation = append([]byte{}, p.Str(packet.CorrelationData)...)
 	}
 	x.Text = p.Num(packet.PayloadFormatIndicator, 0) == 1
-	if len(p.User) > 0 {
-		headersOf(&x, p.User)
-	}
-	if !any && !x.Text && len(p.User) == 0 {
+	raw := unfielded(p)
+	own := headersOf(&x, p.User)
+	if !any && !x.Text && len(raw) == 0 && len(p.User) == 0 {
 		return nil
+	}
+	if own || len(raw) > 0 {
+		for _, u := range p.User {
+			raw = packet.AppendUser(raw, u.Key, u.Value)
+		}
+		x.Native = &core.Native{Protocol: Name, Data: raw}
 	}
 	return &x
 }
 
-func headersOf(x *core.Meta, user []packet.Pair) {
-	own := false
+// unfielded encodes the properties that are there and say the same as their
+// absence: a field cannot tell, receivers of MQTT are to get them unaltered.
+func unfielded(p *packet.Properties) (raw []byte) {
+	if p.Has(packet.MessageExpiryInterval) && p.Num(packet.MessageExpiryInterval, 0) == 0 {
+		raw = packet.AppendNum(raw, packet.MessageExpiryInterval, 0)
+	}
+	if p.Has(packet.PayloadFormatIndicator) && p.Num(packet.PayloadFormatIndicator, 0) == 0 {
+		raw = packet.AppendNum(raw, packet.PayloadFormatIndicator, 0)
+	}
+	if p.Has(packet.ContentType) && len(p.Str(packet.ContentType)) == 0 {
+		raw = packet.AppendStr(raw, packet.ContentType, "")
+	}
+	return raw
+}
+
+// saysExpiry tells that the expiry of a message is among what unfielded kept.
+func saysExpiry(m *core.Message) bool {
+	if m.Meta == nil || m.Meta.Native == nil || m.Meta.Native.Protocol != Name {
+		return false
+	}
+	data := m.Meta.Native.Data
+	return len(data) > 0 && data[0] == byte(packet.MessageExpiryInterval)
+}
+
+// headersOf turns User Properties into headers and fields; own tells that some
+// became fields.
+func headersOf(x *core.Meta, user []packet.Pair) (own bool) {
 	for _, u := range user {
 		if strings.HasPrefix(string(u.Key), "amqp-") && setField(x, string(u.Key), string(u.Value)) {
 			own = true
@@ -62,14 +92,7 @@ func headersOf(x *core.Meta, user []packet.Pair) {
 		}
 		x.Headers = append(x.Headers, core.Header{Name: string(u.Key), Text: string(u.Value)})
 	}
-	if !own {
-		return
-	}
-	var raw []byte
-	for _, u := range user {
-		raw = packet.AppendUser(raw, u.Key, u.Value)
-	}
-	x.Native = &core.Native{Protocol: Name, Data: raw}
+	return own
 }
 
 // setField turns one of our User Properties back into its field; false when it
@@ -120,6 +143,10 @@ func setField(x *core.Meta, name, value string) bool {
 	return false
 }
 
+// replyLimits is what the wire allows: a Response Topic of ours is passed on,
+// not published to.
+var replyLimits = topic.Limits{Levels: math.MaxUint16 + 1}
+
 // mapper appends the properties of a message of any origin, and counts what
 // MQTT cannot carry.
 type mapper struct {
@@ -140,7 +167,7 @@ func appendMeta(dst []byte, m *core.Message, met *adapters.Metrics) []byte {
 		w.dst = packet.AppendNum(w.dst, packet.PayloadFormatIndicator, 1) // [MQTT-3.3.2-4]
 	}
 	w.str(packet.ContentType, "content_type", x.ContentType) // [MQTT-3.3.2-20]
-	if x.ReplyTo != "" && topic.CheckName(x.ReplyTo, topic.Limits{}) != nil {
+	if x.ReplyTo != "" && topic.CheckName(x.ReplyTo, replyLimits) != nil {
 		w.lost("reply_to")
 	} else {
 		w.str(packet.ResponseTopic, "reply_to", x.ReplyTo) // [MQTT-3.3.2-15]

@@ -119,7 +119,7 @@ func TestMQTT_26_EveryLossTowards3xIsCounted(t *testing.T) {
 func TestAMessageWithoutPropertiesHasNoMeta(t *testing.T) {
 	t.Parallel()
 	var p packet.Properties
-	setNum(packet.PayloadFormatIndicator, 0)(&p)
+	setNum(packet.MessageExpiryInterval, 3)(&p)
 	setNum(packet.TopicAlias, 3)(&p)
 	if x := metaOf(&p); x != nil {
 		t.Errorf("%+v", x)
@@ -152,4 +152,33 @@ func FuzzMapping(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Properties that say the same as their absence, and the longest ones, are
+// passed on too. [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-20]
+func TestMQTT_MD4_WhatSaysNothingPassesUnaltered(t *testing.T) {
+	run(t, nil, func(w *world) {
+		r := w.reader("r", v5, "#")
+		deep := strings.Repeat("/", 1000)
+		p := w.connect("p", v5)
+		p.send(with(pub("a", "x", 0, 0), setNum(packet.PayloadFormatIndicator, 0), setStr(packet.ContentType, ""),
+			setStr(packet.CorrelationData, ""), setStr(packet.ResponseTopic, deep), user("amqp-type", "t", "", "", "k", "v")))
+		r.want(`PUBLISH a "x" 01=0 03= 08=` + deep + ` 09= amqp-type:t : k:v`)
+		p.send(with(pub("a", "x", 0, 0), setNum(packet.PayloadFormatIndicator, 1)))
+		r.want(`PUBLISH a "x" 01=1`)
+		p.send(pub("a", "x", 0, 0))
+		r.want(`PUBLISH a "x"`)
+		dead := w.connect("dead", v5, will("w", "gone", 0, false, setNum(packet.PayloadFormatIndicator, 0), setNum(packet.MessageExpiryInterval, 0)))
+		dead.Drop()
+		r.want(`PUBLISH w "gone" 01=0 02=0`)
+		late := w.connect("late", v5)
+		p.send(retainedWith("kept", setNum(packet.PayloadFormatIndicator, 0), setNum(packet.MessageExpiryInterval, 9)))
+		w.Advance(4e9)
+		late.send(sub(1, "kept", 0))
+		late.want("SUBACK #1 00", `PUBLISH retain kept "x" 01=0 02=5`)
+	})
+}
+
+func retainedWith(topic string, change ...func(*packet.Properties)) *packet.Publish {
+	return with(retained(topic, "x", 0, 0), change...)
 }
