@@ -238,6 +238,11 @@ func (c *conn) refuse(t *core.Turn, out *adapters.Output, err error) {
 	}
 	why := neutral(e.Code)
 	c.room.host.Metrics.ProtocolError(Name, why.String())
+	addr := c.addr
+	if c.opening != nil {
+		addr = address(c.opening.info)
+	}
+	c.room.host.Log.Debug("protocol.error", "protocol", Name, "addr", addr, "version", c.version.String(), "reason", why.String(), "rule", e.Rule)
 	switch {
 	case e.Silent || c.version == 0:
 		c.finish(t, out, why)

@@ -1,10 +1,13 @@
 package mqtt
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/entrepot/entrepot/adapters/adaptertest"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
@@ -116,5 +119,24 @@ func TestMQTT_MM4_PacketsOfAServerFromAClient(t *testing.T) {
 			p.raw(in)
 			p.ends("DISCONNECT 82")
 		}
+	})
+}
+
+// The log names the rule that a packet broke, also where the version has no
+// word for it.
+func TestMQTT_MX7_TheLogNamesTheRule(t *testing.T) {
+	var b bytes.Buffer
+	run(t, nil, func(w *world) {
+		w.connect("p", v311).raw("30 00")
+		p := &peer{Conn: w.Open(), t: t, v: v31}
+		p.raw("c0 00")
+		w.Settle()
+		for _, want := range []string{`msg=protocol.error protocol=mqtt addr=`, `version=3.1.1 reason=malformed rule="MM2 body`, `rule="MC1 first packet`} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s lacks %s", b.String(), want)
+			}
+		}
+	}, func(o *adaptertest.Options) {
+		o.Log = slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 }
