@@ -193,13 +193,19 @@ func (c *conn) renew(t *core.Turn, out *adapters.Output, answer adapters.Answer)
 	}
 }
 
-// sendAuth appends an AUTH; one that the client cannot take ends the
-// connection. It reads on, when it had stopped.
+// sendAuth appends an AUTH, which has neither a Reason String nor User
+// Properties [MQTT-3.15.2-2] [MQTT-3.15.2-3]; one that the client cannot take
+// ends the connection. It reads on, when it had stopped.
 func (c *conn) sendAuth(t *core.Turn, out *adapters.Output, code packet.Code, data []byte) {
 	p := packet.Auth{Code: code}
 	c.auth.properties(&p.Properties, data)
-	if c.maxOut > 0 && p.Len(c.version) > c.maxOut {
-		c.finish(t, out, core.TooLarge) // [MQTT-3.1.2-24]
+	switch {
+	case c.maxOut == 0 || p.Len(c.version) <= c.maxOut:
+	case c.phase == connected: // [MQTT-3.1.2-24]
+		c.disconnect(t, out, packet.PacketTooLarge, "", core.TooLarge)
+		return
+	default:
+		c.refuseWith(t, out, packet.PacketTooLarge, "", core.TooLarge)
 		return
 	}
 	out.B = p.AppendTo(out.B, c.version)

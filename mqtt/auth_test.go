@@ -504,6 +504,6 @@ func TestMQTT_ME5_ME6_AReauthenticationRenewsTheEnd(t *testing.T) {
 
 func TestMQTT_MC22_AnAuthThatTheClientCannotTakeCloses(t *testing.T) {
 	run(t, talk, func(w *world) {
-		w.dial("p", v5, num(packet.MaximumPacketSize, 40), method("TALK", strings.Repeat("x", 40))).ends()
+		w.dial("p", v5, num(packet.MaximumPacketSize, 40), method("TALK", strings.Repeat("x", 40))).ends("CONNACK code=95")
 	}, talking(&says{}))
 }

@@ -63,16 +63,16 @@ func (c *conn) onConnect(t *core.Turn, sc *scratch, flags byte, body []byte, out
 	err := p.Parse(&c.room.rules, 0, flags, body)
 	c.version = p.Version
 	c.bridge = p.Bridge
+	// The client's own limits hold already for the CONNACK, also for one that
+	// refuses what came behind them. [MQTT-3.1.2-24] [MQTT-3.2.2-19]
+	c.maxOut = int(p.Properties.Num(packet.MaximumPacketSize, 0))
+	c.problemInfo = p.Properties.Num(packet.RequestProblemInfo, 1) == 1
 	if err != nil {
 		return err
 	}
 	if !c.room.set.versions[c.version] || c.bridge && !c.room.set.bridgeBit {
 		return errVersion // [MQTT-3.1.2-2] [3: MQTT-3.1.2-2]
 	}
-	// Until the session is there, the client's own limits hold already for
-	// the CONNACK. [MQTT-3.1.2-24]
-	c.maxOut = int(p.Properties.Num(packet.MaximumPacketSize, 0))
-	c.problemInfo = p.Properties.Num(packet.RequestProblemInfo, 1) == 1
 	if err := c.checkConnect(p); err != nil {
 		return err
 	}

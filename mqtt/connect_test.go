@@ -353,3 +353,21 @@ func TestMQTT_26_WillFlagsWithoutAWillIn31(t *testing.T) {
 		p.ends()
 	})
 }
+
+// The client's Maximum Packet Size holds for the CONNACK that refuses what
+// stands behind it, and never one of a CONNECT before.
+func TestMQTT_MC22_ARefusalOfAMalformedConnectFits(t *testing.T) {
+	run(t, nil, func(w *world) {
+		const small = "10 19 00 04 4d 51 54 54 05 06 00 3c 05 27 00 00 00 14 00 01 61 00 00 01 23 00 00" // will topic #, 20 bytes at most
+		p := &peer{Conn: w.Open(), t: t, v: v5}
+		p.raw(small)
+		if got := hexOf(p.Recv()); got != "20 03 00 90 00" {
+			t.Errorf("got %s", got)
+		}
+		q := &peer{Conn: w.Open(), t: t, v: v5}
+		q.raw("10 0e 00 04 4d 51 54 54 05 03 00 3c 00 00 01 61")
+		if got := q.Recv(); len(got) < 20 {
+			t.Errorf("without its Reason String: % x", got)
+		}
+	})
+}

@@ -70,6 +70,8 @@ func ConnectVersion(body []byte) Version {
 // argument is ignored.
 func (c *Connect) Parse(rules *Rules, _ Version, flags byte, body []byte) error {
 	*c = Connect{Properties: c.Properties, WillProperties: c.WillProperties}
+	c.Properties.Reset()
+	c.WillProperties.Reset()
 	rules = rules.orDefault()
 	r := reader{b: body}
 	c.parseLevel(&r)
@@ -93,8 +95,6 @@ func (c *Connect) Parse(rules *Rules, _ Version, flags byte, body []byte) error 
 		if r.err == nil && c.Properties.Has(AuthenticationData) && !c.Properties.Has(AuthenticationMethod) {
 			return errAuthData
 		}
-	} else {
-		c.Properties.Reset()
 	}
 	c.parsePayload(&r, rules)
 	if r.err == nil && len(r.b) > 0 { // [MQTT-3.1.2-16] [MQTT-3.1.2-18] [3: MQTT-3.1.2-18] [3: MQTT-3.1.2-20]
@@ -165,7 +165,6 @@ func (c *Connect) parsePayload(r *reader, rules *Rules) {
 	if r.err == nil && checkString(c.ClientID, rules.StrictUTF8) != nil {
 		r.fail(errClientID) // [MQTT-3.1.3-4] [3: MQTT-3.1.3-4]
 	}
-	c.WillProperties.Reset()
 	if c.HasWill { // [MQTT-3.1.2-9] [3: MQTT-3.1.2-9]
 		c.parseWill(r, rules)
 	}
