@@ -86,9 +86,10 @@ func (c *conn) flushAnswers(t *core.Turn, out *adapters.Output) {
 
 // choke stops reading while too many answers wait; unchoke goes on when they
 // have left. The keep alive stands still meanwhile, as with withhold.
-func (c *conn) choke(out *adapters.Output) {
+func (c *conn) choke(t *core.Turn, out *adapters.Output) {
 	if !c.choked && c.answers.full() {
 		c.choked = true
+		c.keep.stop(t.Now)
 		out.PauseReading()
 		c.arm()
 	}
@@ -106,7 +107,7 @@ func (c *conn) goOn(t *core.Turn, out *adapters.Output) {
 	if c.choked || c.resumeAt != 0 {
 		return
 	}
-	c.keep.heard(t.Now)
+	c.keep.resume(t.Now)
 	out.ResumeReading()
 	c.arm()
 }
@@ -216,6 +217,7 @@ const pauseFor = 1000 // milliseconds
 // and slows the client down: after a reconnect it sends the message again.
 func (c *conn) withhold(t *core.Turn, out *adapters.Output) {
 	c.resumeAt = t.Now + pauseFor
+	c.keep.stop(t.Now)
 	out.PauseReading()
 	c.arm()
 }

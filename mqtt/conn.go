@@ -88,7 +88,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 			break
 		}
 		used += n
-		c.choke(out)
+		c.choke(t, out)
 	}
 	if c.phase == ended {
 		return len(in), nil
@@ -179,9 +179,12 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 	}
 	if c.resumeAt != 0 && t.Now >= c.resumeAt {
 		c.resumeAt = 0
-		c.goOn(t, out) // MF6: the timer stood still while we did not read
+		c.goOn(t, out)
 	}
-	if c.resumeAt == 0 && !c.choked && c.keep.expired(t.Now) {
+	if out.Held { // nor did the loop read, because the client does not: how long that may go on is L16
+		c.keep.heard(t.Now)
+	}
+	if c.keep.expired(t.Now) {
 		c.room.count.keepAlive.Add(1)
 		c.disconnect(t, out, packet.KeepAliveTimeout, "MK1 keep alive", core.IdleTimeout)
 		return
@@ -197,9 +200,6 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 // arm asks for the next tick.
 func (c *conn) arm() {
 	at := c.keep.due()
-	if c.resumeAt != 0 || c.choked { // we do not read
-		at = 0
-	}
 	for _, other := range [...]core.Time{c.resumeAt, c.loginEnds, c.auth.due()} {
 		if other != 0 && (at == 0 || other < at) {
 			at = other

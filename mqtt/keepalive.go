@@ -12,6 +12,7 @@ import (
 type keepAlive struct {
 	patience core.Time // 1.5 × keep alive in milliseconds; 0: for ever
 	last     core.Time // when the last complete packet came
+	stopped  core.Time // since when we do not read; 0: we do
 }
 
 // start begins to watch; seconds is the agreed value.
@@ -19,17 +20,41 @@ func (k *keepAlive) start(now core.Time, seconds uint16) {
 	k.patience, k.last = core.Time(seconds)*1500, now
 }
 
-func (k *keepAlive) heard(now core.Time) { k.last = now }
+func (k *keepAlive) heard(now core.Time) {
+	k.last = now
+	if k.stopped != 0 {
+		k.stopped = now
+	}
+}
+
+// stop lets the time stand still while we do not read: the client's silence is
+// not its own then. MF6
+func (k *keepAlive) stop(now core.Time) {
+	if k.stopped == 0 {
+		k.stopped = now
+	}
+}
+
+// resume lets the time run on.
+func (k *keepAlive) resume(now core.Time) {
+	if k.stopped != 0 {
+		k.last += now - k.stopped
+		k.stopped = 0
+	}
+}
 
 // due is when to look again, 0: never.
 func (k *keepAlive) due() core.Time {
-	if k.patience == 0 {
+	if k.patience == 0 || k.stopped != 0 {
 		return 0
 	}
 	return k.last + k.patience
 }
 
-func (k *keepAlive) expired(now core.Time) bool { return k.patience > 0 && now >= k.due() }
+func (k *keepAlive) expired(now core.Time) bool {
+	at := k.due()
+	return at != 0 && now >= at
+}
 
 // pong answers a PINGREQ at once, ahead of queued deliveries. MK3
 func (c *conn) pong(out *adapters.Output) {
