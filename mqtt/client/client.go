@@ -45,6 +45,7 @@ var (
 	errClosed   = errors.New("mqtt: the connection is closed")
 	errSilent   = errors.New("mqtt: the server does not answer")
 	errUnasked  = errors.New("mqtt: a packet that was not asked for")
+	errAlias    = errors.New("mqtt: a topic alias above the maximum that was offered")
 	errTooLarge = errors.New("mqtt: the message is larger than the server accepts")
 )
 

@@ -9,7 +9,19 @@ import (
 // flight is a publish of QoS 1 or 2 that is not complete.
 type flight struct {
 	done     func(error)
+	qos      byte
 	released bool // PUBREL was sent
+}
+
+// takes tells that the server may send that acknowledgement now.
+func (f *flight) takes(t packet.Type) bool {
+	switch t {
+	case packet.PUBACK:
+		return f.qos == 1
+	case packet.PUBREC:
+		return f.qos == 2
+	}
+	return f.qos == 2 && f.released
 }
 
 // Publish sends a message and calls done once, from any goroutine: with nil
@@ -56,38 +68,43 @@ func (c *Client) publish(m *Message, done func(error)) error {
 	}
 	if m.QoS > 0 {
 		p.ID = c.newID()
-		c.flights[p.ID] = &flight{done: done}
+		c.flights[p.ID] = &flight{done: done, qos: m.QoS}
 	}
 	c.append(&p)
 	return nil
 }
 
 // onAck moves an exchange on. MQTT 5.0, 4.3.
-func (c *Client) onAck(a *packet.Ack) {
+func (c *Client) onAck(a *packet.Ack) error {
 	if a.Type == packet.PUBREL {
 		delete(c.held, a.ID)
 		c.send(&packet.Ack{Type: packet.PUBCOMP, ID: a.ID})
-		return
+		return nil
 	}
 	c.mu.Lock()
 	f := c.flights[a.ID]
 	if f == nil {
 		c.mu.Unlock()
-		return
+		return nil
+	}
+	if !f.takes(a.Type) {
+		c.mu.Unlock()
+		return errUnasked
 	}
 	if a.Type == packet.PUBREC && !a.Code.Failed() {
 		f.released = true
 		c.append(&packet.Ack{Type: packet.PUBREL, ID: a.ID})
 		c.mu.Unlock()
 		c.kick()
-		return
+		return nil
 	}
 	delete(c.flights, a.ID)
 	c.mu.Unlock()
 	<-c.window
 	if a.Code.Failed() {
 		f.done(refused(a.Type, a.Code, &a.Properties))
-		return
+		return nil
 	}
 	f.done(nil)
+	return nil
 }

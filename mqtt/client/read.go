@@ -88,7 +88,7 @@ func (c *Client) handle(p *packet.Publish, h packet.Header, body []byte) error {
 		if err := a.Parse(&rules, v, h.Flags, body); err != nil {
 			return err
 		}
-		c.onAck(&a)
+		return c.onAck(&a)
 	case packet.SUBACK:
 		var a packet.Suback
 		if err := a.Parse(&rules, v, h.Flags, body); err != nil {
@@ -135,6 +135,9 @@ func refused(t packet.Type, code packet.Code, p *packet.Properties) error {
 func (c *Client) onPublish(p *packet.Publish) error {
 	topic := string(p.Topic)
 	if alias := uint16(p.Properties.Num(packet.TopicAlias, 0)); alias != 0 {
+		if alias > maxAlias {
+			return errAlias // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
+		}
 		if topic != "" {
 			c.aliases[alias] = topic
 		} else if topic = c.aliases[alias]; topic == "" {
