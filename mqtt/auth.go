@@ -53,7 +53,7 @@ func (a *enhanced) properties(p *packet.Properties, data []byte) {
 
 // loggingInByAuth tells that CONNACK is to come, and that AUTH may come first.
 func (c *conn) loggingInByAuth() bool {
-	return c.phase == awaitAuth || c.phase == awaitAttach && c.auth != nil
+	return c.phase == awaitAuth || (c.phase == awaitTurn || c.phase == awaitAttach) && c.auth != nil
 }
 
 // startAuth begins the login of a CONNECT with a method.

@@ -15,6 +15,7 @@ const (
 	awaitConnect phase = iota // nothing but CONNECT may come
 	awaitAuth                 // CONNECT named a method, the exchange is under way
 	awaitLogin                // CONNECT is in, the login is under way
+	awaitTurn                 // the session is taken over too often; this one is the next
 	awaitAttach               // the session is held by another connection, or not safe yet
 	connected                 // CONNACK 00 is out
 	ended                     // nothing is read or written any more
@@ -169,8 +170,12 @@ func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 	}
 }
 
-// Tick serves keep alive, paused reading and the time of a login.
+// Tick serves keep alive, paused reading, takeovers that wait and the time of
+// a login.
 func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
+	if c.phase == awaitTurn {
+		c.pollTurn(t, out)
+	}
 	if at := c.auth.due(); at != 0 && t.Now >= at {
 		c.refuseAuth(t, out, core.IdleTimeout)
 	}

@@ -21,9 +21,10 @@ type opening struct {
 	asked         uint32 // Session Expiry Interval of the CONNECT
 	keepAlive     uint16 // that holds
 	tellKeepAlive bool
-	assigned      bool // the client identifier is ours
-	wantsInfo     bool // Request Response Information
-	paused        bool // reading was stopped
+	assigned      bool      // the client identifier is ours
+	wantsInfo     bool      // Request Response Information
+	paused        bool      // reading was stopped
+	turn          core.Time // awaitTurn: when it may attach
 }
 
 var (
@@ -82,7 +83,7 @@ func (c *conn) onConnect(t *core.Turn, sc *scratch, flags byte, body []byte, out
 	}
 	c.startLogin(p)
 	c.pollLogin(t, out)
-	if c.phase == awaitLogin || c.phase == awaitAttach {
+	if c.phase == awaitLogin || c.phase == awaitTurn || c.phase == awaitAttach {
 		c.opening.paused = true
 		out.PauseReading()
 	}
@@ -182,8 +183,8 @@ func (c *conn) pollLogin(t *core.Turn, out *adapters.Output) {
 	c.attach(t, out, principal)
 }
 
-// attach opens the session of who has logged in. Nothing was looked up of any
-// session before. [MQTT-3.1.4-2] MC11
+// attach asks for the session of who has logged in. Nothing was looked up of
+// any session before. [MQTT-3.1.4-2] MC11
 func (c *conn) attach(t *core.Turn, out *adapters.Output, principal *core.Principal) {
 	c.handle.Authenticated()
 	c.opening.client.Principal = principal
@@ -192,6 +193,11 @@ func (c *conn) attach(t *core.Turn, out *adapters.Output, principal *core.Princi
 		c.refuse(t, out, err)
 		return
 	}
+	c.queue(t, out)
+}
+
+// claim asks for the session.
+func (c *conn) claim(t *core.Turn, out *adapters.Output) {
 	session, reason := c.room.host.Router.Attach(t, c.opening.client, c.handle) // [3: MQTT-3.1.3-2]
 	if reason != core.OK {
 		c.refuseConnect(t, out, reason, "")

@@ -95,8 +95,7 @@ func TestMQTT_MT4_QoS2StaysExactlyOnceOverTakeovers(t *testing.T) {
 			p.recv()
 			read(r.packets())
 			if i%7 == 0 { // and the reader wherever it is
-				again := w.dial("r", v5, resume, keep(1000), num(packet.ReceiveMaximum, 10))
-				r = again
+				r = w.dial("r", v5, resume, keep(1000), num(packet.ReceiveMaximum, 10))
 			}
 		}
 		for range 50 {

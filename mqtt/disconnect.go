@@ -84,6 +84,9 @@ func (c *conn) leave(t *core.Turn, why core.Reason) {
 		o.cancel()
 	}
 	c.endAuth(why)
+	if c.phase == awaitTurn {
+		c.room.takeovers.giveUp(keyOf(&c.opening.client), c.handle)
+	}
 	if c.session != nil {
 		c.session.Detach(t, why)
 	}

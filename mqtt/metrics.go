@@ -21,6 +21,8 @@ type counters struct {
 	aliasSaved *atomic.Uint64
 	tooLarge   *atomic.Uint64
 	handovers  *atomic.Uint64
+
+	takeoversDelayed *atomic.Uint64
 }
 
 func newCounters(m *adapters.Metrics) *counters {
@@ -32,6 +34,8 @@ func newCounters(m *adapters.Metrics) *counters {
 		aliasSaved: m.Counter("mqtt_alias_saved_bytes_total"),
 		tooLarge:   m.Counter("mqtt_too_large_total"),
 		handovers:  m.Counter("mqtt_group_handovers_total"),
+
+		takeoversDelayed: m.Counter("mqtt_takeovers_delayed_total"),
 	}
 	for dir, word := range []string{"in", "out"} {
 		for t := range c.packets[dir] {

@@ -39,6 +39,7 @@ type Room struct {
 	traffic *adapters.Traffic
 
 	scratches sync.Pool
+	takeovers takeovers
 }
 
 var _ adapters.WebSocketRoom = (*Room)(nil)

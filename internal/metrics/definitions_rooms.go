@@ -12,6 +12,7 @@ var roomDefinitions = []Definition{
 	{"entrepot_mqtt_stray_acks_total", []string{"type"}, Counter, "Acknowledgements of nothing."},
 	{"entrepot_mqtt_alias_saved_bytes_total", nil, Counter, "Bytes of topics that aliases saved."},
 	{"entrepot_mqtt_too_large_total", nil, Counter, "Messages larger than the client takes."},
+	{"entrepot_mqtt_takeovers_delayed_total", nil, Counter, "Connections that waited because their session was taken over too often."},
 	{"entrepot_mqtt_group_handovers_total", nil, Counter, "Deliveries of shared groups that went to another member."},
 	{"entrepot_mqtt_auth_exchanges_total", []string{"method", "result"}, Counter, "Logins by AUTH, first and later ones: success, denied, protocol, late, failed, aborted; unsupported with method other."},
 

@@ -1,0 +1,26 @@
+package core_test
+
+import (
+	"testing"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+func TestHoldsTellsWhetherAnAttachmentWouldEvict(t *testing.T) {
+	simulate(t, func(w *world) {
+		c := core.Client{ID: "c", Expiry: core.Forever}
+		other := c
+		other.Principal = &core.Principal{User: "other"}
+		if w.router.Holds(c) || w.router.Holds(core.Client{}) {
+			t.Error("held by nobody")
+		}
+		s := w.attach(c)
+		if !w.router.Holds(c) || w.router.Holds(other) {
+			t.Error("held by its connection, for its principal")
+		}
+		s.Detach(w.turn, core.ConnectionLost)
+		if w.router.Holds(c) {
+			t.Error("held by a connection that is gone")
+		}
+	})
+}
