@@ -31,7 +31,16 @@ func (q *answers) empty() bool { return q.head == len(q.list) }
 
 func (q *answers) full() bool { return len(q.list)-q.head >= maxAnswers }
 
-func (q *answers) push(a answer) { q.list = append(q.list, a) }
+// push adds an answer. The places of those that were sent are used again: a
+// client that publishes without a pause never lets the queue become empty.
+func (q *answers) push(a answer) {
+	if len(q.list) == cap(q.list) && q.head > len(q.list)/2 {
+		n := copy(q.list, q.list[q.head:])
+		clear(q.list[n:])
+		q.list, q.head = q.list[:n], 0
+	}
+	q.list = append(q.list, a)
+}
 
 // pop takes the first answer if the watermark has reached it.
 func (q *answers) pop(safe uint64) (answer, bool) {

@@ -29,3 +29,19 @@ func TestMQTT_MQ11_AnswersLeaveInTheOrderOfWhatTheyAnswer(t *testing.T) {
 		t.Error("not reset")
 	}
 }
+
+// A client that never lets the queue become empty makes it no longer than what
+// waits.
+func TestAnswersThatWereSentTakeNoRoom(t *testing.T) {
+	t.Parallel()
+	var q answers
+	for i := range 100_000 {
+		q.push(answer{seq: uint64(i + 1), id: uint16(i)})
+		if a, ok := q.pop(uint64(max(0, i-100))); ok && a.id != uint16(i-101) {
+			t.Fatalf("%d came after %d were pushed", a.id, i)
+		}
+	}
+	if cap(q.list) > 1000 {
+		t.Errorf("%d places for %d answers", cap(q.list), len(q.list)-q.head)
+	}
+}

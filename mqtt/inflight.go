@@ -36,7 +36,7 @@ type inflight struct {
 const identifiers = 65535 // how many there are
 
 // free returns how many more exchanges may begin below max. [MQTT-4.9.0-1]
-// Repeated PUBREL packets do not count against it, but take identifiers.
+// Repeated PUBREL packets do not count against it, but take identifiers. [MQTT-2.2.1-4]
 func (f *inflight) free(max int) int {
 	return min(max-f.quota, identifiers-f.used)
 }
@@ -107,7 +107,7 @@ func (f *inflight) restore(x flight) bool {
 
 // next enters an exchange under an identifier that is not in use, counted
 // round-robin from the last one, so that a late acknowledgement does not hit a
-// new message. MQ17.
+// new message. There is one: free was asked. MQ17.
 func (f *inflight) next(x flight) uint16 {
 	id := f.last + 1
 	for tried := 0; ; id, tried = id+1, tried+1 {

@@ -77,6 +77,7 @@ var arrows = map[string][]string{
 	"test/script":  {"internal/dial"},
 	"test/matrix":  {"test/script", "internal/gateway", "internal/config", "internal/dial"},
 	"test/abuse":   {"internal/gateway", "internal/config"},
+	"test/scale":   {"internal/gateway", "internal/config", "mqtt/packet"},
 	"test/interop": {"test/script", "internal/config", "internal/dial"},
 }
 
