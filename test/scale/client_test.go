@@ -152,7 +152,7 @@ func (c *client) next() (packet.Header, []byte, error) {
 // buffered tells that a part of the next packet is there.
 func (c *client) buffered() bool { return c.to > c.from }
 
-// nextAck is next for what has an identifier: an acknowledgement, or a publish.
+// read is next, parsed into c.publish or c.ack where it is one of these.
 func (c *client) read() (packet.Type, error) {
 	h, body, err := c.next()
 	if err != nil {

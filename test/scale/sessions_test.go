@@ -131,9 +131,7 @@ func TestTenThousandSessions(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if err = c.subscribe(2, fmt.Sprint("s/", n, "/two")); err == nil {
-			err = c.subscribe(1, fmt.Sprint("s/", n, "/one"), "all/#", fmt.Sprint("+/", n, "/wild"), fmt.Sprint("$share/g", n%groups, "/job/#"))
-		}
+		err = c.subscribe(2, fmt.Sprint("s/", n, "/one"), fmt.Sprint("s/", n, "/two"), "all/#", fmt.Sprint("+/", n, "/wild"), fmt.Sprint("$share/g", n%groups, "/job/#"))
 		if err != nil || n >= connected {
 			return errors.Join(err, c.bye())
 		}
@@ -188,7 +186,8 @@ func TestTenThousandSessions(t *testing.T) {
 		t.Errorf("%d of %d jobs were done", len(done), groups*jobs)
 	}
 	inWaves(t, sessions, func(n int) error { return end(g.addr, name(n)) })
-	g.back(before, 8<<20)
+	// The store keeps tables in memory, and the timer of a session that was ended before its time the session's own record.
+	g.back(before, 6<<20+sessions<<10)
 }
 
 // end ends a session.
