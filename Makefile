@@ -17,7 +17,7 @@ TOOLS   := mosquitto:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mos
 MODULES := stomp:python3-stomp pika:python3-pika paho.mqtt.client:python3-paho-mqtt
 NODE_DIR := test/interop/node
 
-.PHONY: help build test setup check unit matrix interop fuzz bench attack fmt lint generate clean
+.PHONY: help build test setup check unit matrix scale interop fuzz bench attack fmt lint generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ help: ## list the targets
 build: ## bin/entrepot, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/entrepot ./cmd/entrepot
 
-test: setup check unit matrix interop ## everything: real clients, vet, format, units with the race detector, both matrices
+test: setup check unit matrix scale interop ## everything: real clients, vet, format, units with the race detector, both matrices, the sizes
 
 setup: ## install the real clients (as root), or say which are missing
 	@absent() { for t in $(TOOLS); do command -v $${t%%:*} >/dev/null || echo $$t; done; \
@@ -47,6 +47,9 @@ unit: ## unit tests and fuzz seeds with the race detector
 
 matrix: ## every protocol in, every protocol out, in one process over real sockets
 	$(GO) test -timeout 5m ./test/matrix/...
+
+scale: ## ten thousand sessions, storms, every packet identifier; SCALE=10 for longer ones
+	$(GO) test -timeout 20m -count=1 ./test/scale/
 
 interop: ## the same with real clients as separate processes against the built binary
 	$(GO) test -timeout 10m -count=1 ./test/interop/...

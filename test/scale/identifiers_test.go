@@ -125,7 +125,7 @@ func TestEveryIdentifierTowardsAClientIsInFlight(t *testing.T) {
 // towards fills a client's window of all identifiers, lets it acknowledge them at random over a restart, and goes on until
 // they have been around three times. [MQ2, MQ17, MF1, MF4]
 func towards(t *testing.T, qos byte) {
-	total := 200_000 * factor(t)
+	total := all + 10_000 + 125_000*factor(t)/divisor
 	g := start(t, raised...)
 	before := measure()
 	r := mustDial(t, g.addr, "r", lasting, window(all))

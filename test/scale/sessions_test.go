@@ -23,7 +23,7 @@ func wave(t *testing.T, sessions int) int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	n := min(sessions, (int(min(limit.Cur, 1<<20))-1024)/2, 4000)
+	n := min(sessions/2, (int(min(limit.Cur, 1<<20))-1024)/2, 4000)
 	if n < 10 {
 		t.Fatalf("%d descriptors are too few", limit.Cur)
 	}
@@ -117,7 +117,7 @@ func (r *receiver) publish(c *client) {
 // TestTenThousandSessions makes durable sessions with five subscriptions each, publishes to all of them while most are
 // away, restarts the gateway, and lets each come back for what is its own. [S12, MC15, MC17]
 func TestTenThousandSessions(t *testing.T) {
-	const sessions = 10_000
+	const sessions = 10_000 / divisor
 	g := start(t)
 	warm := mustDial(t, g.addr, "warm", lasting)
 	if err := errors.Join(warm.subscribe(1, "warm/#"), warm.bye(), end(g.addr, "warm")); err != nil {

@@ -14,7 +14,7 @@ import (
 // TestSubscribeStorm subscribes to and unsubscribes from 100,000 filters, again and again, beside a publisher and a reader
 // that take no part in it. [P6, S12, MB1, MB8]
 func TestSubscribeStorm(t *testing.T) {
-	const sessions, filters, chunk = 10, 10_000, 500
+	const sessions, filters, chunk = 10, 10_000 / divisor, 500
 	rounds := 2 * factor(t)
 	g := start(t)
 	before := measure()
@@ -165,7 +165,7 @@ func readStable(t *testing.T, c *client) map[string]int {
 // TestSessionsOfClientsThatAreAwayAreBounded creates sessions beyond the limit, with the longest expiry, and starts one of
 // them afresh again and again. [P8, F5, L17]
 func TestSessionsOfClientsThatAreAwayAreBounded(t *testing.T) {
-	const sessions, limit = 3000, 2000
+	const sessions, limit = 6000 / divisor, 4000 / divisor
 	g := start(t, fmt.Sprint("limits.sessions_offline=", limit))
 	longest := func(c *packet.Connect) {
 		lasting(c)
@@ -207,7 +207,7 @@ func TestSessionsOfClientsThatAreAwayAreBounded(t *testing.T) {
 		}
 	}
 	again := measure()
-	for range 3000 { // clean start, and no session afterwards but one
+	for range 3000 / divisor { // clean start, and no session afterwards but one
 		c, err := dial(g.addr, name(kept), longest, func(c *packet.Connect) { c.CleanStart = true })
 		if err != nil {
 			t.Fatal(err)
