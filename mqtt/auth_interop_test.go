@@ -258,7 +258,11 @@ func TestMQTT_ME3_L2_IsToldOverSockets(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := io.ReadAll(nc)
-		if err != nil || len(out) < 24 || out[0] != 0xf0 || out[20] != 0x20 || out[23] != 0x82 {
+		last := out
+		if len(out) > 20 && out[0] == 0xf0 { // AUTH, unless the machine is so busy that even the first step is late
+			last = out[20:]
+		}
+		if err != nil || len(last) < 4 || last[0] != 0x20 || last[3] != 0x82 {
 			t.Fatalf("% x, %v", out, err)
 		}
 		if took := time.Since(start); took < 50*time.Millisecond {
