@@ -42,6 +42,8 @@ type Config struct {
 	Log       Log        `yaml:"log"`
 	Admin     Admin      `yaml:"admin"`
 
+	// Warnings are what works today and should be changed all the same.
+	Warnings Problems `yaml:"-"`
 	// Source is the path of the file, empty if there was none.
 	Source string `yaml:"-"`
 	// Sum is the SHA-256 of the file's bytes in hexadecimal; of nothing, if there was no file.

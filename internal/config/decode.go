@@ -44,10 +44,11 @@ func (s schema) decode(root *node) Problems {
 		d.validate(s.sections[name], root.child(name), name, name)
 	}
 	s.decodeListeners(d, root.child("listeners"))
+	s.config.Warnings = d.warnings
 	return d.problems
 }
 
-type decoder struct{ problems Problems }
+type decoder struct{ problems, warnings Problems }
 
 func (d *decoder) fail(at origin, code, path, message string) *Problem {
 	d.problems = append(d.problems, at.problem(code, path, message))

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // Listener is one element of `listeners`: a URL that is served.
@@ -17,8 +16,18 @@ type Listener struct {
 	Anonymous *bool `yaml:"anonymous"`
 	// Insecure says in plain words that a listener which others can reach may be used by everybody.
 	Insecure bool `yaml:"insecure"`
-	// Origins are the values of Origin from which a WebSocket is accepted, besides the listener's own host and none.
+	// TLS is the certificate and how clients are verified: of mqtts, wss, stomps, amqps.
+	TLS *TLS `yaml:"tls"`
+	// ProxyProtocol expects a PROXY header, v1 or v2, before anything else.
+	ProxyProtocol *ProxyProtocol `yaml:"proxy_protocol"`
+	// Origins are the values of Origin from which a WebSocket is accepted, scheme://host[:port] or *. Without any it is the listener's own host. A client that sends no Origin is no browser, and accepted.
 	Origins []string `yaml:"origins"`
+	// Headers are sent with every HTTP answer of a WebSocket listener.
+	Headers map[string]string `yaml:"headers"`
+	// Mode is the mode of a Unix socket's file. The default is 0660.
+	Mode FileMode `yaml:"mode"`
+	// Group is the group of a Unix socket's file, by name or number. The default is that of the process.
+	Group string `yaml:"group"`
 
 	// Address is the URL, taken apart.
 	Address Address `yaml:"-"`
@@ -78,7 +87,7 @@ func (s schema) decodeListener(d *decoder, i int, n *node, seen map[string]int) 
 		return
 	}
 	l.Address = address
-	mergeQuery(n, address, u.at)
+	mergeQuery(d, n, address, u.at, path)
 	l.URL = address.String()
 	label := fmt.Sprintf("%s (%s)", path, l.URL)
 	if j, twice := seen[l.URL]; twice && address.Port != 0 {
@@ -87,16 +96,28 @@ func (s schema) decodeListener(d *decoder, i int, n *node, seen map[string]int) 
 	seen[l.URL] = i
 	s.decodeKeys(d, n, &l, label)
 	checkAnonymous(d, &l, u.at, path)
+	checkTLS(d, &l, n, u.at, path)
+	checkTransport(d, &l, n, path)
 	s.config.Listeners = append(s.config.Listeners, l)
 }
 
-// mergeQuery makes keys of the URL's query, so that a --listen can carry them.
-func mergeQuery(n *node, a Address, at origin) {
+// mergeQuery makes keys of the URL's query, so that a --listen can carry them. A dot descends: tls.cert.
+func mergeQuery(d *decoder, n *node, a Address, at origin, path string) {
 	for _, key := range slices.Sorted(maps.Keys(a.Query)) {
-		if n.child(key) != nil {
+		steps := splitKey(key)
+		if n.follow(steps) != nil {
 			continue // written out beside the URL: that one counts
 		}
-		n.set(key, flow(strings.Join(a.Query[key], ","), at))
+		value := flow(a.Query.Get(key), at)
+		if many := a.Query[key]; len(many) > 1 {
+			value = &node{kind: kindList, at: at}
+			for _, text := range many {
+				value.items = append(value.items, flow(text, at))
+			}
+		}
+		if !n.put(steps, value) {
+			d.fail(at, CodeType, path, fmt.Sprintf("key %q leads through a value that has no keys", key))
+		}
 	}
 }
 

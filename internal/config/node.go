@@ -68,6 +68,14 @@ func (n *node) find(path string) (found *node) {
 	return found
 }
 
+// follow goes along a path of keys; nil if it ends before.
+func (n *node) follow(path []string) *node {
+	for _, key := range path {
+		n = n.child(key)
+	}
+	return n
+}
+
 // set gives a key a value, in place if it is there already.
 func (n *node) set(key string, value *node) {
 	for _, e := range n.keys {

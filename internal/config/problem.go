@@ -22,11 +22,12 @@ const (
 	CodeVariable  = "E-CONFIG-VARIABLE"
 	CodeURL       = "E-CONFIG-URL"
 	CodeAnonymous = "E-CONFIG-ANONYMOUS"
+	CodeTLS       = "E-CONFIG-TLS"
 )
 
 // Codes lists all codes, in the order of docs/errors.md.
 func Codes() []string {
-	return []string{CodeFile, CodeSyntax, CodeUnknown, CodeDuplicate, CodeType, CodeRange, CodeVariable, CodeURL, CodeAnonymous}
+	return []string{CodeFile, CodeSyntax, CodeUnknown, CodeDuplicate, CodeType, CodeRange, CodeVariable, CodeURL, CodeAnonymous, CodeTLS}
 }
 
 // A Problem is one mistake in a configuration, with the place where it was made.

@@ -46,6 +46,10 @@ func (d *decoder) scalarValue(n *node, v reflect.Value, tag reflect.StructTag, p
 		if words := enum(tag); words != nil {
 			p.Hint = didYouMean(n.text, words)
 		}
+		return
+	}
+	if v.Type() == fileType {
+		v.SetString(string(n.at.settle(File(n.text))))
 	}
 }
 

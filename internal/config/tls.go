@@ -1,0 +1,62 @@
+package config
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/entrepot/entrepot/internal/tlsconf"
+)
+
+// TLS is the key `tls` of a listener. SECURITY S15, U15
+type TLS struct {
+	// Cert is the PEM file of the certificate, followed by those that lead to its authority.
+	Cert File `yaml:"cert"`
+	// Key is the PEM file of its private key.
+	Key File `yaml:"key"`
+	// ClientCA is the PEM file of the authorities that certificates of clients are verified against.
+	ClientCA File `yaml:"client_ca"`
+	// ClientAuth is whether a client shows a certificate: none, optional or require. The default is require with client_ca and none without.
+	ClientAuth string `yaml:"client_auth" enum:"none,optional,require"`
+	// MinVersion is the oldest version of TLS: 1.2 or 1.3. The default is 1.2.
+	MinVersion string `yaml:"min_version" enum:"1.2,1.3"`
+	// CRL is the file of revoked certificates of clients, PEM or DER, signed by their authority.
+	CRL File `yaml:"crl"`
+}
+
+// Server names the files of the key.
+func (t *TLS) Server() tlsconf.Server {
+	return tlsconf.Server{Cert: string(t.Cert), Key: string(t.Key), ClientCA: string(t.ClientCA),
+		ClientAuth: t.ClientAuth, MinVersion: t.MinVersion, CRL: string(t.CRL)}
+}
+
+// checkTLS reads the files of a listener's TLS, so that a start fails before anything is bound.
+func checkTLS(d *decoder, l *Listener, n *node, at origin, path string) {
+	key, scheme := n.child("tls"), l.Address.Scheme
+	switch {
+	case l.TLS == nil && (!scheme.TLS || scheme.Network != "tcp"):
+		return
+	case l.TLS == nil:
+		d.fail(at, CodeTLS, path, fmt.Sprintf("%s needs a certificate", l.URL)).Hint = "write tls: {cert: server.pem, key: server.key} beside the url"
+		return
+	case !scheme.TLS || scheme.Network != "tcp":
+		p := d.fail(key.at, CodeTLS, path+".tls", fmt.Sprintf("%s:// is not encrypted by TLS, so tls would be ignored", scheme.Name))
+		for _, s := range Schemes {
+			if s.Protocol == scheme.Protocol && s.Network == "tcp" && s.TLS {
+				p.Hint = "write " + s.Name + ":// for it"
+			}
+		}
+		return
+	}
+	for _, f := range l.TLS.Server().Check(time.Now()) {
+		place := key.at
+		if child := key.child(f.Key); child != nil {
+			place = child.at
+		}
+		p := place.problem(CodeTLS, path+".tls."+f.Key, path+".tls: "+f.Message)
+		if f.Warning {
+			d.warnings = append(d.warnings, p)
+		} else {
+			d.problems = append(d.problems, p)
+		}
+	}
+}
