@@ -46,6 +46,8 @@ type Credentials struct {
 	HasUser  bool
 	Loopback bool
 	TLS      bool
+	// Certificate is the client's, verified; nil if it showed none.
+	Certificate *Certificate
 }
 
 // Authenticator turns credentials into a principal. It may take its time: it

@@ -90,7 +90,10 @@ type Info struct {
 	WebSocket bool
 	TLS       bool
 	Subproto  string // WebSocket sub-protocol that was agreed on
-	Loopback  bool   // the peer is this machine (Unix sockets too)
+	Loopback  bool   // the peer is this machine (Unix sockets too), and no proxy spoke for it
+	// Certificate is the client's, verified; nil if it showed none.
+	Certificate *Certificate
+	Unix        *UnixPeer // of a Unix socket, where the system tells it
 }
 
 // ListenerInfo describes a datagram listener.
@@ -129,6 +132,12 @@ type WebSocketOptions struct {
 	Text        bool     // text frames are accepted; answers mirror the client's mode unless they are not UTF-8
 	MaxMessage  int      // largest WebSocket message in bytes
 	CloseOnText uint16   // close code for a text frame when Text is false (1003)
+}
+
+// ALPN is of a stream room whose protocol has a name in TLS (RFC 7301). A
+// client that offers names must offer this one; it need not offer any.
+type ALPN interface {
+	ALPN() string
 }
 
 // DatagramRoom serves datagram transports.

@@ -245,7 +245,7 @@ func (c *conn) refuse(t *core.Turn, out *adapters.Output, err error) {
 	c.room.host.Metrics.ProtocolError(Name, why.String())
 	addr := c.addr
 	if c.opening != nil {
-		addr = address(c.opening.info)
+		addr = c.opening.info.Addr()
 	}
 	c.room.host.Log.Debug("protocol.error", "protocol", Name, "addr", addr, "version", c.version.String(), "reason", why.String(), "rule", e.Rule)
 	switch {

@@ -124,7 +124,7 @@ func (c *conn) prepare(p *packet.Connect) {
 		id, o.assigned = assignID(), true // [MQTT-3.1.3-6] [MQTT-3.2.2-16]
 	}
 	o.client = core.Client{
-		ID: id, Protocol: Name, Addr: address(o.info), Clean: p.CleanStart, Expiry: expiry,
+		ID: id, Protocol: Name, Addr: o.info.Addr(), Clean: p.CleanStart, Expiry: expiry,
 		KeepQoS0: set.queueQoS0, Each: set.each, IdleQueue: set.idleQueue, Will: c.will(p),
 	}
 	c.addr = o.client.Addr
@@ -140,13 +140,6 @@ func assignID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails, says its documentation
 	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-func address(i adapters.Info) string {
-	if !i.Remote.IsValid() {
-		return "unix"
-	}
-	return i.Remote.String()
 }
 
 func (c *conn) startLogin(p *packet.Connect) {
@@ -165,7 +158,7 @@ func (c *conn) shown(p *packet.Connect) adapters.Credentials {
 	o := c.opening
 	return adapters.Credentials{
 		Protocol: Name, Listener: o.info.Listener, Addr: o.client.Addr, ClientID: o.client.ID,
-		User: string(p.UserName), HasUser: p.HasUserName, Loopback: o.info.Loopback, TLS: o.info.TLS,
+		User: string(p.UserName), HasUser: p.HasUserName, Loopback: o.info.Loopback, TLS: o.info.TLS, Certificate: o.info.Certificate,
 	}
 }
 

@@ -69,6 +69,9 @@ func (r *Room) Open(h adapters.Handle, info adapters.Info, _ *core.Turn) adapter
 	return &conn{room: r, handle: h, opening: &opening{info: info}}
 }
 
+// ALPN is the registered name of MQTT in TLS (MH2).
+func (r *Room) ALPN() string { return "mqtt" }
+
 // WebSocket says how MQTT rides on WebSocket. [MQTT-6.0.0-1] to [MQTT-6.0.0-4]
 // [MQTT-6.0.0-2] [3: MQTT-6.0.0-1] [3: MQTT-6.0.0-2] [3: MQTT-6.0.0-4]
 func (r *Room) WebSocket() adapters.WebSocketOptions {

@@ -79,9 +79,9 @@ func (c *conn) credentials(f *frame.Frame) adapters.Credentials {
 		c.user, pass, has = c.room.cfg.DefaultUser, []byte(c.room.cfg.DefaultPasscode), true
 	}
 	return adapters.Credentials{
-		Protocol: Name, Listener: c.info.Listener, Addr: c.info.Remote.String(), ClientID: c.clientID,
+		Protocol: Name, Listener: c.info.Listener, Addr: c.info.Addr(), ClientID: c.clientID,
 		User: c.user, Password: append([]byte(nil), pass...), HasUser: has,
-		Loopback: c.info.Loopback, TLS: c.info.TLS,
+		Loopback: c.info.Loopback, TLS: c.info.TLS, Certificate: c.info.Certificate,
 	}
 }
 
@@ -133,7 +133,7 @@ func (c *conn) attach(t *core.Turn, p *core.Principal, r core.Reason) *failure {
 		return failed(core.NotAuthorized, "Bad CONNECT", "Virtual host '"+c.host+"' access denied")
 	}
 	c.session, r = c.room.host.Router.Attach(t, core.Client{
-		Principal: p, Protocol: Name, Addr: c.info.Remote.String(), Each: true,
+		Principal: p, Protocol: Name, Addr: c.info.Addr(), Each: true,
 	}, c.handle)
 	if r != core.OK {
 		c.session = nil

@@ -51,18 +51,36 @@ func (g *Gate) Admit(addr netip.Addr, now core.Time) Refusal {
 	case g.preauth >= g.l.PreauthConnections:
 		return Places
 	}
-	if !g.l.Exempt(addr) {
-		k := Key(addr)
-		if g.places[k] >= g.l.PreauthPerAddress {
-			return Places
-		}
-		if !g.bucket(k, now).Take(now, 1, g.l.AcceptRateAddress, 2*g.l.AcceptRateAddress) {
-			return RatePerPeer
-		}
-		g.places[k]++
+	if r := g.count(addr, now); r != Admitted {
+		return r
 	}
 	g.open++
 	g.preauth++
+	return Admitted
+}
+
+// Locate counts a connection that was admitted with the zero address at its
+// own, which a proxy told later. After Admitted, Authenticated must follow
+// with that one; after a refusal with the zero one.
+func (g *Gate) Locate(addr netip.Addr, now core.Time) Refusal {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.count(addr, now)
+}
+
+// count takes a place and a turn of the address. Called with mu held.
+func (g *Gate) count(addr netip.Addr, now core.Time) Refusal {
+	if g.l.Exempt(addr) {
+		return Admitted
+	}
+	k := Key(addr)
+	if g.places[k] >= g.l.PreauthPerAddress {
+		return Places
+	}
+	if !g.bucket(k, now).Take(now, 1, g.l.AcceptRateAddress, 2*g.l.AcceptRateAddress) {
+		return RatePerPeer
+	}
+	g.places[k]++
 	return Admitted
 }
 

@@ -2,12 +2,12 @@ package listen
 
 import (
 	"io"
-	"net"
 	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
 )
 
@@ -29,9 +29,6 @@ type acceptor struct {
 
 // serveRaw gives the listening socket to a loop; false: it is not a raw one.
 func (l *listener) serveRaw() bool {
-	if u, ok := l.tcp.(*net.UnixListener); ok {
-		u.SetUnlinkOnClose(false)
-	}
 	fd, err := detach(l.tcp)
 	if err != nil {
 		return false
@@ -105,18 +102,45 @@ func (a *acceptor) accepted(fd int, remote netip.AddrPort) {
 		unix.Close(fd)
 		return
 	}
+	info := a.listener.info(remote, localAddr(fd))
 	if a.listener.network == "tcp" {
 		tune(fd)
+	} else {
+		info.Unix = peerOf(fd)
 	}
+	since := a.loop.turn.Now
 	target := a.loop.server.pick()
 	if target == a.loop {
-		a.listener.adopt(target, fd, remote)
+		a.listener.adopt(target, fd, info, since)
 		return
 	}
-	if !target.call(func(l *loop) { a.listener.adopt(l, fd, remote) }) {
+	if !target.call(func(l *loop) { a.listener.adopt(l, fd, info, since) }) {
 		a.listener.unadmit(remote.Addr())
 		unix.Close(fd)
 	}
+}
+
+// peerOf asks the kernel who is at the other end of a Unix socket (MH4).
+func peerOf(fd int) *adapters.UnixPeer {
+	c, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return nil
+	}
+	return &adapters.UnixPeer{UID: int(c.Uid), GID: int(c.Gid), PID: int(c.Pid)}
+}
+
+// adopt gives a plain connection, whose PROXY header was read, to the
+// epoll of a loop; false: it stays what it is.
+func (a *arrival) adopt(info adapters.Info) bool {
+	fd, err := detach(a.Conn)
+	if err != nil {
+		return false
+	}
+	if !a.l.server.pick().call(func(l *loop) { a.l.adopt(l, fd, info, a.since) }) {
+		a.l.unadmit(info.Remote.Addr())
+		unix.Close(fd)
+	}
+	return true
 }
 
 // tune sets the options of every TCP connection: no delay, and keep-alive

@@ -105,6 +105,17 @@ func (c *counters) preauthClosed(why string) {
 	c.metrics.Counter("preauth_closed_total", c.protocol, why).Add(1)
 }
 
+// nameRefused counts a login whose name cannot be one.
+func (c *counters) nameRefused() {
+	c.metrics.Counter("connects_total", c.protocol, "refused", "name").Add(1)
+}
+
+// upgradeRefused counts a request that became no WebSocket, and why.
+func (c *counters) upgradeRefused(why string) {
+	c.metrics.Counter("connects_total", c.protocol, "refused", why).Add(1)
+	c.preauthClosed("protocol")
+}
+
 func (c *counters) refused(r limit.Refusal) {
 	c.metrics.Counter("connects_total", c.protocol, "refused", string(r)).Add(1)
 	c.metrics.Counter("limit_refused_total", c.protocol, string(r)).Add(1)

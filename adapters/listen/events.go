@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,21 +75,34 @@ func addrText(a netip.AddrPort) string {
 
 // ended logs the end of a connection; early: before the login.
 func (e *events) ended(s *stream, r core.Reason, early bool) {
-	addr := netip.AddrPortFrom(s.addr, s.port)
 	if early {
 		if why := preauthReason(r); why != "" {
-			e.preauthClosed(s.counts, addr, why)
+			e.preauthClosed(s.counts, s.addrText(), why, nil)
 		}
 		return
 	}
 	if e.connections {
 		e.write(slog.LevelInfo, "client.disconnected", "protocol", s.counts.protocol,
-			"listener", s.counts.listener, "addr", addrText(addr), "reason", r.String())
+			"listener", s.counts.listener, "addr", s.addrText(), "reason", r.String())
 	}
 }
 
-func (e *events) preauthClosed(c *counters, addr netip.AddrPort, why string) {
-	e.write(slog.LevelInfo, "preauth.closed", "protocol", c.protocol, "listener", c.listener, "addr", addrText(addr), "reason", why)
+// maxError bounds what a line says of an error, which may hold text of the
+// peer (G2).
+const maxError = 256
+
+func (e *events) preauthClosed(c *counters, addr, why string, err error) {
+	attrs := []any{"protocol", c.protocol, "listener", c.listener, "addr", addr, "reason", why}
+	if err != nil {
+		text := err.Error()
+		attrs = append(attrs, "error", strings.ToValidUTF8(text[:min(len(text), maxError)], ""))
+	}
+	e.write(slog.LevelInfo, "preauth.closed", attrs...)
+}
+
+// denied logs a login that was refused before its room saw it.
+func (e *events) denied(c *counters, addr netip.AddrPort, reason string) {
+	e.write(slog.LevelInfo, "auth.denied", "protocol", c.protocol, "listener", c.listener, "addr", addrText(addr), "reason", reason)
 }
 
 func (e *events) refused(c *counters, addr netip.AddrPort, r limit.Refusal) {

@@ -3,18 +3,10 @@ package listen_test
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +20,7 @@ import (
 	"github.com/entrepot/entrepot/adapters/adaptertest/line"
 	"github.com/entrepot/entrepot/adapters/listen"
 	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/tlsconf/tlstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -72,8 +65,12 @@ func serve(t testing.TB, o rigOptions) *rig {
 	opts := listen.Options{Host: r.host, Loops: o.loops,
 		Rooms: map[string]adapters.Room{"line": streamOnly{room.(*line.Room)}, "lines": nil, "udp": room}}
 	opts.Rooms["lines"] = opts.Rooms["line"]
+	var secure *tls.Config
 	for _, u := range o.urls {
-		opts.Listeners = append(opts.Listeners, listen.Listener{URL: u, TLS: certificate(t)})
+		if secure == nil && (strings.HasPrefix(u, "lines:") || strings.HasPrefix(u, "wss:")) {
+			secure = certificate(t)
+		}
+		opts.Listeners = append(opts.Listeners, listen.Listener{URL: u, TLS: secure})
 	}
 	if o.change != nil {
 		o.change(&opts)
@@ -279,35 +276,13 @@ func until(t testing.TB, what string, f func() bool) {
 	}
 }
 
-var certOnce = sync.OnceValues(func() (certPEM, keyPEM []byte) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	der, err := x509.CreateCertificate(rand.Reader,
-		&x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)},
-		&x509.Certificate{SerialNumber: big.NewInt(1)}, &key.PublicKey, key)
-	if err != nil {
-		panic(err)
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs})
-})
-
-// certificate writes a certificate for tests.
-func certificate(t testing.TB) *listen.TLS {
+// certificate is the TLS of the rig's listeners.
+func certificate(t testing.TB) *tls.Config {
 	t.Helper()
-	c, k := certOnce()
-	dir := t.TempDir()
-	out := &listen.TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
-	for name, b := range map[string][]byte{out.Cert: c, out.Key: k} {
-		if err := os.WriteFile(name, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
+	return &tls.Config{Certificates: []tls.Certificate{authority(t).Issue("server").Pair(t)}, MinVersion: tls.VersionTLS12}
+}
+
+func authority(t testing.TB) *tlstest.Authority {
+	t.Helper()
+	return tlstest.New(t, "authority")
 }

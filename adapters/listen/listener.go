@@ -30,7 +30,8 @@ type listener struct {
 	endpoint *endpoint // of udp
 	wildcard bool      // udp tells to which address each datagram was sent
 	http     *http.Server
-	raw      *acceptor // Linux, plain
+	raw      *acceptor   // Linux, plain
+	socket   os.FileInfo // of a Unix socket's file, as it was made
 
 	mu     sync.Mutex
 	rate   limit.Bucket // Guarded by mu.
@@ -50,8 +51,8 @@ func newListener(s *Server, cfg Listener) (*listener, error) {
 		l.room = cfg.Rooms[t.scheme]
 	}
 	if t.secure {
-		if l.tls, err = cfg.TLS.config(); err != nil {
-			return nil, fmt.Errorf("%s: %w", t.name, err)
+		if l.tls = cfg.TLS; l.tls == nil {
+			return nil, fmt.Errorf("%s: TLS needs a certificate and a key", t.name)
 		}
 	}
 	return l, nil
@@ -90,24 +91,6 @@ func (l *listener) bind() error {
 	return nil
 }
 
-// bindUnix removes a socket file that nobody listens on.
-func (l *listener) bindUnix() error {
-	path := l.target.addr
-	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
-		if c, err := net.Dial("unix", path); err == nil {
-			c.Close()
-			return errInUse
-		}
-		os.Remove(path)
-	}
-	ln, err := net.Listen("unix", path)
-	if err != nil {
-		return err
-	}
-	l.tcp = ln
-	return os.Chmod(path, 0o660)
-}
-
 // serve begins to accept.
 func (l *listener) serve() {
 	switch {
@@ -115,9 +98,9 @@ func (l *listener) serve() {
 		l.serveDatagrams()
 	case l.kind == kindWebSocket:
 		l.serveWebSocket()
-	case l.tls == nil && l.serveRaw():
+	case l.tls == nil && l.cfg.Proxies == nil && l.serveRaw():
 	default:
-		l.server.wg.Go(l.acceptPumped)
+		l.server.wg.Go(func() { l.accept(l.serveArrival) })
 	}
 }
 
@@ -139,7 +122,7 @@ func (l *listener) close() {
 		l.closeUDP()
 	}
 	if l.network == "unix" {
-		os.Remove(l.target.addr)
+		l.removeSocket()
 	}
 }
 
@@ -151,11 +134,16 @@ func (l *listener) isClosed() bool {
 
 // admit asks the gate; false: close the connection.
 func (l *listener) admit(c *counters, remote netip.AddrPort) bool {
+	return l.admitAt(c, remote, remote.Addr())
+}
+
+// admitAt counts the connection at another address, the zero one for none.
+func (l *listener) admitAt(c *counters, remote netip.AddrPort, at netip.Addr) bool {
 	now, rate := l.server.clock.Now(), l.server.limits.AcceptRate
 	l.mu.Lock()
 	l.rate.Take(now, 1, rate, 2*rate)
 	l.mu.Unlock()
-	r := l.server.gate.Admit(remote.Addr(), now)
+	r := l.server.gate.Admit(at, now)
 	if r == limit.Admitted {
 		return true
 	}
@@ -185,6 +173,13 @@ func (l *listener) streamRoom() adapters.StreamRoom { return l.room.(adapters.St
 func (l *listener) info(remote, local netip.AddrPort) adapters.Info {
 	return adapters.Info{Listener: l.name, Scheme: l.scheme, Remote: remote, Local: local,
 		TLS: l.tls != nil, Loopback: limit.Loopback(remote.Addr())}
+}
+
+// preauthClosed counts and logs a connection that ended before its room; err
+// says more, or is nil.
+func (l *listener) preauthClosed(remote netip.AddrPort, why string, err error) {
+	l.counts.preauthClosed(why)
+	l.server.events.preauthClosed(l.counts, addrText(remote), why, err)
 }
 
 // addrPort is the address of a TCP connection; zero for Unix sockets.

@@ -4,7 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -28,27 +31,22 @@ type Listener struct {
 	// URL is scheme://host[:port] or scheme+unix:///path. Port 0 takes a free
 	// one. Schemes that end in s, and wss, need TLS.
 	URL string
-	TLS *TLS
+	// TLS is for the schemes that need it; its NextProtos are the room's ALPN.
+	TLS *tls.Config
+	// Proxies are who connects to this listener, each connection with a PROXY
+	// header before anything else (PROXY protocol 1 and 2); nil: nobody has one.
+	Proxies []netip.Prefix
 	// Origins are the Origin headers that a WebSocket client may send,
 	// scheme://host[:port] each; none: the listener's own host, or no Origin.
 	Origins []string
+	// Headers are sent with every HTTP answer of a WebSocket listener.
+	Headers http.Header
+	// Mode and Group are of the file of a Unix socket. Zero: 0660, the
+	// process's group.
+	Mode  fs.FileMode
+	Group string
 	// Rooms are those of this listener, where they are not Options.Rooms.
 	Rooms map[string]adapters.Room
-}
-
-// TLS is the server side of TLS: a certificate chain and its key, as PEM
-// files.
-type TLS struct{ Cert, Key string }
-
-func (t *TLS) config() (*tls.Config, error) {
-	if t == nil || t.Cert == "" || t.Key == "" {
-		return nil, errors.New("TLS needs a certificate and a key")
-	}
-	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-	if err != nil {
-		return nil, err
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
 type kind uint8

@@ -29,6 +29,16 @@ func isInUse(err error) bool {
 	return errors.Is(err, unix.EADDRINUSE) || errors.Is(err, errInUse)
 }
 
+func isRefused(err error) bool {
+	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOENT)
+}
+
+// privateFiles keeps what is made for the owner alone, until it is undone.
+func privateFiles() (undo func()) {
+	old := unix.Umask(0o077)
+	return func() { unix.Umask(old) }
+}
+
 // Holder finds the process that holds an address, by /proc; "" when it does
 // not tell: another user's, or in another container.
 func Holder(network, addr string) (name string, pid int) {

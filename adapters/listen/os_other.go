@@ -14,6 +14,11 @@ func isInUse(err error) bool {
 	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaeAddrInUse) || errors.Is(err, errInUse)
 }
 
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+
+// privateFiles: these systems have no mask in common.
+func privateFiles() (undo func()) { return func() {} }
+
 // Holder: these systems tell it to nobody in a way worth asking.
 func Holder(string, string) (name string, pid int) { return "", 0 }
 

@@ -20,6 +20,8 @@ type carrier interface {
 	// finish half-closes in the transport's own words, and lets reads go on
 	// until the deadline.
 	finish(r core.Reason, deadline time.Time)
+	// loggingIn ends what the carrier bounds before the login.
+	loggingIn()
 	// close ends reads and writes that are under way.
 	close()
 }
@@ -34,6 +36,7 @@ type pump struct {
 
 	chunk  []byte      // the loop's from post(bitChunk) to the token
 	ending core.Reason // the loop's from post(bitEnd)
+	broken error       // the loop's from post(bitEnd): TLS failed
 	owed   bool        // Owned by the loop: the reader waits for a token
 
 	mu     sync.Mutex // guards what follows
@@ -47,12 +50,12 @@ type pump struct {
 
 // runPump opens the stream on its loop and reads until the carrier ends. The
 // gate has admitted the connection.
-func (l *listener) runPump(car carrier, counts *counters, info adapters.Info, room adapters.StreamRoom) {
+func (l *listener) runPump(car carrier, counts *counters, info adapters.Info, room adapters.StreamRoom, since core.Time) {
 	p := &pump{car: car, resume: make(chan struct{}, 1)}
 	p.counts, p.own = counts, p
 	target := l.server.pick()
 	p.loop = target
-	if !target.call(func(*loop) { p.start(p, info, room) }) {
+	if !target.call(func(*loop) { p.start(p, info, room, since) }) {
 		l.unadmit(info.Remote.Addr())
 		car.close()
 		return
@@ -66,7 +69,9 @@ func (l *listener) runPump(car carrier, counts *counters, info adapters.Info, ro
 		}
 		if err != nil {
 			p.ending = core.ConnectionLost
-			errors.As(err, &p.ending)
+			if !errors.As(err, &p.ending) && brokenTLS(err) {
+				p.broken = err
+			}
 			p.post(bitEnd)
 			return
 		}
@@ -87,6 +92,10 @@ func (p *pump) attend(bits uint32) {
 	}
 	p.stream.attend(bits)
 	if bits&bitEnd != 0 {
+		if p.broken != nil && p.phase <= loggingIn { // A5a
+			p.counts.preauthClosed("tls")
+			p.loop.server.events.preauthClosed(p.counts, p.addrText(), "tls", p.broken)
+		}
 		p.eof(p.ending)
 	}
 }
@@ -175,6 +184,8 @@ func (p *pump) finish(core.Reason) {
 	p.last = true
 	p.startWriter()
 }
+
+func (p *pump) loggingIn() { p.car.loggingIn() }
 
 // release closes the carrier, which ends reader and writer.
 func (p *pump) release() {

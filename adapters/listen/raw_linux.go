@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
 )
 
@@ -132,6 +133,8 @@ func (c *rawConn) watch(events uint32) {
 	}
 }
 
+func (c *rawConn) loggingIn() {} // the stream counts all that a room gets
+
 func (c *rawConn) finish(core.Reason) { unix.Shutdown(c.fd, unix.SHUT_WR) }
 
 func (c *rawConn) release() {
@@ -140,10 +143,10 @@ func (c *rawConn) release() {
 }
 
 // adopt makes a stream of an accepted descriptor, on its loop.
-func (l *listener) adopt(loop *loop, fd int, remote netip.AddrPort) {
+func (l *listener) adopt(loop *loop, fd int, info adapters.Info, since core.Time) {
 	c := &rawConn{fd: fd, events: unix.EPOLLIN}
 	c.loop, c.own, c.counts = loop, c, l.counts
-	c.start(c, l.info(remote, localAddr(fd)), l.streamRoom())
+	c.start(c, info, l.streamRoom(), since)
 	if c.phase == closed {
 		return
 	}

@@ -3,6 +3,7 @@ package listen
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -25,9 +26,13 @@ type transport interface {
 	reading(on bool)
 	// finish half-closes, when nothing waits any more. Input goes on.
 	finish(r core.Reason)
+	// loggingIn tells that the allowance before the login has ended.
+	loggingIn()
 	// release gives the socket back at once.
 	release()
 }
+
+const noUID = ^uint32(0)
 
 type phase uint8
 
@@ -48,6 +53,7 @@ type stream struct {
 	counts *counters
 	addr   netip.Addr
 	port   uint16
+	uid    uint32 // of a Unix socket's peer; noUID: not known
 
 	phase   phase
 	reason  core.Reason
@@ -78,22 +84,33 @@ func (s *stream) attend(bits uint32) {
 }
 
 // start opens the room on a connection that the gate admitted. loop, own and
-// counts are set.
-func (s *stream) start(tr transport, info adapters.Info, room adapters.StreamRoom) {
+// counts are set; since is when it was accepted.
+func (s *stream) start(tr transport, info adapters.Info, room adapters.StreamRoom, since core.Time) {
 	l := s.loop
 	s.tr = tr
-	s.addr, s.port = info.Remote.Addr(), info.Remote.Port()
+	s.addr, s.port, s.uid = info.Remote.Addr(), info.Remote.Port(), noUID
+	if info.Unix != nil {
+		s.uid = uint32(info.Unix.UID)
+	}
 	s.at = l.streams.add(s)
 	l.live++
 	limits := &l.server.limits
 	s.allowance = int32(min(limits.PreauthBytes, 1<<30))
 	s.counts.connected()
-	s.until(l.turn.Now.After(limits.PreauthDeadline))
+	s.until(since.After(limits.PreauthDeadline)) // PROXY header, TLS and the upgrade included (L1)
 	if !s.roomOpen(info, room) {
 		s.gone(core.Internal)
 	} else if l.stopping {
 		s.Evict(core.ShuttingDown)
 	}
+}
+
+// addrText is the peer as logs show it.
+func (s *stream) addrText() string {
+	if !s.addr.IsValid() && s.uid != noUID {
+		return "unix:uid=" + strconv.FormatUint(uint64(s.uid), 10)
+	}
+	return addrText(netip.AddrPortFrom(s.addr, s.port))
 }
 
 func (s *stream) until(at core.Time) {
@@ -105,6 +122,7 @@ func (s *stream) until(at core.Time) {
 func (s *stream) LoggingIn() {
 	if s.phase == unauthenticated {
 		s.phase = loggingIn
+		s.tr.loggingIn()
 		s.until(s.loop.turn.Now.After(s.loop.server.limits.PreauthExchange))
 	}
 }
@@ -119,6 +137,9 @@ func (s *stream) authenticated(login bool) {
 		return
 	}
 	s.counted = true
+	if s.phase == unauthenticated {
+		s.tr.loggingIn()
+	}
 	s.loop.server.gate.Authenticated(s.addr)
 	s.counts.authenticated(login)
 	if s.phase <= loggingIn {

@@ -2,7 +2,11 @@
 
 package listen
 
-import "time"
+import (
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+)
 
 // waiter is where a loop sleeps: a channel and a timer. All sockets have
 // goroutines of their own.
@@ -47,3 +51,5 @@ type acceptor struct{}
 func (*acceptor) close() {}
 
 func (*listener) serveRaw() bool { return false }
+
+func (*arrival) adopt(adapters.Info) bool { return false }

@@ -1,13 +1,17 @@
 package listen
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -23,33 +27,99 @@ const maxHeader = 4 << 10
 // defaultMessage is the largest WebSocket message of a room that names none.
 const defaultMessage = 1 << 20
 
-// admitted is an accepted connection that the gate has counted. Its Close
-// counts it out, unless a stream took that over.
-type admitted struct {
-	net.Conn
+// upgrading is a connection that speaks HTTP, and WebSocket frames later. Its
+// allowance counts them all until the login, the empty ones too (A4c).
+type upgrading struct {
+	net.Conn // the arrival, or TLS on it
+	*allowance
+	a       *arrival
+	answer  atomic.Bool // a request was answered, whatever with
+	seen    atomic.Bool // something was read
+	expired atomic.Bool // reading ended at the deadline
+	tooMuch atomic.Bool // or with the allowance
+}
+
+// NetConn implements what underneath follows.
+func (u *upgrading) NetConn() net.Conn { return u.Conn }
+
+func (u *upgrading) Read(b []byte) (int, error) {
+	b, err := u.take(b)
+	if err != nil {
+		u.tooMuch.Store(true)
+		return 0, err
+	}
+	n, err := u.Conn.Read(b)
+	u.left.Add(-int64(n))
+	if n > 0 {
+		u.seen.Store(true)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(u.a.limit) {
+		u.expired.Store(true)
+	}
+	return n, err
+}
+
+// unserved counts and logs the end of a connection that never got as far as a
+// request. Who connects and says nothing before it leaves is nobody's affair.
+func (u *upgrading) unserved() {
+	why := "malformed"
+	switch {
+	case u.answer.Load() || u.a.l.server.ctx.Err() != nil:
+		return
+	case u.expired.Load():
+		why = "deadline"
+	case u.tooMuch.Load():
+		why = "bytes"
+	case !u.seen.Load():
+		return
+	}
+	u.a.l.preauthClosed(u.a.remote, why, nil)
+}
+
+// handover is the listener that an http.Server accepts from.
+type handover struct {
 	l    *listener
-	once sync.Once
+	next chan *upgrading
+	done chan struct{} // closed by Close
+	once *sync.Once
 }
 
-func (a *admitted) Close() error {
-	a.once.Do(func() { a.l.unadmit(addrPort(a.RemoteAddr()).Addr()) })
-	return a.Conn.Close()
-}
-
-// gated is the listener that an http.Server accepts from.
-type gated struct {
-	net.Listener
-	l *listener
-}
-
-func (g gated) Accept() (net.Conn, error) {
-	nc, ok := g.l.acceptPaced(g.l.counts)
-	if !ok {
+func (h handover) Accept() (net.Conn, error) {
+	select {
+	case u := <-h.next:
+		return u, nil
+	case <-h.done:
 		return nil, net.ErrClosed
 	}
-	keepAlive(nc)
-	g.l.server.wg.Add(1) // until connState
-	return &admitted{Conn: nc, l: g.l}, nil
+}
+
+func (h handover) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+func (h handover) Addr() net.Addr { return h.l.addr }
+
+// serve does the TLS of a connection, and gives it to the http.Server.
+func (h handover) serve(a *arrival) {
+	u := &upgrading{Conn: a, a: a, allowance: &allowance{}}
+	if h.l.tls != nil {
+		tc, err := a.handshake()
+		if err != nil {
+			a.failed("tls", err)
+			return
+		}
+		u.Conn = tc
+	}
+	a.off.Store(true)
+	u.left.Store(int64(h.l.server.limits.PreauthBytes))
+	h.l.server.wg.Add(1) // until connState
+	select {
+	case h.next <- u:
+	case <-h.done:
+		h.l.server.wg.Done()
+		a.Close()
+	}
 }
 
 // webSocket serves the rooms of one ws:// or wss:// listener.
@@ -65,79 +135,111 @@ func (l *listener) serveWebSocket() {
 		h.counts[r.Name()] = newCounters(l.server.metrics, r.Name(), l.name)
 	}
 	l.http = &http.Server{
-		Handler: h, ConnState: l.connState, TLSConfig: l.tls, MaxHeaderBytes: maxHeader, ErrorLog: discardLog,
-		ReadTimeout: l.server.limits.PreauthDeadline, WriteTimeout: l.server.limits.PreauthDeadline, // not of what is upgraded
-		IdleTimeout:  l.server.limits.PreauthDeadline,
-		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // no HTTP/2
+		Handler: h, ConnState: l.connState, MaxHeaderBytes: maxHeader, ErrorLog: discardLog,
+		// Not of what is upgraded; the arrival bounds the whole.
+		ReadTimeout: l.server.limits.PreauthDeadline, WriteTimeout: l.server.limits.PreauthDeadline,
+		IdleTimeout: l.server.limits.PreauthDeadline,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, upgradingKey{}, c)
+		},
 	}
-	l.server.wg.Go(func() {
-		var ln net.Listener = gated{l.tcp, l}
-		if l.tls != nil {
-			l.http.ServeTLS(ln, "", "") //nolint:errcheck // ends with close
-			return
-		}
-		l.http.Serve(ln) //nolint:errcheck // ends with close
-	})
+	ln := handover{l: l, next: make(chan *upgrading), done: make(chan struct{}), once: new(sync.Once)}
+	l.server.wg.Go(func() { l.http.Serve(ln) }) //nolint:errcheck // ends with close
+	l.server.wg.Go(func() { l.accept(ln.serve) })
 }
+
+type upgradingKey struct{}
 
 // ServeHTTP upgrades a request and starts the connection, on a goroutine of
 // its own so that the request's memory is not held.
 func (h *webSocket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.l.server.wg.Add(1) // beyond the hijacking
 	defer h.l.server.wg.Done()
+	u, _ := r.Context().Value(upgradingKey{}).(*upgrading)
+	if u == nil {
+		return // not from our listener, which cannot be
+	}
+	u.answer.Store(true)
+	for name, values := range h.l.cfg.Headers {
+		w.Header()[name] = values
+	}
 	room := h.rooms[r.URL.Path]
 	if room == nil {
 		http.NotFound(w, r)
+		h.refused(u, h.l.counts, "path")
 		return
 	}
-	o := room.WebSocket()
+	o, counts := room.WebSocket(), h.counts[room.Name()]
 	sub := choose(o.Subprotos, websocket.Subprotocols(r))
 	if sub == "" && o.RequireSub {
 		http.Error(w, "no sub-protocol that is spoken here: "+strings.Join(o.Subprotos, ", "), http.StatusBadRequest)
+		h.refused(u, counts, "subprotocol")
 		return
 	}
+	why := "upgrade" // method, version, key, or another header that is missing
 	up := websocket.Upgrader{
 		HandshakeTimeout: h.l.server.limits.PreauthDeadline, ReadBufferSize: 1024, WriteBufferSize: 4096,
-		WriteBufferPool: &writeBuffers, CheckOrigin: h.l.originAllowed,
+		WriteBufferPool: &writeBuffers, CheckOrigin: func(r *http.Request) bool {
+			if h.l.originAllowed(r) {
+				return true
+			}
+			why = "origin"
+			return false
+		},
 	}
-	header := http.Header{}
+	header := h.l.cfg.Headers.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
 	if sub != "" {
 		header.Set("Sec-WebSocket-Protocol", sub)
 	}
 	ws, err := up.Upgrade(w, r, header)
-	if err != nil {
-		return // Upgrade has answered
-	}
-	h.l.server.wg.Go(func() { h.run(ws, room, o, sub) })
-}
-
-func (h *webSocket) run(ws *websocket.Conn, room adapters.WebSocketRoom, o adapters.WebSocketOptions, sub string) {
-	base, ok := underneath(ws.NetConn()).(*admitted)
-	if !ok {
-		ws.Close()
+	if err != nil { // Upgrade has answered
+		h.refused(u, counts, why)
 		return
 	}
-	taken := false
-	base.once.Do(func() { taken = true }) // the stream counts itself out
-	if !taken {
-		return // closed meanwhile
+	h.l.server.wg.Go(func() { h.run(ws, u, room, o, sub) })
+}
+
+// refused counts and logs a request that was not upgraded (A4e).
+func (h *webSocket) refused(u *upgrading, c *counters, why string) {
+	c.upgradeRefused(why)
+	h.l.server.events.preauthClosed(c, addrText(u.a.remote), "protocol", upgradeError(why))
+}
+
+type upgradeError string
+
+func (e upgradeError) Error() string { return "refused upgrade: " + string(e) }
+
+func (h *webSocket) run(ws *websocket.Conn, u *upgrading, room adapters.WebSocketRoom, o adapters.WebSocketOptions, sub string) {
+	if !u.a.taken() {
+		ws.Close()
+		return
 	}
 	limit := int64(o.MaxMessage)
 	if limit == 0 {
 		limit = defaultMessage
 	}
 	ws.SetReadLimit(limit)
-	remote := addrPort(base.RemoteAddr())
-	info := h.l.info(remote, addrPort(base.LocalAddr()))
+	info := u.a.info()
 	info.WebSocket, info.Subproto = true, sub
-	h.l.runPump(newWSCarrier(ws, o), h.counts[room.Name()], info, room)
+	if tc, ok := u.Conn.(*tls.Conn); ok {
+		info.Certificate = certificate(tc, info.Certificate)
+	}
+	u.left.Store(int64(h.l.server.limits.PreauthBytes))
+	h.l.runPump(newWSCarrier(ws, o, u), h.counts[room.Name()], info, room, u.a.since)
 }
 
 // connState counts the goroutine of a connection out.
-func (l *listener) connState(_ net.Conn, s http.ConnState) {
-	if s == http.StateClosed || s == http.StateHijacked {
-		l.server.wg.Done()
+func (l *listener) connState(c net.Conn, s http.ConnState) {
+	if s != http.StateClosed && s != http.StateHijacked {
+		return
 	}
+	if u, ok := c.(*upgrading); ok && s == http.StateClosed {
+		u.unserved()
+	}
+	l.server.wg.Done()
 }
 
 // underneath is the accepted connection below TLS.

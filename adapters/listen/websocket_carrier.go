@@ -25,6 +25,7 @@ var (
 // write a message. Pings are answered by the library.
 type wsCarrier struct {
 	ws   *websocket.Conn
+	conn *upgrading
 	o    adapters.WebSocketOptions
 	text atomic.Bool // the client's first data frame was text
 	seen bool        // Owned by the reader: there was one
@@ -34,11 +35,11 @@ type wsCarrier struct {
 	msg   io.Reader // Owned by the reader: the message that is being read
 }
 
-func newWSCarrier(ws *websocket.Conn, o adapters.WebSocketOptions) *wsCarrier {
+func newWSCarrier(ws *websocket.Conn, o adapters.WebSocketOptions, conn *upgrading) *wsCarrier {
 	if o.CloseOnText == 0 {
 		o.CloseOnText = websocket.CloseUnsupportedData
 	}
-	return &wsCarrier{ws: ws, o: o}
+	return &wsCarrier{ws: ws, conn: conn, o: o}
 }
 
 // next reads a part of a message.
@@ -107,7 +108,7 @@ func (c *wsCarrier) begin() error {
 func (c *wsCarrier) ended(err error) error {
 	var farewell *websocket.CloseError
 	switch {
-	case err == websocket.ErrReadLimit:
+	case err == websocket.ErrReadLimit, errors.Is(err, errAllowance):
 		c.control(websocket.CloseMessageTooBig) // said already, unless the length was beyond 63 bits
 		return c.refuse(core.TooLarge)
 	case errors.As(err, &farewell):
@@ -121,6 +122,7 @@ func (c *wsCarrier) ended(err error) error {
 // refuse discards input for a bounded time after a close frame of ours, so
 // that no reset destroys the frame on its way, and returns r.
 func (c *wsCarrier) refuse(r core.Reason) error {
+	c.loggingIn() // what is discarded costs nothing
 	below := c.ws.NetConn()
 	below.SetReadDeadline(time.Now().Add(linger)) //nolint:errcheck // a deadline on an open connection
 	io.Copy(io.Discard, below)                    //nolint:errcheck // it ends with the peer or the deadline
@@ -144,6 +146,9 @@ func (c *wsCarrier) finish(r core.Reason, deadline time.Time) {
 func (c *wsCarrier) control(code int) {
 	c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(controlTime)) //nolint:errcheck // the peer may have gone
 }
+
+// loggingIn ends the allowance.
+func (c *wsCarrier) loggingIn() { c.conn.off.Store(true) }
 
 // close ends the connection below TLS, whose farewell could block.
 func (c *wsCarrier) close() { underneath(c.ws.NetConn()).Close() }

@@ -76,14 +76,10 @@ func (c *Conn) credentials(mechanism string, response []byte) bool {
 
 // authenticate starts the login; nothing is read until it has ended.
 func (c *Conn) authenticate(password []byte) {
-	remote := ""
-	if c.info.Remote.IsValid() {
-		remote = c.info.Remote.String()
-	}
 	c.login = c.l.host.Login(context.Background(), adapters.Credentials{
-		Protocol: exchange.Protocol, Listener: c.info.Listener, Addr: remote, ClientID: c.client.name,
+		Protocol: exchange.Protocol, Listener: c.info.Listener, Addr: c.info.Addr(), ClientID: c.client.name,
 		User: c.client.user, Password: password, HasUser: c.client.user != "",
-		Loopback: c.info.Loopback, TLS: c.info.TLS,
+		Loopback: c.info.Loopback, TLS: c.info.TLS, Certificate: c.info.Certificate,
 	}, c.handle)
 	c.pause()
 }
@@ -148,7 +144,7 @@ func (c *Conn) openVhost(m *wire.ConnectionOpen) error {
 	if m.VirtualHost != "/" && m.VirtualHost != "" && m.VirtualHost != ns {
 		return &wire.Error{Code: wire.NotAllowed, Text: "vhost '" + m.VirtualHost + "' not found", ID: m.ID()}
 	}
-	s, r := c.l.host.Router.Attach(c.t, core.Client{Principal: c.principal, Protocol: exchange.Protocol, Addr: c.info.Remote.String()}, c.handle)
+	s, r := c.l.host.Router.Attach(c.t, core.Client{Principal: c.principal, Protocol: exchange.Protocol, Addr: c.info.Addr()}, c.handle)
 	if r != core.OK {
 		return refusal(r, "connection was refused")
 	}

@@ -74,6 +74,13 @@ func (o *serve) run(ctx context.Context, s streams) error {
 			log.Info("listener.bound", "protocol", l.Protocol, "listener", l.URL)
 		}
 	}
+	for _, w := range c.Warnings {
+		event := "config.warning"
+		if w.Code == config.CodeTLS {
+			event = "cert.expiring"
+		}
+		log.Warn(event, "key", w.Path, "reason", w.Message)
+	}
 	for _, l := range g.Listening() {
 		if l.Insecure { // SECURITY S14
 			log.Warn("config.warning", "listener", l.URL, "reason", "anybody who reaches this listener may use it")
@@ -162,7 +169,7 @@ func table(w interface{ Write([]byte) (int, error) }, b build, c *config.Config,
 	fmt.Fprintf(w, "  %-11s %-30s %-11s %-5s %s\n", "PROTOCOL", "URL", "AUTH", "TLS", "NOTE")
 	local := true
 	for _, l := range list {
-		fmt.Fprintf(w, "  %-11s %-30s %-11s %-5s %s\n", l.Protocol, l.URL, "anonymous", "no", l.Note)
+		fmt.Fprintf(w, "  %-11s %-30s %-11s %-5s %s\n", l.Protocol, l.URL, "anonymous", map[bool]string{true: "yes", false: "no"}[l.TLS], l.Note)
 		local = local && !l.Insecure
 	}
 	if local {

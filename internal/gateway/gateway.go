@@ -45,6 +45,7 @@ type Gateway struct {
 	router  *core.Router
 	server  *listen.Server
 	admin   []*adminListener
+	secured []securedListener
 	events  *sys.Events // nil: nobody asked for them
 
 	started  atomic.Bool

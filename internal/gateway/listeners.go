@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
+	"net/http"
 	"strings"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -23,7 +25,7 @@ func (g *Gateway) bindAdmin() error {
 	section := g.options.Config.Admin
 	o := admin.Options{State: g, Timeout: section.Timeout, Log: g.log}
 	if section.Metrics {
-		o.Metrics = metrics.Handler(metrics.New(g.metrics, g.build, g.state))
+		o.Metrics = metrics.Handler(metrics.New(g.metrics, g.build, g.state, g.certificates))
 	}
 	for _, l := range g.options.Config.Listeners {
 		if l.Address.Scheme.Protocol != "http" {
@@ -55,11 +57,23 @@ func (g *Gateway) bindRooms(host *adapters.Host) error {
 		if l.Address.Scheme.Protocol == "http" {
 			continue
 		}
-		ll := listen.Listener{URL: l.URL, Origins: l.Origins}
+		ll := listen.Listener{URL: l.URL, Origins: l.Origins, Mode: fs.FileMode(l.Mode), Group: l.Group}
 		if l.Own {
 			if ll.Rooms, err = makeRooms(host, l.Sections); err != nil {
 				return err
 			}
+		}
+		if l.ProxyProtocol != nil {
+			ll.Proxies = l.ProxyProtocol.From
+		}
+		for name, value := range l.Headers {
+			if ll.Headers == nil {
+				ll.Headers = http.Header{}
+			}
+			ll.Headers.Set(name, value)
+		}
+		if ll.TLS, err = g.openTLS(l, len(o.Listeners), ll.Rooms, shared); err != nil {
+			return fmt.Errorf("%s: %w", l.URL, err)
 		}
 		o.Listeners = append(o.Listeners, ll)
 	}
@@ -102,6 +116,7 @@ type Listening struct {
 	URL      string
 	Note     string
 	Insecure bool
+	TLS      bool
 }
 
 var notes = map[string]string{
@@ -114,7 +129,7 @@ func (g *Gateway) Listening() []Listening {
 	addrs, admins := g.server.Addrs(), g.admin
 	var all []Listening
 	for _, l := range g.options.Config.Listeners {
-		out := Listening{Protocol: l.Address.Scheme.Protocol, Insecure: l.Insecure, Note: notes[l.Address.Scheme.Protocol]}
+		out := Listening{Protocol: l.Address.Scheme.Protocol, Insecure: l.Insecure, TLS: l.TLS != nil, Note: notes[l.Address.Scheme.Protocol]}
 		switch out.Protocol {
 		case "http":
 			out.Protocol, out.URL = "admin", admins[0].url

@@ -132,12 +132,30 @@ func (w *writer) listeners() {
 	for _, u := range config.DefaultListeners() {
 		fmt.Fprintf(w, "  - url: %s\n", u)
 	}
-	_, docs, err := comments(w.root, reflect.TypeFor[config.Listener]())
+	w.listenerKeys("    # ", reflect.TypeFor[config.Listener]())
+}
+
+// listenerDefaults are the keys of a listener as they would be written; the others show no value.
+var listenerDefaults = map[string]string{"anonymous": "true", "insecure": "false", "origins": "[]", "headers": "{}", "mode": "0660", "group": `""`,
+	"cert": "server.pem", "key": "server.key", "client_ca": `""`, "client_auth": "none", "min_version": "1.2", "crl": `""`, "from": "[]"}
+
+// listenerKeys writes the keys of a listener as comments, since none of them is set.
+func (w *writer) listenerKeys(indent string, t reflect.Type) {
+	_, docs, err := comments(w.root, t)
 	w.err = first(w.err, err)
-	for _, f := range config.Fields(reflect.TypeFor[config.Listener]()) {
-		if f.Name != "url" {
-			w.comment("    ", docs[reflect.TypeFor[config.Listener]().FieldByIndex(f.Index).Name])
-			fmt.Fprintf(w, "    # %s: %s\n", f.Name, map[string]string{"anonymous": "true", "insecure": "false", "origins": "[]"}[f.Name])
+	for _, f := range config.Fields(t) {
+		if f.Name == "url" {
+			continue
+		}
+		field := t.FieldByIndex(f.Index)
+		w.comment(strings.TrimSuffix(indent, "# "), docs[field.Name])
+		value, known := listenerDefaults[f.Name]
+		if known {
+			value = " " + value
+		}
+		fmt.Fprintf(w, "%s%s:%s\n", indent, f.Name, value)
+		if inner := field.Type; !known && inner.Kind() == reflect.Pointer {
+			w.listenerKeys(indent+"  ", inner.Elem())
 		}
 	}
 }

@@ -25,7 +25,7 @@ var commonDefinitions = []Definition{
 	{"entrepot_build_info", []string{"version", "commit", "go"}, Gauge, "Always 1; the labels tell what runs."},
 	{"entrepot_config_info", []string{"sha256"}, Gauge, "Always 1; the checksum of the configuration file."},
 	{"entrepot_connections", []string{"protocol", "listener", "state"}, Gauge, "Open connections, and peers of datagram listeners, by state: unauth or auth."},
-	{"entrepot_connects_total", []string{"protocol", "result", "reason"}, Counter, "Connections that were accepted or refused."},
+	{"entrepot_connects_total", []string{"protocol", "result", "reason"}, Counter, "Connections that were accepted or refused. WebSocket upgrades are refused for path, subprotocol, origin or upgrade."},
 	{"entrepot_logins_total", []string{"protocol"}, Counter, "Connections that logged in, anonymously or not, and peers of datagram listeners."},
 	{"entrepot_bytes_total", []string{"protocol", "direction"}, Counter, "Bytes that were read and written, without those of TLS, WebSocket and below."},
 	{"entrepot_write_waiting_bytes", []string{"protocol"}, Gauge, "Bytes that wait for peers that read slowly."},
@@ -56,6 +56,7 @@ var commonDefinitions = []Definition{
 	{"entrepot_sys_events_dropped_total", nil, Counter, "Events of clients that were not published below $SYS, because too many waited."},
 	{"entrepot_udp_dropped_total", []string{"protocol", "reason"}, Counter, "Datagrams that were not answered."},
 	{"entrepot_udp_amplification_refused_total", []string{"protocol"}, Counter, "Answers withheld because the source had proved nothing."},
+	{"entrepot_tls_cert_expiry_timestamp_seconds", []string{"listener"}, Gauge, "When the certificate of a listener ends."},
 	{"entrepot_panics_recovered_total", []string{"protocol"}, Counter, "Defects of ours that cost one connection; alert above 0."},
 	{"entrepot_log_suppressed_total", []string{"event"}, Counter, "Log lines beyond the rate, counted instead of written."},
 }

@@ -1,0 +1,247 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
+	"github.com/entrepot/entrepot/core"
+)
+
+// arrival is a connection on its way to its room. PROXY header, TLS handshake
+// and WebSocket upgrade share one deadline from accept (L1) and, each, the
+// allowance of bytes (L3); until the room has it, closing it counts it out.
+type arrival struct {
+	net.Conn
+	allowance
+	l     *listener
+	since core.Time
+	limit time.Time   // L1
+	there atomic.Bool // at its room: deadlines are the room's own
+	once  sync.Once   // counting out
+
+	counted netip.Addr // the address at which the gate counts it
+	remote  netip.AddrPort
+	local   netip.AddrPort
+	proxied *proxied // nil: no header, or one that says nothing
+}
+
+// errAllowance says that a peer sent more than it may before its login.
+var errAllowance = errors.New("too many bytes before the login")
+
+// allowance bounds what may be read (L3). One goroutine reads.
+type allowance struct {
+	left atomic.Int64
+	off  atomic.Bool
+}
+
+// take shortens b to what may still be read.
+func (a *allowance) take(b []byte) ([]byte, error) {
+	if a.off.Load() {
+		return b, nil
+	}
+	left := a.left.Load()
+	if left <= 0 {
+		return nil, errAllowance
+	}
+	return b[:min(int64(len(b)), left)], nil
+}
+
+func (a *arrival) Read(b []byte) (int, error) {
+	b, err := a.take(b)
+	if err != nil {
+		return 0, err
+	}
+	n, err := a.Conn.Read(b)
+	a.left.Add(-int64(n))
+	return n, err
+}
+
+// bound is at, but not after the deadline of L1.
+func (a *arrival) bound(at time.Time) time.Time {
+	if !a.there.Load() && (at.IsZero() || at.After(a.limit)) {
+		return a.limit
+	}
+	return at
+}
+
+func (a *arrival) SetDeadline(at time.Time) error      { return a.Conn.SetDeadline(a.bound(at)) }
+func (a *arrival) SetReadDeadline(at time.Time) error  { return a.Conn.SetReadDeadline(a.bound(at)) }
+func (a *arrival) SetWriteDeadline(at time.Time) error { return a.Conn.SetWriteDeadline(a.bound(at)) }
+
+// Close ends the connection, and counts it out unless a stream does that.
+func (a *arrival) Close() error {
+	a.once.Do(func() { a.l.unadmit(a.counted) })
+	return a.Conn.Close()
+}
+
+// abort ends the connection if its room does not have it yet.
+func (a *arrival) abort() {
+	a.once.Do(func() {
+		a.l.unadmit(a.counted)
+		a.Conn.Close()
+	})
+}
+
+// taken hands the counting to a stream, whose deadline is its own; false: it
+// was closed meanwhile.
+func (a *arrival) taken() (ok bool) {
+	a.once.Do(func() { ok = true })
+	if ok {
+		a.off.Store(true)
+		a.there.Store(true)
+		ok = a.Conn.SetDeadline(time.Time{}) == nil
+		if !ok {
+			a.l.unadmit(a.counted)
+		}
+	}
+	return ok
+}
+
+// CloseWrite is for tls.Conn and the end of a plain connection.
+func (a *arrival) CloseWrite() error {
+	if w, ok := a.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}
+
+// accept takes connections until the listener closes, and serves each on a
+// goroutine of its own.
+func (l *listener) accept(serve func(*arrival)) {
+	for {
+		a, ok := l.acceptPaced()
+		if !ok {
+			return
+		}
+		l.server.wg.Go(func() {
+			stop := context.AfterFunc(l.server.ctx, a.abort)
+			defer stop()
+			if l.cfg.Proxies == nil || a.proxyHeader() {
+				serve(a)
+			} else {
+				a.Close()
+			}
+		})
+	}
+}
+
+// acceptPaced is the next connection that the limits let in; false: the
+// listener was closed.
+func (l *listener) acceptPaced() (*arrival, bool) {
+	for {
+		now := l.server.clock.Now()
+		if at := l.pace(now); at > now {
+			l.rest(at.Until(now))
+			continue
+		}
+		nc, err := l.tcp.Accept()
+		switch {
+		case err != nil && (l.isClosed() || l.server.ctx.Err() != nil):
+			return nil, false
+		case err != nil: // no descriptors left
+			l.counts.refused("descriptors")
+			l.rest(100 * time.Millisecond)
+			continue
+		}
+		if a := l.arrive(nc); a != nil {
+			return a, true
+		}
+		nc.Close()
+	}
+}
+
+// arrive asks the gate; nil: close it. Where proxies connect, their address
+// is not counted: the one that the header tells will be.
+func (l *listener) arrive(nc net.Conn) *arrival {
+	a := &arrival{Conn: nc, l: l, since: l.server.clock.Now(), limit: time.Now().Add(l.server.limits.PreauthDeadline),
+		remote: addrPort(nc.RemoteAddr()), local: addrPort(nc.LocalAddr())}
+	a.left.Store(proxyMost)
+	a.counted = a.remote.Addr()
+	if l.cfg.Proxies != nil {
+		if !l.fromProxy(a.remote.Addr()) {
+			l.preauthClosed(a.remote, "proxy", errNoProxy)
+			return nil
+		}
+		a.counted = netip.Addr{}
+	}
+	if !l.admitAt(l.counts, a.remote, a.counted) {
+		return nil
+	}
+	keepAlive(nc)
+	nc.SetDeadline(a.limit) //nolint:errcheck // a deadline on an open connection
+	return a
+}
+
+// info describes the connection.
+func (a *arrival) info() adapters.Info {
+	i := a.l.info(a.remote, a.local)
+	if a.proxied != nil {
+		i.Loopback = i.Loopback && limit.Loopback(a.proxied.socket)
+		i.Certificate = a.proxied.certificate
+	}
+	return i
+}
+
+// serveArrival runs a connection of a stream room.
+func (l *listener) serveArrival(a *arrival) {
+	nc, info := net.Conn(a), a.info()
+	switch {
+	case l.tls != nil:
+		tc, err := a.handshake()
+		if err != nil {
+			a.failed("tls", err)
+			return
+		}
+		nc, info.Certificate = tc, certificate(tc, info.Certificate)
+	case !a.taken():
+		a.Conn.Close()
+		return
+	case a.adopt(info):
+		return
+	}
+	if l.tls != nil && !a.taken() {
+		a.Conn.Close()
+		return
+	}
+	l.runPump(&netCarrier{Conn: nc}, l.counts, info, l.streamRoom(), a.since)
+}
+
+// failed closes a connection, and says whose limit or what error it was.
+func (a *arrival) failed(why string, err error) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		why, err = "deadline", nil
+	case errors.Is(err, errAllowance):
+		why, err = "bytes", nil
+	}
+	if a.l.server.ctx.Err() == nil {
+		a.l.preauthClosed(a.remote, why, err)
+	}
+	a.Close()
+}
+
+// rest waits, unless the server stops.
+func (l *listener) rest(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-l.server.ctx.Done():
+	}
+}
+
+// keepAlive sets what tune sets on raw sockets; no delay is Go's default.
+func keepAlive(nc net.Conn) {
+	if t, ok := nc.(*net.TCPConn); ok {
+		t.SetKeepAliveConfig(net.KeepAliveConfig{ //nolint:errcheck // best effort
+			Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4})
+	}
+}
