@@ -74,7 +74,7 @@ var arrows = map[string][]string{
 	"internal/render":   {"internal/dial"},
 	"internal/bench":    {"internal/dial", "internal/config"},
 	"internal/generate": plus(below, "internal/config", "internal/standard", "internal/gateway", "internal/metrics", "internal/sys"),
-	"cmd/entrepot":      {"adapters/listen", "internal/config", "internal/gateway", "internal/dial", "internal/render", "internal/bench"},
+	"cmd/entrepot":      {"adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/render", "internal/bench"},
 
 	"test":         {},
 	"test/script":  {"internal/dial"},

@@ -3,6 +3,7 @@ package listen
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -214,6 +215,14 @@ func (l *listener) serveArrival(a *arrival) {
 	l.runPump(&netCarrier{Conn: nc}, l.counts, info, l.streamRoom(), a.since)
 }
 
+// lingered discards what the peer of a failed handshake still sends, for a
+// bounded time, so that no reset destroys the alert that tells it why.
+func (a *arrival) lingered() {
+	a.CloseWrite()                                              //nolint:errcheck // the peer may have gone
+	a.SetReadDeadline(time.Now().Add(linger))                   //nolint:errcheck // a deadline on an open connection
+	io.Copy(io.Discard, io.LimitReader(a.Conn, handshakeBytes)) //nolint:errcheck // it ends with the peer or the deadline
+}
+
 // failed closes a connection, and says whose limit or what error it was.
 func (a *arrival) failed(why string, err error) {
 	switch {
@@ -224,6 +233,9 @@ func (a *arrival) failed(why string, err error) {
 	}
 	if a.l.server.ctx.Err() == nil {
 		a.l.preauthClosed(a.remote, why, err)
+	}
+	if why == "tls" {
+		a.lingered()
 	}
 	a.Close()
 }

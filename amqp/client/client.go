@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -20,6 +21,7 @@ type Options struct {
 	Heartbeat time.Duration // default: the server's
 	Window    int           // publishes that wait for their confirm; default 64
 	Prefetch  int           // deliveries that wait for OnMessage; default 256
+	TLS       *tls.Config   // nil: no TLS
 	// OnMessage receives what arrives, one message at a time. A message of QoS
 	// 1 is acknowledged when it returns. nil for connections that only publish.
 	OnMessage func(Message)
@@ -78,9 +80,13 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 			"connection_name": o.Name, "product": "entrepot",
 			"capabilities": amqp.Table{"consumer_cancel_notify": true, "authentication_failure_close": true},
 		},
-		Dial: dialer(ctx),
+		TLSClientConfig: o.TLS, Dial: dialer(ctx),
 	}
-	conn, err := amqp.DialConfig("amqp://"+address, config)
+	scheme := "amqp://"
+	if o.TLS != nil {
+		scheme = "amqps://"
+	}
+	conn, err := amqp.DialConfig(scheme+address, config)
 	if err != nil {
 		return nil, err
 	}

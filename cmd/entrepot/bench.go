@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/entrepot/entrepot/internal/bench"
+	"github.com/entrepot/entrepot/internal/config"
 )
 
 // benchmark holds the flags of `entrepot bench`.
@@ -63,6 +64,9 @@ func (b *benchmark) run(ctx context.Context, s streams, args []string) error {
 	if b.output != "text" && b.output != "json" {
 		return &exitError{exitUsage, fmt.Sprintf("-o is text or json, not %q", b.output)}
 	}
+	from, _ := config.ParseAddress(b.from)
+	to, _ := config.ParseAddress(b.to)
+	b.secure.mixed = from.Scheme.TLS || to.Scheme.TLS
 	var err error
 	if b.From, err = b.parse(s, b.from); err != nil {
 		return err

@@ -41,6 +41,9 @@ func failed(target string, err error) error {
 	case dial.Unreachable:
 		e.code = exitUnreachable
 		e.text += ". Is the gateway running there? Try: entrepot serve"
+	case dial.Untrusted:
+		e.code = exitUnreachable
+		e.text += ". Try: --cafile FILE with the server's authority, and --cert FILE --key FILE where the server asks for them"
 	case dial.Login:
 		e.code = exitLogin
 		e.text += ". Try: --user NAME --password-file FILE"

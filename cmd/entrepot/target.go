@@ -23,6 +23,7 @@ type target struct {
 	keepAlive    time.Duration
 	session      int
 	timeout      time.Duration
+	secure       secure
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -33,6 +34,7 @@ func (t *target) flags(cmd *cobra.Command) {
 	f.StringVar(&t.passwordFile, "password-file", "", "file that holds the password; otherwise $ENTREPOT_PASSWORD")
 	f.DurationVarP(&t.keepAlive, "keep-alive", "k", time.Minute, "interval of the protocol's sign of life")
 	f.IntVarP(&t.session, "session-expiry", "x", 0, "keep the session for that many seconds after the connection")
+	t.secure.flags(cmd)
 	f.DurationVar(&t.timeout, "timeout", 10*time.Second, "for connecting and for each answer")
 }
 
@@ -51,6 +53,9 @@ func (t *target) parse(s streams, url string) (dial.Options, error) {
 	o := dial.Options{Address: a, ClientID: t.clientID, Version: t.version, User: t.user, KeepAlive: t.keepAlive,
 		Session: time.Duration(t.session) * time.Second}
 	if err := checkVersion(o.Protocol(), t.version); err != nil {
+		return o, err
+	}
+	if o.TLS, err = t.secure.config(a.Scheme); err != nil {
 		return o, err
 	}
 	if a.User != nil {

@@ -14,7 +14,7 @@ type amqpConn struct{ *client.Client }
 
 func dialAMQP(ctx context.Context, o Options) (Conn, error) {
 	c, err := client.Dial(ctx, o.Address.HostPort(), client.Options{
-		Name: o.ClientID, User: o.User, Password: string(o.Password), Heartbeat: o.KeepAlive, Window: o.Window,
+		Name: o.ClientID, User: o.User, Password: string(o.Password), Heartbeat: o.KeepAlive, Window: o.Window, TLS: o.TLS,
 		OnMessage: func(m client.Message) { o.OnMessage(fromAMQP(m)) },
 	})
 	if err != nil {

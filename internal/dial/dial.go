@@ -8,6 +8,7 @@ package dial
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"time"
 
 	"github.com/entrepot/entrepot/internal/config"
@@ -37,6 +38,8 @@ type Options struct {
 	Version  string // of the protocol; empty: the newest
 	User     string
 	Password []byte
+	// TLS is for the schemes that need it; nil trusts the system's authorities. Name and ALPN of the server are filled in.
+	TLS *tls.Config
 	// KeepAlive is the interval of the protocol's own sign of life; 0 for 60 s.
 	KeepAlive time.Duration
 	// Session keeps subscriptions and what they receive for that long after the connection; 0 for not at all.
@@ -90,7 +93,8 @@ var dialers = map[string]func(context.Context, Options) (Conn, error){
 func Dial(ctx context.Context, o Options) (Conn, error) {
 	protocol := o.Protocol()
 	d, ok := dialers[protocol]
-	if !ok || o.Address.Scheme.TLS || o.Address.Scheme.Name == "coap+tcp" {
+	scheme := o.Address.Scheme
+	if !ok || scheme.TLS && scheme.Network != "tcp" || scheme.Protocol == "coap" && scheme.Network == "tcp" {
 		return nil, &Error{Kind: Usage, Err: errorText("a client for " + o.Address.Scheme.Name + ":// is not part of this version")}
 	}
 	if o.ClientID == "" {
@@ -105,6 +109,7 @@ func Dial(ctx context.Context, o Options) (Conn, error) {
 	if o.OnMessage == nil {
 		o.OnMessage = func(Message) {}
 	}
+	o.TLS = o.secure()
 	c, err := d(ctx, o)
 	if err != nil {
 		return nil, classify(err)

@@ -19,6 +19,7 @@ const (
 	Unreachable             // refused, unknown host, time-out, no answer
 	Login                   // the login was refused
 	Denied                  // the topic is not allowed, or not valid there
+	Untrusted               // TLS failed: one side does not take the other's certificate, or there is no TLS
 )
 
 // Error is a failure of a client. Err says why in the protocol's own words, with its name and code.
@@ -41,6 +42,9 @@ func classify(err error) error {
 	var have *Error
 	if err == nil || errors.As(err, &have) {
 		return err
+	}
+	if secure := tlsError(err); secure != nil {
+		return &Error{Untrusted, secure}
 	}
 	var no *net.OpError
 	var dns *net.DNSError

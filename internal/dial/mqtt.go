@@ -18,7 +18,7 @@ func dialMQTT(ctx context.Context, o Options) (Conn, error) {
 	if !ok {
 		return nil, &Error{Usage, errorText("there is no MQTT " + o.Version + "; the versions are 3.1, 3.1.1 and 5")}
 	}
-	to := client.Target{Network: "tcp", Address: o.Address.HostPort()}
+	to := client.Target{Network: "tcp", Address: o.Address.HostPort(), TLS: o.TLS}
 	switch {
 	case o.Address.Scheme.WebSocket:
 		if to.WebSocket = o.Address.Path; to.WebSocket == "" {

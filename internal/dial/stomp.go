@@ -13,10 +13,10 @@ type stompConn struct{ *client.Client }
 func dialSTOMP(ctx context.Context, o Options) (Conn, error) {
 	address := o.Address.HostPort()
 	if o.Address.Scheme.WebSocket {
-		address = "ws://" + address + o.Address.Path
+		address = o.Address.Scheme.Name + "://" + address + o.Address.Path
 	}
 	c, err := client.Dial(ctx, address, client.Options{
-		Version: o.Version, ClientID: o.ClientID, User: o.User, Password: string(o.Password), Heartbeat: o.KeepAlive, Window: o.Window,
+		Version: o.Version, ClientID: o.ClientID, User: o.User, Password: string(o.Password), Heartbeat: o.KeepAlive, Window: o.Window, TLS: o.TLS,
 		OnMessage: func(m client.Message) { o.OnMessage(fromSTOMP(m)) },
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package client
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -22,6 +23,7 @@ type Options struct {
 	Host      string        // host header, default /
 	Heartbeat time.Duration // asked for in both directions; 0: none
 	Window    int           // publishes that wait for their RECEIPT; default 64
+	TLS       *tls.Config   // nil: no TLS
 	// OnMessage receives what arrives, one message at a time, in order. A
 	// message of a QoS 1 subscription is acknowledged when it returns.
 	OnMessage func(Message)
@@ -68,10 +70,10 @@ type Client struct {
 	err     error                  // Guarded by mu.
 }
 
-// Dial connects to host:port, or to ws://host:port/path, and logs in. The
+// Dial connects to host:port, or to ws://host:port/path or wss://, and logs in. The
 // context bounds that alone. What the server refuses is an *Error.
 func Dial(ctx context.Context, address string, o Options) (*Client, error) {
-	conn, err := connect(ctx, address)
+	conn, err := connect(ctx, address, o.TLS)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"strings"
@@ -10,13 +11,16 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// connect opens the transport: host:port is TCP, ws://host:port/path is
-// WebSocket with the sub-protocols of STOMP.
-func connect(ctx context.Context, address string) (net.Conn, error) {
-	if !strings.HasPrefix(address, "ws://") {
+// connect opens the transport: host:port is TCP, or TLS if it is configured;
+// ws:// and wss:// are WebSocket with the sub-protocols of STOMP.
+func connect(ctx context.Context, address string, secure *tls.Config) (net.Conn, error) {
+	if !strings.Contains(address, "://") {
+		if secure != nil {
+			return (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", address)
+		}
 		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	}
-	d := websocket.Dialer{Subprotocols: []string{"v12.stomp", "v11.stomp", "v10.stomp"}}
+	d := websocket.Dialer{TLSClientConfig: secure, Subprotocols: []string{"v12.stomp", "v11.stomp", "v10.stomp"}}
 	c, _, err := d.DialContext(ctx, address, nil)
 	if err != nil {
 		return nil, err
