@@ -76,7 +76,7 @@ func (o *serve) run(ctx context.Context, s streams) error {
 	}
 	for _, w := range c.Warnings {
 		event := "config.warning"
-		if w.Code == config.CodeTLS {
+		if w.Code == config.CodeExpiring {
 			event = "cert.expiring"
 		}
 		log.Warn(event, "key", w.Path, "reason", w.Message)

@@ -23,11 +23,12 @@ const (
 	CodeURL       = "E-CONFIG-URL"
 	CodeAnonymous = "E-CONFIG-ANONYMOUS"
 	CodeTLS       = "E-CONFIG-TLS"
+	CodeExpiring  = "E-CONFIG-TLS-EXPIRING"
 )
 
 // Codes lists all codes, in the order of docs/errors.md.
 func Codes() []string {
-	return []string{CodeFile, CodeSyntax, CodeUnknown, CodeDuplicate, CodeType, CodeRange, CodeVariable, CodeURL, CodeAnonymous, CodeTLS}
+	return []string{CodeFile, CodeSyntax, CodeUnknown, CodeDuplicate, CodeType, CodeRange, CodeVariable, CodeURL, CodeAnonymous, CodeTLS, CodeExpiring}
 }
 
 // A Problem is one mistake in a configuration, with the place where it was made.

@@ -52,7 +52,11 @@ func checkTLS(d *decoder, l *Listener, n *node, at origin, path string) {
 		if child := key.child(f.Key); child != nil {
 			place = child.at
 		}
-		p := place.problem(CodeTLS, path+".tls."+f.Key, path+".tls: "+f.Message)
+		code := CodeTLS
+		if f.Ending {
+			code = CodeExpiring
+		}
+		p := place.problem(code, path+".tls."+f.Key, path+".tls: "+f.Message)
 		if f.Warning {
 			d.warnings = append(d.warnings, p)
 		} else {

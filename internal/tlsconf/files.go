@@ -74,9 +74,6 @@ func (r *report) pair(cert, key string) (pair tls.Certificate) {
 	if text == nil || len(chain) == 0 {
 		return pair
 	}
-	if info, err := os.Stat(key); err == nil && info.Mode().Perm()&0o007 != 0 {
-		r.warn("key", "%s can be read by every user of this machine (mode %04o); make it 0600", key, info.Mode().Perm())
-	}
 	if !bytes.Contains(text, []byte("PRIVATE KEY-----")) {
 		r.fail("key", "%s holds no private key in PEM format", key)
 		return pair
@@ -84,6 +81,9 @@ func (r *report) pair(cert, key string) (pair tls.Certificate) {
 	if bytes.Contains(text, []byte("ENCRYPTED")) {
 		r.fail("key", "%s is protected by a passphrase; write it without one", key)
 		return pair
+	}
+	if info, err := os.Stat(key); err == nil && info.Mode().Perm()&0o007 != 0 {
+		r.warn("key", "%s can be read by every user of this machine (mode %04o); make it 0600", key, info.Mode().Perm())
 	}
 	certText := r.read("cert", cert)
 	pair, err := tls.X509KeyPair(certText, text)
@@ -108,6 +108,7 @@ func (r *report) validity(file string, c *x509.Certificate, now time.Time) {
 		r.fail("cert", "%s is not valid before %s", file, c.NotBefore.UTC().Format(time.RFC3339))
 	case c.NotAfter.Sub(now) < soon:
 		r.warn("cert", "%s expires at %s", file, c.NotAfter.UTC().Format(time.RFC3339))
+		r.problems[len(r.problems)-1].Ending = true
 	}
 	if k, ok := c.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() < 2048 {
 		r.warn("cert", "%s has an RSA key of %d bits; 2048 is the least that clients should trust", file, k.N.BitLen())

@@ -21,6 +21,7 @@ type Problem struct {
 	Key     string // cert, key, client_ca, client_auth or crl
 	Message string // one sentence with the file's name
 	Warning bool   // TLS works all the same
+	Ending  bool   // a warning: the certificate ends soon
 }
 
 // soon is how long before its end a certificate is warned about.

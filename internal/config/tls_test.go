@@ -1,0 +1,110 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/internal/tlsconf/tlstest"
+)
+
+// loadIn loads a file of the folder dir.
+func loadIn(t *testing.T, dir, text string, listen ...string) (*Config, error) {
+	t.Helper()
+	path := filepath.Join(dir, "entrepot.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(Input{File: path, Listen: listen})
+}
+
+func TestListener_C13_FilesAreRelativeToTheFileThatNamesThem(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.New(t, "authority")
+	ca.Issue("server")
+	c, err := loadIn(t, ca.Dir, `
+listeners:
+  - url: mqtts://127.0.0.1:8883
+    tls: {cert: server.crt, key: ./server.key, client_ca: authority.pem, client_auth: optional, min_version: 1.3}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := TLS{Cert: File(ca.Dir + "/server.crt"), Key: File(ca.Dir + "/server.key"), ClientCA: File(ca.File), ClientAuth: "optional", MinVersion: "1.3"}
+	if got := *c.Listeners[0].TLS; got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestListener_C3_TLSRidesInTheQuery(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.New(t, "authority")
+	leaf := ca.Issue("server")
+	c, err := loadIn(t, ca.Dir, "", "mqtts://127.0.0.1:0?tls.cert="+leaf.Cert+"&tls.key="+leaf.Key+"&tls.client_auth=none&proxy_protocol.from=10.0.0.0/8&proxy_protocol.from=::1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := c.Listeners[0]
+	if string(l.TLS.Cert) != leaf.Cert || l.TLS.ClientAuth != "none" || len(l.ProxyProtocol.From) != 2 || l.ProxyProtocol.From[1].String() != "::1/128" {
+		t.Errorf("%+v, %+v", l.TLS, l.ProxyProtocol)
+	}
+}
+
+func TestListener_C14_MistakesOfTheTransportNameTheirPlace(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.New(t, "authority")
+	ca.Issue("server")
+	ca.Issue("other")
+	ca.Issue("old", tlstest.Expired)
+	for _, c := range []struct{ listener, place, want string }{
+		{"url: mqtts://127.0.0.1:1", "2:10", "mqtts://127.0.0.1:1 needs a certificate"},
+		{"url: wss://127.0.0.1:1", "2:10", "wss://127.0.0.1:1 needs a certificate"},
+		{"url: mqtt://127.0.0.1:1\n    tls: {cert: server.crt, key: server.key}", "3:11", "mqtt:// is not encrypted by TLS, so tls would be ignored"},
+		{"url: mqtts://127.0.0.1:1\n    tls: {cert: none.crt, key: server.key}", "3:17", "listeners[0].tls: " + ca.Dir + "/none.crt cannot be read: there is no such file"},
+		{"url: mqtts://127.0.0.1:1\n    tls:\n      cert: server.crt\n      key: other.key", "5:12", "other.key does not belong to the certificate in"},
+		{"url: mqtts://127.0.0.1:1\n    tls: {cert: old.crt, key: old.key}", "3:17", "old.crt expired at"},
+		{"url: mqtts://127.0.0.1:1\n    tls: {cert: server.crt}", "3:11", "listeners[0].tls: key names no file"},
+		{"url: mqtts://127.0.0.1:1\n    tls: {cert: server.crt, key: server.key, ca: x}", "3:46", `unknown key "ca" in listeners[0]`},
+		{"url: mqtts://127.0.0.1:1\n    tls: {cert: server.crt, key: server.key, min_version: 1.1}", "3:59", "it must be 1.2 or 1.3"},
+		{"url: mqtts://127.0.0.1:1\n    tls: {cert: server.crt, key: server.key, client_auth: request}", "3:59", "it must be none, optional or require"},
+		{"url: mqtt://127.0.0.1:1\n    proxy_protocol: {}", "3:", "names no proxy, so nobody could connect"},
+		{"url: mqtt://127.0.0.1:1\n    proxy_protocol: {from: [10.0.0.0/33]}", "3:29", "it must be a range"},
+		{"url: coap://127.0.0.1:1\n    proxy_protocol: {from: [10.0.0.0/8]}", "3:", "proxy_protocol is for listeners on TCP, not for coap://"},
+		{"url: mqtt+unix:///a\n    proxy_protocol: {from: [10.0.0.0/8]}", "3:", "proxy_protocol is for listeners on TCP"},
+		{"url: mqtt://127.0.0.1:1\n    origins: [\"https://a\"]", "3:", "origins is for ws:// and wss://, not for mqtt://"},
+		{"url: ws://127.0.0.1:1\n    origins: [a.example]", "3:", `"a.example" is no origin`},
+		{"url: ws://127.0.0.1:1\n    headers: {\"A B\": c}", "3:", `"A B" is no name of a header`},
+		{"url: ws://127.0.0.1:1\n    headers: {A: \"b\\r\\nc\"}", "3:", `"A" has a control character in its value`},
+		{"url: ws://127.0.0.1:1\n    headers: {sec-websocket-accept: x}", "3:", `"sec-websocket-accept" is set by the protocol itself`},
+		{"url: mqtt://127.0.0.1:1\n    mode: 0600", "3:", "mode is for Unix sockets, not for mqtt://"},
+		{"url: mqtt+unix:///a\n    mode: 0999", "3:11", "a mode is written in octal digits"},
+		{"url: mqtt+unix:///a\n    mode: rw", "3:11", "a mode is written in octal digits"},
+	} {
+		_, err := loadIn(t, ca.Dir, "listeners:\n  - "+c.listener+"\n")
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "entrepot.yaml:"+c.place) {
+			t.Errorf("%s:\n%v\nwant %s: %s", c.listener, err, c.place, c.want)
+		}
+	}
+}
+
+func TestListener_C22_WhatEndsSoonIsAWarning(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.New(t, "authority")
+	ca.Issue("server", tlstest.Ends(10*24*time.Hour))
+	c, err := loadIn(t, ca.Dir, "listeners:\n  - url: mqtts://127.0.0.1:1\n    tls: {cert: server.crt, key: server.key}\n")
+	if err != nil || len(c.Warnings) != 1 || c.Warnings[0].Code != CodeExpiring || c.Warnings[0].Line != 3 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestListener_MH4_ModeAndGroupOfAUnixSocket(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]FileMode{"": 0, "mode: 0600": 0o600, "mode: \"0660\"": 0o660, "mode: 0o666": 0o666} {
+		c, err := loadIn(t, t.TempDir(), "listeners:\n  - url: mqtt+unix:///a\n    group: nogroup\n    "+text+"\n")
+		if err != nil || c.Listeners[0].Mode != want || c.Listeners[0].Group != "nogroup" {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
