@@ -16,7 +16,7 @@ import (
 
 func TestPreauth_L1_DeadlineOfSilence(t *testing.T) {
 	t.Parallel()
-	onAll(t, rigOptions{limits: adapters.Limits{PreauthDeadline: 200 * time.Millisecond}}, func(t *testing.T, r *rig, i int) {
+	onAll(t, rigOptions{limits: adapters.Limits{PreauthDeadline: time.Second}}, func(t *testing.T, r *rig, i int) {
 		c, good := r.client(t, i), r.client(t, i).login("a")
 		began := time.Now()
 		if _, err := c.r.ReadByte(); err == nil {

@@ -52,14 +52,15 @@ func (r *Room) WebSocket() adapters.WebSocketOptions {
 }
 
 // Open makes a connection.
-func (r *Room) Open(h adapters.Handle, _ adapters.Info, _ *core.Turn) adapters.Conn {
-	return &conn{peer: peer{room: r, h: h}}
+func (r *Room) Open(h adapters.Handle, info adapters.Info, _ *core.Turn) adapters.Conn {
+	return &conn{peer: peer{room: r, h: h, info: info}}
 }
 
 // peer is what a connection and a datagram peer have in common.
 type peer struct {
 	room  *Room
 	h     adapters.Handle
+	info  adapters.Info // of a connection
 	s     *core.Session
 	in    bool // the login was answered
 	name  string
@@ -87,7 +88,7 @@ func (p *peer) end(out *adapters.Output) {
 // line obeys one command.
 func (p *peer) line(t *core.Turn, l []byte, out *adapters.Output) error {
 	cmd, rest, _ := bytes.Cut(l, []byte(" "))
-	if !p.in && string(cmd) != "LOGIN" && string(cmd) != "ECHO" && string(cmd) != "PANIC" {
+	if !p.in && string(cmd) != "LOGIN" && string(cmd) != "ECHO" && string(cmd) != "PANIC" && string(cmd) != "WHO" {
 		return core.ProtocolError
 	}
 	switch string(cmd) {
@@ -103,6 +104,8 @@ func (p *peer) line(t *core.Turn, l []byte, out *adapters.Output) error {
 		return p.publish(t, rest, string(cmd) == "PUB", out)
 	case "ECHO":
 		p.say(out, string(rest))
+	case "WHO":
+		p.say(out, p.who())
 	case "SPAM":
 		p.spam, _ = strconv.Atoi(string(rest))
 		p.pour(out)
@@ -124,13 +127,24 @@ func (p *peer) line(t *core.Turn, l []byte, out *adapters.Output) error {
 	return nil
 }
 
+// who is the transport as the room sees it.
+func (p *peer) who() string {
+	i := &p.info
+	text := fmt.Sprintf("%s to %s loopback=%v tls=%v", i.Addr(), i.Local, i.Loopback, i.TLS)
+	if c := i.Certificate; c != nil {
+		text += fmt.Sprintf(" cn=%s uris=%v proxied=%v", c.CommonName, c.URIs, c.Proxied)
+	}
+	return text
+}
+
 func (p *peer) enter(t *core.Turn, name string) error {
 	if p.login != nil {
 		return core.ProtocolError
 	}
 	p.name = name
 	p.h.LoggingIn()
-	p.login = p.room.host.Login(context.Background(), adapters.Credentials{Protocol: "line", ClientID: name}, p.h)
+	p.login = p.room.host.Login(context.Background(), adapters.Credentials{Protocol: "line", ClientID: name,
+		Addr: p.info.Addr(), Loopback: p.info.Loopback, TLS: p.info.TLS, Certificate: p.info.Certificate}, p.h)
 	p.h.Ready(t)
 	return nil
 }
