@@ -138,13 +138,14 @@ func (a *arrival) learn(text []byte) error {
 	if h.TransportProtocol.IsDatagram() {
 		return errProxyFamily
 	}
-	if source, target, ok := h.TCPAddrs(); ok {
-		a.proxied = &proxied{socket: a.remote.Addr()}
-		a.remote, a.local = addrPort(source), addrPort(target)
-	} else {
-		a.proxied = &proxied{}
+	c, err := proxiedCertificate(tlvs)
+	if err != nil && err != errProxyName {
+		return err
 	}
-	a.proxied.certificate, err = proxiedCertificate(tlvs)
+	a.proxied = &proxied{socket: a.remote.Addr(), certificate: c}
+	if source, target, ok := h.TCPAddrs(); ok {
+		a.remote, a.local = addrPort(source), addrPort(target)
+	}
 	return err
 }
 

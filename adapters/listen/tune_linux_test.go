@@ -1,0 +1,64 @@
+package listen
+
+import (
+	"net"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// options reads what the kernel has.
+func kernelOptions(t *testing.T, fd int) map[string]int {
+	t.Helper()
+	got := map[string]int{}
+	for name, o := range map[string][2]int{"nodelay": {unix.IPPROTO_TCP, unix.TCP_NODELAY}, "keepalive": {unix.SOL_SOCKET, unix.SO_KEEPALIVE}, "idle": {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE}} {
+		v, err := unix.GetsockoptInt(fd, o[0], o[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[name] = v
+	}
+	return got
+}
+
+func TestMH1_NoDelayAndKeepAliveOfAMinute(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	for name, set := range map[string]func(net.Conn) int{
+		"raw": func(nc net.Conn) int {
+			fd, err := detach(nc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tune(fd)
+			return fd
+		},
+		"pumped": func(nc net.Conn) int {
+			keepAlive(nc)
+			fd, err := detach(nc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fd
+		},
+	} {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		nc, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd := set(nc)
+		defer unix.Close(fd)
+		if got := kernelOptions(t, fd); got["nodelay"] != 1 || got["keepalive"] != 1 || got["idle"] != 60 {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
