@@ -55,9 +55,11 @@ var mqttFrames = []verdict{
 		{id: "A4a length 2^63", send: "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"},
 		{id: "A4a length 2^62", send: "\x82\xff\x40\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"},
 		{id: "A3 256 MB announced", send: "\x82\xff\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00", part: strings.Repeat("\x00", 16384), again: 256},
+		{id: "A4c ping flood", send: strings.Repeat(ws(0x8a, "x"), 20000)},
+		{id: "A4c a million empty fragments", send: ws(0x02, ""), part: strings.Repeat(ws(0x00, ""), 4000), again: 250},
 	}},
 	{want: "close 1000", of: []bad{
-		{id: "ping flood, then the end", send: strings.Repeat(ws(0x8a, "x"), 20000) + ws(0x88, "\x03\xe8")},
+		{id: "pings within the allowance, then the end", send: strings.Repeat(ws(0x8a, "x"), 5000) + ws(0x88, "\x03\xe8")},
 	}},
 }
 
