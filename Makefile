@@ -13,7 +13,7 @@ export PYTHON ?= /usr/bin/python3
 # Real clients and the Debian packages that hold them; test/interop runs them as separate processes. Only what is
 # missing is installed, so that a node of another origin stays.
 TOOLS   := mosquitto:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients coap-client-notls:libcoap3-bin \
-           amqp-publish:amqp-tools amqp-consume:amqp-tools node:nodejs npm:npm $(PYTHON):python3
+           amqp-publish:amqp-tools amqp-consume:amqp-tools node:nodejs npm:npm openssl:openssl $(PYTHON):python3
 MODULES := stomp:python3-stomp pika:python3-pika paho.mqtt.client:python3-paho-mqtt
 NODE_DIR := test/interop/node
 

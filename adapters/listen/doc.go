@@ -9,7 +9,7 @@
 // or its peer does not read.
 //
 // On Linux, TCP and Unix sockets are raw descriptors in the loop's epoll
-// (raw_linux.go). TLS, WebSocket and other systems have a goroutine that reads
+// (raw_linux.go), those behind a proxy after their header (proxy.go). TLS, WebSocket and other systems have a goroutine that reads
 // and hands each chunk to the loop, and one on demand that writes (pump.go).
 // A datagram listener has a goroutine that reads (datagram.go).
 package listen

@@ -79,7 +79,14 @@ type process struct {
 // launch starts a gateway and waits until it is ready.
 func launch(t *testing.T, binary string, args []string) *process {
 	t.Helper()
+	return launchWith(t, binary, args, nil)
+}
+
+// launchWith adds variables to the environment.
+func launchWith(t *testing.T, binary string, args, env []string) *process {
+	t.Helper()
 	p := &process{server: server{binary: binary, port: map[string]string{}}, cmd: exec.Command(binary, args...), stopping: make(chan struct{}), ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), env...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
