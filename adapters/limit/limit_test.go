@@ -198,3 +198,36 @@ func BenchmarkGate(b *testing.B) {
 		g.Left()
 	}
 }
+
+func TestGate_U17_AnAddressThatIsKnownLater(t *testing.T) {
+	t.Parallel()
+	g := limit.NewGate(adapters.Limits{PreauthPerAddress: 2, PreauthConnections: 100})
+	for range 3 {
+		if r := g.Admit(netip.Addr{}, 1); r != limit.Admitted {
+			t.Fatal(r)
+		}
+	}
+	for i, want := range []limit.Refusal{limit.Admitted, limit.Admitted, limit.Places} {
+		if r := g.Locate(far, 1); r != want {
+			t.Fatalf("connection %d: %q, want %q", i, r, want)
+		}
+	}
+	g.Authenticated(netip.Addr{}) // the refused one
+	g.Left()
+	g.Authenticated(far) // gives its place back
+	if r := g.Admit(netip.Addr{}, 1); r != limit.Admitted {
+		t.Fatal(r)
+	}
+	if r := g.Locate(far, 1); r != limit.Admitted {
+		t.Errorf("after a login: %q", r)
+	}
+	for range 2 {
+		g.Authenticated(far)
+	}
+	for range 3 {
+		g.Left()
+	}
+	if all, waiting := g.Open(); all != 0 || waiting != 0 {
+		t.Errorf("%d, %d", all, waiting)
+	}
+}
