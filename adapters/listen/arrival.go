@@ -24,9 +24,9 @@ type arrival struct {
 	allowance
 	l     *listener
 	since core.Time
-	limit time.Time   // L1
-	there atomic.Bool // at its room: deadlines are the room's own
-	once  sync.Once   // counting out
+	limit time.Time // L1
+	state atomic.Uint32
+	once  sync.Once // counting out
 
 	counted netip.Addr // the address at which the gate counts it
 	remote  netip.AddrPort
@@ -67,7 +67,7 @@ func (a *arrival) Read(b []byte) (int, error) {
 
 // bound is at, but not after the deadline of L1.
 func (a *arrival) bound(at time.Time) time.Time {
-	if !a.there.Load() && (at.IsZero() || at.After(a.limit)) {
+	if a.state.Load() != taken && (at.IsZero() || at.After(a.limit)) {
 		return a.limit
 	}
 	return at
@@ -83,27 +83,30 @@ func (a *arrival) Close() error {
 	return a.Conn.Close()
 }
 
-// abort ends the connection if its room does not have it yet.
+// Where an arrival is.
+const (
+	underway uint32 = iota
+	taken           // by its room
+	aborted         // the server stops
+)
+
+// abort ends reads and writes that are under way, unless the room has the
+// connection; who waits for them closes it.
 func (a *arrival) abort() {
-	a.once.Do(func() {
-		a.l.unadmit(a.counted)
+	if a.state.CompareAndSwap(underway, aborted) {
 		a.Conn.Close()
-	})
+	}
 }
 
-// taken hands the counting to a stream, whose deadline is its own; false: it
-// was closed meanwhile.
-func (a *arrival) taken() (ok bool) {
-	a.once.Do(func() { ok = true })
-	if ok {
-		a.off.Store(true)
-		a.there.Store(true)
-		ok = a.Conn.SetDeadline(time.Time{}) == nil
-		if !ok {
-			a.l.unadmit(a.counted)
-		}
+// handOver hands the counting to a stream, whose deadline is its own; false: the
+// server stops, close it.
+func (a *arrival) handOver() bool {
+	if !a.state.CompareAndSwap(underway, taken) || a.Conn.SetDeadline(time.Time{}) != nil {
+		return false
 	}
-	return ok
+	a.off.Store(true)
+	a.once.Do(func() {})
+	return true
 }
 
 // CloseWrite is for tls.Conn and the end of a plain connection.
@@ -194,22 +197,19 @@ func (a *arrival) info() adapters.Info {
 // serveArrival runs a connection of a stream room.
 func (l *listener) serveArrival(a *arrival) {
 	nc, info := net.Conn(a), a.info()
-	switch {
-	case l.tls != nil:
+	if l.tls != nil {
 		tc, err := a.handshake()
 		if err != nil {
 			a.failed("tls", err)
 			return
 		}
 		nc, info.Certificate = tc, certificate(tc, info.Certificate)
-	case !a.taken():
-		a.Conn.Close()
-		return
-	case a.adopt(info):
+	}
+	if !a.handOver() {
+		a.Close()
 		return
 	}
-	if l.tls != nil && !a.taken() {
-		a.Conn.Close()
+	if l.tls == nil && a.adopt(info) {
 		return
 	}
 	l.runPump(&netCarrier{Conn: nc}, l.counts, info, l.streamRoom(), a.since)

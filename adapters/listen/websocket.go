@@ -213,7 +213,7 @@ type upgradeError string
 func (e upgradeError) Error() string { return "refused upgrade: " + string(e) }
 
 func (h *webSocket) run(ws *websocket.Conn, u *upgrading, room adapters.WebSocketRoom, o adapters.WebSocketOptions, sub string) {
-	if !u.a.taken() {
+	if !u.a.handOver() {
 		ws.Close()
 		return
 	}
