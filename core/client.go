@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Principal is who somebody is: the result of a login, immutable and shared.
 // Every protocol produces the same type.
@@ -8,8 +11,13 @@ type Principal struct {
 	Namespace string // whose topics, queues and sessions it sees; "" is the default namespace
 	User      string
 	Roles     []string
-	Method    string    // anonymous, password, cert, psk, ...
-	Expires   time.Time // end of the login; zero: none
+	Attrs     map[string]string // what else the backend says of it
+	ClientID  string            // that it logged in with
+	OwnsID    bool              // the client identifier is one of those that the user is limited to, and so more than a claim
+	Method    string            // anonymous, password, cert, psk, ...
+	Expires   time.Time         // end of the login; zero: none
+
+	Grant atomic.Value // the authorizer's own: what it worked out for this principal
 }
 
 // Forever is a session expiry without end.
@@ -60,6 +68,7 @@ const (
 	ActionDeliver                 // receive a message of the topic
 	ActionWill                    // have a will on the topic
 	ActionQueue                   // declare, bind, purge, delete the queue of that name
+	ActionCount     = iota        // how many there are
 )
 
 // Authorizer decides what a principal may do. It must not block and must be

@@ -1,0 +1,53 @@
+package acl
+
+import (
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/core/topic"
+)
+
+// An Explanation says why something is allowed or not.
+type Explanation struct {
+	Allowed bool
+	// Decisive is the rule that decided, nil when no rule matches: then nothing is allowed.
+	Decisive *Match
+	// Matches are all rules that match, in the order of the roles.
+	Matches []Match
+}
+
+// A Match is a rule that matches a name.
+type Match struct {
+	Rule   Rule
+	Filter string // with the values filled in
+}
+
+// Explain decides as Allows does, and tells why.
+func (s *Set) Explain(v *Values, a core.Action, name string) Explanation {
+	n := needs[a]
+	e := Explanation{Allowed: s.Allows(v, a, name)}
+	for _, r := range s.rules {
+		verbs := n.allow
+		if r.Deny {
+			verbs = n.deny
+			if a == core.ActionShare {
+				verbs |= Share
+			}
+		}
+		text, ok := r.Filter.fill(v)
+		if !ok || r.Level != None || r.Verbs&verbs == 0 {
+			continue
+		}
+		matches := topic.Covers(text, name) // a name is the filter that matches it alone
+		switch {
+		case a == core.ActionShare && r.Deny && r.Verbs&Share != 0, n.filter && s.intersect && !r.Deny:
+			matches = topic.Overlaps(text, name)
+		}
+		if !matches {
+			continue
+		}
+		e.Matches = append(e.Matches, Match{r, text})
+		if r.Deny != e.Allowed && e.Decisive == nil {
+			e.Decisive = &Match{r, text}
+		}
+	}
+	return e
+}

@@ -1,0 +1,96 @@
+package acl
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// Role is a name for a list of rules.
+type Role struct {
+	Name  string
+	Rules []Rule
+}
+
+// Options of a policy.
+type Options struct {
+	Roles []Role
+	// Intersect grants a subscription that overlaps an allowed filter, as mosquitto does; deliveries are checked in
+	// any case. Otherwise the filter must be a subset of an allowed one.
+	Intersect bool
+	// RolesOf are the roles of a user as they are now, for principals that were made from a name that the
+	// configuration knows; false when that user is gone. nil: the roles of the principal hold.
+	RolesOf func(p *core.Principal) ([]string, bool)
+}
+
+// A Policy is all roles, compiled as they are needed. It is immutable but for that.
+type Policy struct {
+	options Options
+	roles   map[string][]Rule
+	sets    sync.Map // "role\x00role" -> *Set, at most maxSets
+	mu      sync.Mutex
+	count   int // Guarded by mu: entries of sets
+}
+
+// maxSets bounds the combinations of roles that are kept compiled; a token may bring any.
+const maxSets = 1024
+
+// NewPolicy makes a policy. Of two roles with one name the rules add up.
+func NewPolicy(o Options) *Policy {
+	p := &Policy{options: o, roles: map[string][]Rule{}}
+	for _, r := range o.Roles {
+		p.roles[r.Name] = append(p.roles[r.Name], r.Rules...)
+	}
+	return p
+}
+
+// Known tells that the policy has a role of that name.
+func (p *Policy) Known(role string) bool {
+	_, ok := p.roles[role]
+	return ok
+}
+
+// Of is the set of a list of roles; what has no rules allows nothing.
+func (p *Policy) Of(roles []string) *Set {
+	key := strings.Join(roles, "\x00")
+	if s, ok := p.sets.Load(key); ok {
+		return s.(*Set)
+	}
+	var rules []Rule
+	for i, name := range roles {
+		if !slices.Contains(roles[:i], name) {
+			rules = append(rules, p.roles[name]...)
+		}
+	}
+	s := newSet(rules, p.options.Intersect)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count < maxSets {
+		p.count++
+		p.sets.Store(key, s)
+	}
+	return s
+}
+
+// setOf is the set of a principal as it is now; nil when its user is gone.
+func (p *Policy) setOf(pr *core.Principal) *Set {
+	roles := pr.Roles
+	if p.options.RolesOf != nil {
+		var known bool
+		if roles, known = p.options.RolesOf(pr); !known {
+			return nil
+		}
+	}
+	return p.Of(roles)
+}
+
+// valuesOf are what the placeholders stand for.
+func valuesOf(p *core.Principal) Values {
+	v := Values{User: p.User, Namespace: p.Namespace, Attrs: p.Attrs}
+	if p.OwnsID {
+		v.Client = p.ClientID
+	}
+	return v
+}
