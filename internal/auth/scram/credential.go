@@ -51,10 +51,12 @@ func checkIterations(n int) error {
 func NewCredential(password string, iterations int) (Credential, error) {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails, says its documentation
-	return derive(password, salt, iterations)
+	return Derive(password, salt, iterations)
 }
 
-func derive(password string, salt []byte, iterations int) (Credential, error) {
+// Derive makes the credential of a password with the salt and iterations of
+// another, to compare the two.
+func Derive(password string, salt []byte, iterations int) (Credential, error) {
 	if err := checkIterations(iterations); err != nil {
 		return Credential{}, err
 	}

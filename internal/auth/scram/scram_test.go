@@ -36,7 +36,7 @@ func (p *people) Principal(_ context.Context, user string, shown adapters.Creden
 
 func mustDerive(t testing.TB, password, salt string, iterations int) Credential {
 	t.Helper()
-	c, err := derive(password, []byte(salt), iterations)
+	c, err := Derive(password, []byte(salt), iterations)
 	if err != nil {
 		t.Fatal(err)
 	}
