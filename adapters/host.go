@@ -44,6 +44,7 @@ type Credentials struct {
 	User     string
 	Password []byte
 	HasUser  bool
+	Asked    string // namespace that the peer names: AMQP's vhost, STOMP's host; "" for none
 	Loopback bool
 	TLS      bool
 	// Certificate is the client's, verified; nil if it showed none.

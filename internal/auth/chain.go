@@ -1,0 +1,187 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/auth/password"
+)
+
+// Listener is what one listener asks of those who come by it.
+type Listener struct {
+	Anonymous bool   // who shows nothing is let in
+	Namespace string // everybody's; "": see the user
+}
+
+// Options of a chain.
+type Options struct {
+	Backends  []Backend           // in the order in which they are asked
+	Listeners map[string]Listener // by their names; others let nobody in without a login
+	Timeout   time.Duration       // of one backend; default 5 s
+	Failures  int                 // failed logins a minute, per address and per address and user; default 10, negative: no limit
+	Workers   *Workers            // bound what an unknown user costs
+	Roles     []string            // of everybody who is anonymous
+	Unfit     func(p *core.Principal) string
+	Trusted   func(addr string) bool // addresses that no limit applies to
+	Log       *slog.Logger
+	Now       func() time.Time // default: time.Now
+}
+
+// Chain asks backends in order. It is an adapters.Authenticator.
+type Chain struct {
+	options  Options
+	failures *failures
+}
+
+var _ adapters.Authenticator = (*Chain)(nil)
+
+// NewChain makes a chain.
+func NewChain(o Options) *Chain {
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.Failures == 0 {
+		o.Failures = 10
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Workers == nil {
+		o.Workers = NewWorkers(0)
+	}
+	c := &Chain{options: o, failures: newFailures(o.Failures, o.Now)}
+	c.failures.exempt = o.Trusted
+	return c
+}
+
+// Authenticate decides about a peer. It takes as long as the backends; whoever has failed too often waits for the end
+// of the context.
+func (c *Chain) Authenticate(ctx context.Context, cr adapters.Credentials) (*core.Principal, core.Reason) {
+	l := c.options.Listeners[cr.Listener]
+	if l.Anonymous && (!cr.HasUser || len(c.options.Backends) == 0) {
+		return &core.Principal{Namespace: l.Namespace, User: core.Anonymous.User, Roles: c.options.Roles, Method: "anonymous"}, core.OK
+	}
+	if !cr.HasUser || CheckName(cr.User) != nil {
+		return nil, c.denied(&cr, "no user name that can be one")
+	}
+	addr := host(cr.Addr)
+	if c.failures.blocked(addr, cr.User) {
+		<-ctx.Done() // the backend is not asked, and the guesser not told (U13)
+		return nil, c.denied(&cr, "too many failed logins")
+	}
+	answer, reason := c.ask(ctx, &cr)
+	if reason != core.OK {
+		if reason == core.NotAuthenticated {
+			c.failures.add(addr, cr.User)
+		}
+		return nil, reason
+	}
+	return c.principal(&cr, l, answer)
+}
+
+// ask goes through the backends. The first that knows the user decides, also when it says no (U2).
+func (c *Chain) ask(ctx context.Context, cr *adapters.Credentials) (Answer, core.Reason) {
+	for _, b := range c.options.Backends {
+		answer, err := c.check(ctx, b, cr)
+		switch {
+		case errors.Is(err, ErrBusy), ctx.Err() != nil && err != nil:
+			c.denied(cr, "busy")
+			return Answer{}, core.Busy
+		case err != nil:
+			c.options.Log.Warn("auth.denied", "reason", "backend", "backend", b.Name(), "err", err.Error())
+			return Answer{}, core.Busy
+		case answer.Verdict == Denied:
+			return Answer{}, c.denied(cr, "password")
+		case answer.Verdict == Allowed:
+			return answer, core.OK
+		}
+	}
+	// Nobody knows the user: that takes as long as a wrong password (U10).
+	err := c.options.Workers.Do(ctx, func() { password.Decoy.Verify(cr.Password) })
+	if err != nil {
+		return Answer{}, core.Busy
+	}
+	return Answer{}, c.denied(cr, "password")
+}
+
+func (c *Chain) check(ctx context.Context, b Backend, cr *adapters.Credentials) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	return b.Check(ctx, cr)
+}
+
+// principal makes the principal of an answer, if it may be here with that client identifier.
+func (c *Chain) principal(cr *adapters.Credentials, l Listener, a Answer) (*core.Principal, core.Reason) {
+	p := &core.Principal{User: cr.User, Roles: a.Roles, Attrs: a.Attrs, ClientID: cr.ClientID, Method: a.Method, Expires: a.Expires}
+	if a.User != "" {
+		p.User = a.User
+	}
+	if CheckName(p.User) != nil {
+		return nil, c.denied(cr, "user name")
+	}
+	var ok bool
+	if p.Namespace, ok = namespace(l.Namespace, cr.Asked, a.Namespaces); !ok {
+		return nil, c.denied(cr, "namespace")
+	}
+	if len(a.ClientIDs) > 0 && cr.ClientID != "" {
+		if !owns(a.ClientIDs, cr.ClientID) {
+			c.denied(cr, "client id")
+			return nil, core.BadClientID // U8
+		}
+		p.OwnsID = true
+	}
+	if c.options.Unfit != nil {
+		switch what := c.options.Unfit(p); what {
+		case "":
+		case "client identifier":
+			return nil, core.BadClientID // U6
+		default:
+			return nil, c.denied(cr, what)
+		}
+	}
+	return p, core.OK
+}
+
+// namespace is where somebody belongs: what the listener says, else the only one of the user, else the one that was
+// asked for; false when that is none of the user's.
+func namespace(listener, asked string, own []string) (string, bool) {
+	if len(own) == 0 {
+		own = []string{core.DefaultNamespace}
+	}
+	want := listener
+	switch {
+	case want != "":
+	case len(own) == 1:
+		want = own[0]
+	case asked != "":
+		want = asked
+	}
+	for _, ns := range own {
+		if ns == want {
+			return ns, true
+		}
+	}
+	return "", false
+}
+
+// denied tells the log. Whoever is refused learns nothing of why.
+func (c *Chain) denied(cr *adapters.Credentials, why string) core.Reason {
+	c.options.Log.Info("auth.denied", "reason", why, "protocol", cr.Protocol, "addr", cr.Addr, "user", cr.User, "client", cr.ClientID)
+	return core.NotAuthenticated
+}
+
+// host is the address without its port: who comes from it.
+func host(addr string) string {
+	if h, _, err := net.SplitHostPort(addr); err == nil {
+		return h
+	}
+	return addr
+}

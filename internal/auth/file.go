@@ -1,0 +1,68 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/internal/auth/password"
+)
+
+// File is the backend of the user table.
+type File struct {
+	table   *Table
+	workers *Workers
+	cache   *cache
+	rehash  func(user string, h *password.Hash) // nil: weak hashes stay
+}
+
+var _ Backend = (*File)(nil)
+
+// NewFile makes the backend. rehash, if it is set, is given a stronger hash of a user whose stored one is weak, after a
+// good login.
+func NewFile(t *Table, w *Workers, rehash func(user string, h *password.Hash)) *File {
+	return &File{table: t, workers: w, cache: newCache(time.Now), rehash: rehash}
+}
+
+// Name is the backend's word in the configuration.
+func (f *File) Name() string { return "file" }
+
+// Check verifies a password. A user that does not exist costs what one that does costs (U10).
+func (f *File) Check(ctx context.Context, c *adapters.Credentials) (Answer, error) {
+	u := f.table.User(c.User)
+	if u == nil {
+		return Answer{Verdict: Unknown}, nil
+	}
+	ok := false
+	if u.Password != nil {
+		var err error
+		if ok, err = f.verify(ctx, u, c.Password); err != nil {
+			return Answer{}, err
+		}
+	}
+	if !ok {
+		return Answer{Verdict: Denied}, nil
+	}
+	return Answer{Verdict: Allowed, Roles: u.Roles, ClientIDs: u.ClientIDs, Namespaces: u.Namespaces, Method: "password"}, nil
+}
+
+func (f *File) verify(ctx context.Context, u *User, given []byte) (ok bool, err error) {
+	sum := f.cache.sum(u.Name, given, u.Password.Text())
+	if ok, known := f.cache.get(sum); known {
+		return ok, nil
+	}
+	var better *password.Hash
+	err = f.workers.Do(ctx, func() {
+		if ok = u.Password.Verify(given); ok && f.rehash != nil && u.Password.Weak() {
+			better = password.New(given)
+		}
+	})
+	if err != nil {
+		return false, err
+	}
+	f.cache.put(sum, ok)
+	if better != nil {
+		f.rehash(u.Name, better)
+	}
+	return ok, nil
+}
