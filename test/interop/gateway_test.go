@@ -39,6 +39,10 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if library := goLibraries[os.Getenv(peerVariable)]; library != nil {
+		serveLibrary(library)
+		return
+	}
 	code := m.Run()
 	if path, err := built(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path))
@@ -55,10 +59,11 @@ func binary(t *testing.T) string {
 	return path
 }
 
-func startServer(t *testing.T) *server {
+func startServer(t *testing.T, more ...string) *server {
 	t.Helper()
 	s := &server{binary: binary(t), data: filepath.Join(t.TempDir(), "data")}
 	args := []string{"serve", "--data", s.data, "--log-format", "json"}
+	args = append(args, more...)
 	for _, scheme := range append(schemes, "http") {
 		args = append(args, "--listen", scheme+"://127.0.0.1:0")
 	}

@@ -28,7 +28,7 @@ func newNode(t *testing.T, s *server) script.Peer {
 			}
 			headers(p["headers"], m)
 		}}
-	h.start(t, "node", "node/mqtt_peer.js", s.url("ws", "/mqtt"))
+	h.start(t, "node", "node/matrix_peer.js", s.url("ws", "/mqtt"))
 	return h
 }
 
