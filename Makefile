@@ -52,7 +52,7 @@ scale: ## ten thousand sessions, storms, every packet identifier; SCALE=10 for l
 	$(GO) test -timeout 20m -count=1 ./test/scale/
 
 interop: ## the same with real clients as separate processes against the built binary
-	$(GO) test -timeout 10m -count=1 ./test/interop/...
+	$(GO) test -timeout 10m -count=1 -parallel 8 ./test/interop/...
 
 fuzz: ## each fuzz target for FUZZTIME
 	@for p in $$($(GO) list ./...); do \

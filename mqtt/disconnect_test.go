@@ -48,6 +48,24 @@ func TestMQTT_MX2_WhatWeSayAtTheEnd(t *testing.T) {
 	})
 }
 
+func TestMQTT_MX6_AFarewellHasAReasonString(t *testing.T) {
+	run(t, nil, func(w *world) {
+		for r, want := range map[core.Reason]string{core.TakenOver: "taken over", core.ShuttingDown: "shutting down", core.Kicked: "kicked"} {
+			p := w.connect("p", v5)
+			p.Evict(r)
+			d := p.packets()[0].(*packet.Disconnect)
+			if got := string(d.Properties.Str(packet.ReasonString)); got != want {
+				t.Errorf("%v: %q, want %q", r, got, want)
+			}
+		}
+		small := w.connect("p", v5, num(packet.MaximumPacketSize, 20))
+		small.Evict(core.TakenOver)
+		if got := hexOf(small.Recv()); got != "e0 01 8e" { // [MQTT-3.14.2-3]
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
 func TestMQTT_MX2_MX3_NothingFollowsOurDisconnect(t *testing.T) {
 	run(t, nil, func(w *world) {
 		p := w.reader("p", v5, "a")

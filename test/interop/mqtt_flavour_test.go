@@ -19,13 +19,14 @@ const (
 	seesPresent                     // shows Session Present
 	connects                        // connects without subscribing; else a connection lives from its first subscription on
 	unsubscribes
-	aliases    // sets topic aliases
-	readsAlias // understands them
-	manyIDs    // shows more than one Subscription Identifier
-	idless     // connects without a client identifier
-	groups     // user properties of one name are one entry
-	plain      // TCP, where a proxy can tell packets apart
-	old        // not 5.0
+	aliases        // sets topic aliases
+	readsAlias     // understands them
+	manyIDs        // shows more than one Subscription Identifier
+	idless         // connects without a client identifier
+	groups         // user properties of one name are one entry
+	plain          // TCP, where a proxy can tell packets apart
+	old            // not 5.0
+	leavesWithWill // its farewell is DISCONNECT 04, which asks for the will
 )
 
 // library is what every library can; mosquitto's programs cannot.
@@ -43,7 +44,7 @@ type flavour struct {
 var flavours = []flavour{
 	{"mosquitto-3.1", 3, "mqtt", comesBack | onceIn | onceOut, startMosquitto},
 	{"mosquitto-3.1.1", 4, "mqtt", comesBack | onceIn | onceOut, startMosquitto},
-	{"mosquitto-5", 5, "mqtt", comesBack | onceIn | onceOut | seesAcks | manyIDs, startMosquitto},
+	{"mosquitto-5", 5, "mqtt", comesBack | onceIn | onceOut | seesAcks | manyIDs | leavesWithWill, startMosquitto},
 	{"paho-go-3.1", 3, "mqtt", library &^ (onceIn | onceOut), goPeer("paho3")},
 	{"paho-go-3.1.1", 4, "mqtt", library &^ (onceIn | onceOut), goPeer("paho3")},
 	{"paho-go-3.1.1-ws", 4, "ws", library &^ (onceIn | onceOut), goPeer("paho3")},

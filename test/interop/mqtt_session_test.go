@@ -43,6 +43,9 @@ func playWill(t *testing.T, s *stage) {
 	again := s.connect(t, options{mqttRequest: mqttRequest{ID: id}}) // the gateway has seen the end of the first by then
 	again.subscribe(0, fresh("idle"))
 	late.publish(topic+"/mark", "mark", 1)
+	if s.can&leavesWithWill != 0 { // DISCONNECT 04
+		watch.expect("no")
+	}
 	watch.expect("mark") // [MQTT-3.14.4-3]
 }
 
