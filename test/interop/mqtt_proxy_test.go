@@ -93,6 +93,13 @@ func (p *proxy) lead(port string) {
 	p.led.Broadcast()
 }
 
+// leaderless tells that the gateway is dead: what still goes to it is lost.
+func (p *proxy) leaderless() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.target == ""
+}
+
 func (p *proxy) serve(client net.Conn) {
 	defer client.Close()
 	p.mu.Lock()
@@ -115,6 +122,7 @@ func (p *proxy) serve(client net.Conn) {
 	watched := p.see != nil
 	p.mu.Unlock()
 	var both sync.WaitGroup
+	link := &severed{}
 	for _, way := range []struct {
 		to, from net.Conn
 		toClient bool
@@ -123,7 +131,7 @@ func (p *proxy) serve(client net.Conn) {
 			defer client.Close()
 			defer gateway.Close()
 			if watched {
-				p.packets(way.to, way.from, way.toClient)
+				p.packets(link, way.to, way.from, way.toClient)
 				return
 			}
 			_, _ = io.Copy(way.to, way.from) // until either end has gone
@@ -136,29 +144,44 @@ func (p *proxy) serve(client net.Conn) {
 	delete(p.conns, gateway)
 }
 
+// severed is one connection, whose two directions are cut in the same instant.
+type severed struct {
+	mu   sync.Mutex
+	done bool
+}
+
 // packets forwards packet by packet.
-func (p *proxy) packets(to io.Writer, from io.Reader, toClient bool) {
+func (p *proxy) packets(link *severed, to io.Writer, from io.Reader, toClient bool) {
 	in := bufio.NewReader(from)
 	for {
 		packet, err := readPacket(in)
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		see, judge := p.see, p.judge
-		p.mu.Unlock()
-		v := pass
-		if judge != nil {
-			v = judge(toClient, packet)
-		}
-		if v == cut {
-			return
-		}
-		see(toClient, packet)
-		if _, err := to.Write(packet); err != nil || v == passCut {
+		if err != nil || !p.packet(link, to, packet, toClient) {
 			return
 		}
 	}
+}
+
+// packet forwards one packet; false when nothing follows.
+func (p *proxy) packet(link *severed, to io.Writer, packet []byte, toClient bool) bool {
+	link.mu.Lock()
+	defer link.mu.Unlock()
+	if link.done {
+		return false
+	}
+	p.mu.Lock()
+	see, judge := p.see, p.judge
+	p.mu.Unlock()
+	v := pass
+	if judge != nil {
+		v = judge(toClient, packet)
+	}
+	link.done = v != pass
+	if v == cut || !toClient && p.leaderless() {
+		return false
+	}
+	see(toClient, packet)
+	_, err := to.Write(packet)
+	return err == nil && v == pass
 }
 
 // readPacket reads one packet as it is on the wire.
