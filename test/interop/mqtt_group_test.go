@@ -57,7 +57,7 @@ func playGroupLeave(t *testing.T, s *stage) {
 	pub := s.connect(t, options{})
 	for i, leave := range []func(){func() {}, members[0].disconnect, members[1].killOrLeave(s)} {
 		sent := make(chan error, 1)
-		go func() { sent <- pub.tryBurst(topic, 1, i*part, part) }()
+		go func() { sent <- pub.tryBurst(topic, "", 1, i*part, part) }()
 		leave()
 		if err := <-sent; err != nil {
 			t.Fatal(err)

@@ -26,8 +26,8 @@ func (c *mqttClient) tryPublish(topic, text string) error {
 }
 
 // tryBurst is burst for other goroutines than the test's own.
-func (c *mqttClient) tryBurst(topic string, qos, from, count int) error {
-	_, err := c.ask(mqttRequest{Op: "publish", Count: count, From: from, mqttMessage: mqttMessage{Topic: topic, QoS: qos}})
+func (c *mqttClient) tryBurst(topic, prefix string, qos, from, count int) error {
+	_, err := c.ask(mqttRequest{Op: "publish", Count: count, From: from, mqttMessage: mqttMessage{Topic: topic, Payload: hex.EncodeToString([]byte(prefix)), QoS: qos}})
 	return err
 }
 
@@ -43,7 +43,7 @@ func playStorm(t *testing.T, s *stage) {
 	for round := range rounds {
 		for qos := 1; qos <= 2; qos++ {
 			sent := make(chan error, 1)
-			go func() { sent <- pub.tryBurst(fmt.Sprintf("%s/%d", topic, qos), qos, round*count, count) }()
+			go func() { sent <- pub.tryBurst(fmt.Sprintf("%s/%d", topic, qos), "", qos, round*count, count) }()
 			for len(times[qos]) < (round+1)*count {
 				m := sub.next()
 				first := len(times[qos]) == round*count
