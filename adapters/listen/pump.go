@@ -34,10 +34,11 @@ type pump struct {
 	car    carrier       // Immutable.
 	resume chan struct{} // Immutable; a token lets the reader go on, closed by release
 
-	chunk  []byte      // the loop's from post(bitChunk) to the token
-	ending core.Reason // the loop's from post(bitEnd)
-	broken error       // the loop's from post(bitEnd): TLS failed
-	owed   bool        // Owned by the loop: the reader waits for a token
+	evictAt core.Time   // Owned by the loop: when a takeover, that lets the reader catch up, takes effect; 0: there is none
+	chunk   []byte      // the loop's from post(bitChunk) to the token
+	ending  core.Reason // the loop's from post(bitEnd)
+	broken  error       // the loop's from post(bitEnd): TLS failed
+	owed    bool        // Owned by the loop: the reader waits for a token
 
 	mu     sync.Mutex // guards what follows
 	pend   []byte     // to be written
@@ -78,6 +79,10 @@ func (l *listener) runPump(car carrier, counts *counters, info adapters.Info, ro
 	}
 }
 
+// catchUp is how long a connection that is taken over goes on: what its peer had sent before, a farewell perhaps, may
+// still be with the kernel or the reader.
+const catchUp = 20 * time.Millisecond
+
 // attend does what was posted.
 func (p *pump) attend(bits uint32) {
 	if bits&bitDrained != 0 && p.phase != closed {
@@ -90,6 +95,11 @@ func (p *pump) attend(bits uint32) {
 			p.reading(true)
 		}
 	}
+	if takenOver(bits) && p.phase <= open && !p.owed && p.evictAt == 0 {
+		p.evictAt = p.loop.turn.Now.After(catchUp)
+		p.loop.wheel.arm(&p.link, p.evictAt)
+		bits &^= bitEvict
+	}
 	p.stream.attend(bits)
 	if bits&bitEnd != 0 {
 		if p.broken != nil && p.phase <= loggingIn { // A5a
@@ -97,6 +107,18 @@ func (p *pump) attend(bits uint32) {
 			p.loop.server.events.preauthClosed(p.counts, p.addrText(), "tls", p.broken)
 		}
 		p.eof(p.ending)
+	}
+}
+
+// expire is the wheel's call.
+func (p *pump) expire(now core.Time) {
+	if p.evictAt != 0 && now >= p.evictAt {
+		p.evictAt = 0
+		p.evict(core.TakenOver)
+	}
+	p.stream.expire(now)
+	if p.phase != closed {
+		p.loop.wheel.arm(&p.link, p.evictAt)
 	}
 }
 

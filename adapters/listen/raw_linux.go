@@ -36,9 +36,23 @@ func (c *rawConn) ready(events uint32) {
 	}
 }
 
+// lastReads bounds what is still read from a connection that is taken over.
+const lastReads = 8
+
+// attend lets what the peer had sent before it was taken over be processed: its
+// farewell may have been.
+func (c *rawConn) attend(bits uint32) {
+	if takenOver(bits) {
+		for n := 0; n < lastReads && c.phase <= open && c.events&unix.EPOLLIN != 0 && c.readable(); n++ {
+		}
+	}
+	c.stream.attend(bits)
+}
+
 // readable reads once; epoll is level-triggered, so that what remains comes
-// in the next pass, after the other connections had theirs.
-func (c *rawConn) readable() {
+// in the next pass, after the other connections had theirs. full tells that
+// something probably remains.
+func (c *rawConn) readable() (full bool) {
 	n, err := rawRead(c.fd, c.loop.buf)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
@@ -49,6 +63,7 @@ func (c *rawConn) readable() {
 	default:
 		c.feed(c.loop.buf[:n]) // discards it once the room has ended
 	}
+	return n == len(c.loop.buf)
 }
 
 func (c *rawConn) write(b []byte) error {

@@ -83,6 +83,11 @@ func (s *stream) attend(bits uint32) {
 	}
 }
 
+// takenOver tells that the same client has come by another connection.
+func takenOver(bits uint32) bool {
+	return bits&bitEvict != 0 && core.Reason(bits>>reasonShift) == core.TakenOver
+}
+
 // start opens the room on a connection that the gate admitted. loop, own and
 // counts are set; since is when it was accepted.
 func (s *stream) start(tr transport, info adapters.Info, room adapters.StreamRoom, since core.Time) {
