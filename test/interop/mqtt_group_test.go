@@ -13,7 +13,7 @@ func (s *stage) members(t *testing.T, filter string, n int) (all []*mqttClient, 
 	for range n {
 		c := s.killable(t, options{})
 		c.got = got
-		if codes := c.subscribe(1, filter); len(codes) != 1 || codes[0] != 1 {
+		if codes := c.subscribe(2, filter); len(codes) != 1 || codes[0] != 2 {
 			t.Fatalf("SUBACK %v", codes)
 		}
 		all = append(all, c)
@@ -26,16 +26,21 @@ func playGroup(t *testing.T, s *stage) {
 	topic := fresh("g")
 	_, got := s.members(t, "$share/"+fresh("group")+"/"+topic+"/#", 3)
 	pub := s.connect(t, options{})
-	pub.burst(topic+"/x", "", 1, 0, count)
-	pub.burst(topic+"/x", "", 1, count, 1) // a repetition would come before this one, or be seen below
-	times := map[string]int{}
-	for i := range count + 1 {
-		m, ok := got.take(patience)
-		if !ok {
-			t.Fatalf("%d of %d messages came; missing: %v", i, count+1, missing(times, count+1))
-		}
-		if times[m.text()]++; times[m.text()] > 1 {
-			t.Errorf("%s came to more than one member", m.text())
+	for qos := range 3 {
+		pub.burst(topic+"/x", "", qos, 0, count)
+		pub.burst(topic+"/x", "", qos, count, 1) // a repetition comes before this one, or is seen below
+		times := map[string]int{}
+		for i := range count + 1 {
+			m, ok := got.take(patience)
+			if !ok {
+				t.Fatalf("QoS %d: %d of %d messages came; missing: %v", qos, i, count+1, missing(times, count+1))
+			}
+			if m.QoS != qos {
+				t.Errorf("QoS %d came as %d", qos, m.QoS)
+			}
+			if times[m.text()]++; times[m.text()] > 1 {
+				t.Errorf("QoS %d: %s came to more than one member", qos, m.text())
+			}
 		}
 	}
 }
