@@ -2,6 +2,7 @@ package listen_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,8 +14,7 @@ import (
 // takeovers is a room in which "take over" lets the peer that said hello say its last words, and then takes it over in
 // the same turn.
 type takeovers struct {
-	words func() // the first peer's
-
+	words func()          // lets the first peer say them
 	first adapters.Handle // the loop's
 	said  chan string     // by the first peer; the reason at its end
 }
@@ -74,18 +74,19 @@ func TestMQTT_MT2_WhatWasSentBeforeATakeoverIsProcessed(t *testing.T) {
 				scheme, _, _ := strings.Cut(u, "://")
 				t.Run(scheme, func(t *testing.T) {
 					t.Parallel()
-					room := &takeovers{said: make(chan string, 8)}
+					var peer atomic.Pointer[client]
+					room := &takeovers{said: make(chan string, 8), words: func() {
+						if words != "" {
+							peer.Load().send(words)
+						}
+					}}
 					r := serve(t, rigOptions{loops: 1, urls: transports(t), change: func(o *listen.Options) {
 						o.Rooms = map[string]adapters.Room{"line": room, "lines": room}
 					}})
 					first, second := r.client(t, i), r.client(t, i)
 					first.send("hello")
 					first.expect("OK")
-					room.words = func() {
-						if words != "" {
-							first.send(words)
-						}
-					}
+					peer.Store(first)
 					second.send("take over")
 					for _, w := range append([]string{"hello"}, want...) {
 						if got := room.next(t); got != w {
