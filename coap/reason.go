@@ -28,7 +28,7 @@ func codeOf(r core.Reason) message.Code {
 		return message.NotImplemented
 	case core.RateExceeded:
 		return message.TooManyRequests
-	case core.Quota, core.QueueFull, core.Busy, core.Unavailable, core.ShuttingDown,
+	case core.Quota, core.QueueFull, core.Busy, core.Unavailable, core.ShuttingDown, core.Moved,
 		core.TakenOver, core.SlowConsumer, core.IdleTimeout, core.ConnectionLost, core.Normal:
 		return message.ServiceUnavailable
 	}
@@ -56,7 +56,7 @@ func endOf(r core.Reason) message.Code {
 	switch r {
 	case core.QueueDeleted, core.NotFound:
 		return message.NotFound
-	case core.ShuttingDown, core.Unavailable, core.Busy:
+	case core.ShuttingDown, core.Moved, core.Unavailable, core.Busy:
 		return message.ServiceUnavailable
 	}
 	return message.Forbidden

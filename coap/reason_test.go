@@ -15,7 +15,7 @@ func TestCoAP_Section8_EveryReasonHasAResponse(t *testing.T) {
 		core.NotFound: message.NotFound, core.Precondition: message.PreconditionFailed, core.TooLarge: message.RequestEntityTooLarge,
 		core.RateExceeded: message.TooManyRequests, core.Quota: message.ServiceUnavailable, core.QueueFull: message.ServiceUnavailable,
 		core.Unavailable: message.ServiceUnavailable, core.Busy: message.ServiceUnavailable, core.Internal: message.InternalServerError,
-		core.Kicked: message.Forbidden, core.ShuttingDown: message.ServiceUnavailable,
+		core.Kicked: message.Forbidden, core.ShuttingDown: message.ServiceUnavailable, core.Moved: message.ServiceUnavailable,
 	}
 	for _, r := range core.Reasons() {
 		c := codeOf(r)
@@ -44,7 +44,7 @@ func TestCoAP_O10_FinalNotificationForEachEnd(t *testing.T) {
 	t.Parallel()
 	for r, want := range map[core.Reason]message.Code{
 		core.Kicked: message.Forbidden, core.NotAuthorized: message.Forbidden, core.ShuttingDown: message.ServiceUnavailable,
-		core.QueueDeleted: message.NotFound, core.TakenOver: message.Forbidden,
+		core.QueueDeleted: message.NotFound, core.Moved: message.ServiceUnavailable, core.TakenOver: message.Forbidden,
 	} {
 		if got := endOf(r); got != want {
 			t.Errorf("%v: %v, want %v", r, got, want)

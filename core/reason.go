@@ -33,6 +33,7 @@ const (
 	TakenOver               // the same client attached elsewhere
 	Kicked                  // an administrator ended it
 	ShuttingDown            // the gateway stops
+	Moved                   // the gateway asks its clients to use another server
 	SlowConsumer            // the peer does not read
 	IdleTimeout             // keep-alive, heart-beat or idle time passed
 	LoginExpired            // the login's end was reached
@@ -52,7 +53,7 @@ var reasonText = [reasonCount]string{
 	Malformed: "malformed", ProtocolError: "protocol error", NotSupported: "not supported",
 	Quota: "quota exceeded", QueueFull: "queue full", RateExceeded: "rate exceeded",
 	Busy: "busy", Unavailable: "store unavailable", TakenOver: "taken over", Kicked: "kicked",
-	ShuttingDown: "shutting down", SlowConsumer: "slow consumer", IdleTimeout: "idle timeout",
+	ShuttingDown: "shutting down", Moved: "moved", SlowConsumer: "slow consumer", IdleTimeout: "idle timeout",
 	LoginExpired: "login expired", QueueDeleted: "queue deleted",
 	ConnectionLost: "connection lost", Normal: "normal", Internal: "internal error",
 }

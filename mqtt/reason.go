@@ -46,6 +46,7 @@ var reasons = map[core.Reason]reasonRow{
 	core.TakenOver:        {unspecified, unavailable, unspecified, unspecified, packet.SessionTakenOver},
 	core.Kicked:           {packet.Banned, unavailable, unspecified, unspecified, packet.AdministrativeAction},
 	core.ShuttingDown:     {packet.ServerUnavailable, unavailable, unspecified, unspecified, packet.ServerShuttingDown},
+	core.Moved:            {packet.UseAnotherServer, unavailable, unspecified, unspecified, packet.UseAnotherServer},
 	core.SlowConsumer:     {packet.QuotaExceeded, unavailable, unspecified, unspecified, packet.QuotaExceeded},
 	core.IdleTimeout:      {unspecified, unavailable, unspecified, unspecified, packet.KeepAliveTimeout},
 	core.LoginExpired:     {packet.BadUserNameOrPassword, packet.BadUserPassword3, packet.NotAuthorized, packet.NotAuthorized, packet.NotAuthorized},

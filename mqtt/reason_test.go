@@ -45,6 +45,7 @@ func TestMQTT_25_ReasonsAsTheTableSays(t *testing.T) {
 		core.BadTopic:         {0x90, 0, 0x90, 0x8f, 0x90},
 		core.BadFilter:        {0x90, 0, 0x90, 0x8f, 0x90},
 		core.BadPayload:       {0x99, 0, 0x99, none, 0x99},
+		core.Moved:            {0x9c, 3, none, none, 0x9c},
 		core.Internal:         {none, 3, none, none, none},
 	} {
 		if got := codesOf(r); got != want {

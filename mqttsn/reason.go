@@ -19,7 +19,7 @@ func code(r core.Reason, emqx bool) packet.Code {
 			return notAuthorized
 		}
 	case core.Quota, core.QueueFull, core.RateExceeded, core.Busy, core.Unavailable,
-		core.ShuttingDown, core.SlowConsumer, core.TakenOver, core.Internal:
+		core.ShuttingDown, core.Moved, core.SlowConsumer, core.TakenOver, core.Internal:
 		return packet.Congestion
 	}
 	return packet.NotSupported

@@ -79,7 +79,7 @@ func reasonMessage(r core.Reason) string {
 		return "not_implemented"
 	case core.Quota, core.QueueFull, core.RateExceeded, core.Busy, core.Unavailable:
 		return "resource_error"
-	case core.ShuttingDown:
+	case core.ShuttingDown, core.Moved:
 		return "Server shutdown"
 	case core.SlowConsumer:
 		return "Slow consumer"

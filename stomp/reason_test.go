@@ -45,7 +45,7 @@ func TestSTOMP_EveryReasonHasAnERROR(t *testing.T) {
 	}
 	for r, want := range map[core.Reason]string{
 		core.NotAuthorized: "access_refused", core.NotFound: "not_found", core.Locked: "resource_locked", core.Quota: "resource_error",
-		core.QueueDeleted: "Server cancelled subscription", core.ShuttingDown: "Server shutdown",
+		core.QueueDeleted: "Server cancelled subscription", core.ShuttingDown: "Server shutdown", core.Moved: "Server shutdown",
 	} {
 		if got := reasonMessage(r); got != want {
 			t.Errorf("%v: %q", r, got)

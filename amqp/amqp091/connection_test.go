@@ -303,9 +303,11 @@ func TestAMQP_AQ17_UpdateSecretLogsInAgain(t *testing.T) {
 
 func TestAMQP_AQ18_StopClosesWith320(t *testing.T) {
 	simulate(t, func(w *world) {
-		p := w.dial()
-		p.Evict(core.ShuttingDown)
-		p.expectPrefix("0 connection.close Code:320 Text:CONNECTION_FORCED")
-		p.expectClosed(core.ShuttingDown)
+		for _, r := range []core.Reason{core.ShuttingDown, core.Moved} {
+			p := w.dial()
+			p.Evict(r)
+			p.expectPrefix("0 connection.close Code:320 Text:CONNECTION_FORCED")
+			p.expectClosed(r)
+		}
 	})
 }

@@ -34,6 +34,7 @@ var replyCodes = map[core.Reason]wire.Code{
 	core.TakenOver:        wire.ConnectionForced,
 	core.Kicked:           wire.ConnectionForced,
 	core.ShuttingDown:     wire.ConnectionForced,
+	core.Moved:            wire.ConnectionForced,
 	core.SlowConsumer:     wire.ConnectionForced,
 	core.IdleTimeout:      wire.ConnectionForced,
 	core.LoginExpired:     wire.ConnectionForced,
