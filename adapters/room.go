@@ -68,6 +68,11 @@ type Handle interface {
 	// counted from here until Output.CloseAfterFlush or Ended. The first call
 	// counts. Only from within a call of the loop.
 	Authenticated()
+	// Connected tells the loop that the peer has what it came for: its session is
+	// there, and it has been told so. It is logged as client.connected, with the
+	// Identity of an Identified. The first call counts. Only from within a call
+	// of the loop.
+	Connected()
 	// Ended tells the loop that a datagram peer is gone, and why: its tick is
 	// cancelled and it is called no more. Nothing on a stream connection,
 	// which ends by Output.CloseAfterFlush. Only from within a call of the loop.

@@ -86,6 +86,14 @@ func (c *conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 	out.CloseAfterFlush(r)
 }
 
+// Identity implements adapters.Identified.
+func (c *conn) Identity() (who adapters.Identity) {
+	if c.inner != nil {
+		who = c.inner.Identity()
+	}
+	return who
+}
+
 // Close implements adapters.Conn.
 func (c *conn) Close(t *core.Turn, r core.Reason) {
 	if c.inner != nil {

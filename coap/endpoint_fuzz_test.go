@@ -36,6 +36,7 @@ func (h *stillHandle) Evict(core.Reason)   {}
 func (h *stillHandle) TickAt(at core.Time) { h.at = at }
 func (h *stillHandle) LoggingIn()          {}
 func (h *stillHandle) Authenticated()      {}
+func (h *stillHandle) Connected()          {}
 func (h *stillHandle) Ended(core.Reason)   { h.ended = true }
 
 // rig is an endpoint without a loop.

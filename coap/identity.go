@@ -127,6 +127,10 @@ func (id *identity) move(t *core.Turn, p *peer) {
 		case attached:
 			id.state = ready
 			p.handle.Authenticated()
+			if p.principal == nil {
+				p.client, p.principal = id.client, id.session.Principal()
+			}
+			p.handle.Connected()
 		}
 	}
 }

@@ -42,6 +42,15 @@ type peer struct {
 	tickAt  core.Time // what the loop was asked for
 	checkAt core.Time // not after the first check of an observation is due; 0: none
 	gone    bool
+
+	// Of the first identity: whose peer it is in logs.
+	client    string
+	principal *core.Principal
+}
+
+// Identity is whose peer it is; it may have others besides.
+func (p *peer) Identity() adapters.Identity {
+	return adapters.Identity{Client: p.client, Principal: p.principal, Addr: p.addr}
 }
 
 // transfers are the bodies under way, made when the first begins.

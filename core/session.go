@@ -98,6 +98,9 @@ func (s *Session) Present() bool { return s.present }
 // ClientID is the client identifier that the session belongs to.
 func (s *Session) ClientID() string { return s.client.ID }
 
+// Addr is the address that the attachment came from, as logs show it.
+func (s *Session) Addr() string { return s.client.Addr }
+
 // Principal is who is attached.
 func (s *Session) Principal() *Principal { return s.principal }
 

@@ -20,6 +20,7 @@ func (l *benchLink) Evict(core.Reason) {}
 func (l *benchLink) TickAt(core.Time)  {}
 func (l *benchLink) LoggingIn()        {}
 func (l *benchLink) Authenticated()    {}
+func (l *benchLink) Connected()        {}
 func (l *benchLink) Ended(core.Reason) {}
 
 // bencher drives connections without any loop.

@@ -42,7 +42,6 @@ type conn struct {
 	choked      bool // reading stopped, because of the answers that wait
 	freed       bool // deliveries are to be taken: the session is there, or the window has room again
 	session     *core.Session
-	addr        string
 	keep        keepAlive
 	resumeAt    core.Time // reading was paused until then; 0: it was not
 	loginEnds   core.Time // the login's end; 0: none
@@ -61,7 +60,10 @@ type conn struct {
 	answers   answers
 }
 
-var _ adapters.Conn = (*conn)(nil)
+var (
+	_ adapters.Conn       = (*conn)(nil)
+	_ adapters.Identified = (*conn)(nil)
+)
 
 // reading tells whether the next packet may be processed. What came behind a
 // CONNECT waits for the CONNACK [MQTT-3.1.4-6], unless it named a method: then
@@ -229,6 +231,27 @@ func (c *conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 	}
 }
 
+// Identity is whose connection it is.
+func (c *conn) Identity() (who adapters.Identity) {
+	if c.version != 0 {
+		who.Version = c.version.String()
+	}
+	if c.session != nil {
+		who.Client, who.Principal = c.session.ClientID(), c.session.Principal()
+	} else if o := c.opening; o != nil {
+		who.Client = o.client.ID
+	}
+	return who
+}
+
+// addr is the client's address as logs show it.
+func (c *conn) addr() string {
+	if c.opening != nil {
+		return c.opening.info.Addr()
+	}
+	return c.session.Addr()
+}
+
 // Close is the end of the transport.
 func (c *conn) Close(t *core.Turn, r core.Reason) {
 	c.leave(t, r)
@@ -243,11 +266,7 @@ func (c *conn) refuse(t *core.Turn, out *adapters.Output, err error) {
 	}
 	why := neutral(e.Code)
 	c.room.host.Metrics.ProtocolError(Name, why.String())
-	addr := c.addr
-	if c.opening != nil {
-		addr = c.opening.info.Addr()
-	}
-	c.room.host.Log.Debug("protocol.error", "protocol", Name, "addr", addr, "version", c.version.String(), "reason", why.String(), "rule", e.Rule)
+	c.room.host.Log.Debug("protocol.error", "protocol", Name, "addr", c.addr(), "version", c.version.String(), "reason", why.String(), "rule", e.Rule)
 	switch {
 	case e.Silent || c.version == 0:
 		c.finish(t, out, why)

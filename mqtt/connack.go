@@ -87,7 +87,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 		c.reserve()
 	}
 	c.room.count.open[c.version].Add(1)
-	c.room.host.Log.Debug("client.connected", "protocol", Name, "client", c.session.ClientID(), "addr", c.addr, "version", c.version.String())
+	c.handle.Connected()
 	if o.paused {
 		out.ResumeReading()
 	}

@@ -127,7 +127,6 @@ func (c *conn) prepare(p *packet.Connect) {
 		ID: id, Protocol: Name, Addr: o.info.Addr(), Clean: p.CleanStart, Expiry: expiry,
 		KeepQoS0: set.queueQoS0, Each: set.each, IdleQueue: set.idleQueue, Will: c.will(p),
 	}
-	c.addr = o.client.Addr
 	c.durable = expiry > 0
 	c.window = min(set.inflight, int(p.Properties.Num(packet.ReceiveMaximum, 65535)))
 	if set.aliasesOut {

@@ -41,6 +41,7 @@ func (h *benchHandle) Evict(core.Reason) {}
 func (h *benchHandle) TickAt(core.Time)  {}
 func (h *benchHandle) LoggingIn()        {}
 func (h *benchHandle) Authenticated()    {}
+func (h *benchHandle) Connected()        {}
 func (h *benchHandle) Ended(core.Reason) {}
 
 func (l *benchLoop) client(addr string) netip.AddrPort {

@@ -160,7 +160,7 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 	case !done:
 		return
 	case r != core.OK:
-		p.e.events.write(t.Now, "auth.denied", p, r)
+		p.e.denied(p, r)
 		p.fail(t, r, out)
 		return
 	}
@@ -219,7 +219,7 @@ func (p *peer) attached(t *core.Turn, out *adapters.Output) {
 	p.known = p.e.predefined(p.id)
 	p.e.byID[p.id] = p
 	p.handle.Authenticated()
-	p.e.events.write(t.Now, "client.connected", p, core.OK)
+	p.handle.Connected()
 	p.resume(t, out)
 }
 

@@ -38,7 +38,6 @@ type endpoint struct {
 	sources   *buckets               // datagrams of unproven addresses
 	answers   *buckets               // answers without a session
 	anonymous *minusOne
-	events    events
 	taken     []core.Delivery // scratch of deliver
 	grants    []core.Grant    // scratch of subscribe
 	reasons   []core.Reason   // scratch of unsubscribe
@@ -59,7 +58,6 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint
 		common:    r.cfg.predefinedBy(nil),
 		sources:   newBuckets(r.cfg.RatePerSource),
 		answers:   newBuckets(r.cfg.UnsolicitedRate),
-		events:    newEvents(r.host.Log),
 		taken:     make([]core.Delivery, 0, maxTaken),
 	}
 	e.anonymous = newMinusOne(e)

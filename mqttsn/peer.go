@@ -144,9 +144,6 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 		p.session.Detach(t, r)
 		p.session = nil
 	}
-	if p.connected() {
-		p.e.events.write(t.Now, "client.disconnected", p, r)
-	}
 	p.e.leave(p)
 	if p.e.byID[p.id] == p {
 		delete(p.e.byID, p.id)

@@ -178,37 +178,38 @@ func TestMQTTSN_X8_NoAnswerBeforeConnectIsLargerThanItsRequest(t *testing.T) {
 	})
 }
 
-func TestMQTTSN_X9_ClientIDsAreEscapedInLogsAndPayloadsAbsent(t *testing.T) {
+func TestMQTTSN_X9_WhoIsConnectedIsToldAndNothingElse(t *testing.T) {
 	var log strings.Builder
 	host := &adapters.Host{Log: slog.New(slog.NewTextHandler(&log, nil))}
 	simulateHost(t, Config{}, host, core.Options{}, func(s *sim) {
-		d := s.at("10.0.0.1:1000").connect("a\" b\u2028=c")
+		d := s.at("10.0.0.1:1000").connect("a\" b=c")
+		h := s.handles[len(s.handles)-1]
+		if !h.known {
+			t.Error("not told as connected")
+		}
 		d.ask("08 0c 22 61 62 00 03 78", "07 0d 61 62 00 03 00")
 		d.put(packet.Publish{QoS: 1, Kind: packet.Short, TopicID: 0x6162, MsgID: 4, Data: []byte("secret")})
 		d.take()
 		d.ask("02 18", "02 18")
-		text := log.String()
-		if strings.Count(text, "\n") != 2 || !strings.Contains(text, `msg=client.connected`) ||
-			!strings.Contains(text, `client="a\" b\u2028=c"`) || !strings.Contains(text, "reason=normal") || strings.Contains(text, "secret") {
-			t.Errorf("log:\n%s", text)
+		who := h.d.(adapters.Identified).Identity() // the loop asks after the end
+		if !h.ended || who.Client != "a\" b=c" || who.Principal != core.Anonymous || who.Addr.String() != "10.0.0.1:1000" {
+			t.Errorf("%+v", who)
+		}
+		if log.Len() > 0 {
+			t.Errorf("log:\n%s", log.String())
 		}
 	})
 }
 
-func TestMQTTSN_X9_LogLinesAreLimited(t *testing.T) {
+func TestMQTTSN_X9_ARefusedLoginIsLogged(t *testing.T) {
 	var log strings.Builder
-	host := &adapters.Host{Log: slog.New(slog.NewTextHandler(&log, nil))}
-	simulateHost(t, Config{RatePerSource: Unlimited}, host, core.Options{}, func(s *sim) {
-		for i := range 200 {
-			s.at(fmt.Sprintf("10.0.0.1:%d", 1000+i)).connect(fmt.Sprint("c", i))
-		}
-		if n := strings.Count(log.String(), "\n"); n != logRate {
-			t.Errorf("%d lines at once", n)
-		}
+	host := &adapters.Host{Log: slog.New(slog.NewTextHandler(&log, nil)), Auth: loginFunc(func(adapters.Credentials) (*core.Principal, core.Reason) { return nil, core.NotAuthenticated })}
+	simulateHost(t, Config{}, host, core.Options{}, func(s *sim) {
+		d := s.at("10.0.0.1:1000")
+		d.put(packet.Connect{Clean: true, ProtocolID: 1, ClientID: []byte("a b")})
 		s.sleep(time.Second)
-		s.at("10.0.0.2:1").connect("one more")
-		if !strings.Contains(log.String(), "msg=log.suppressed protocol=mqttsn lines=150") {
-			t.Error("what was left out is not told")
+		if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `msg=auth.denied protocol=mqttsn`) || !strings.Contains(text, `client="a b"`) {
+			t.Errorf("log:\n%s", text)
 		}
 	})
 }

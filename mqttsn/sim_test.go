@@ -86,6 +86,7 @@ type simHandle struct {
 	tick  core.Time
 	woken bool
 	ended bool
+	known bool // Connected was called
 	evict core.Reason
 }
 
@@ -115,6 +116,8 @@ func (h *simHandle) mark(r core.Reason) {
 func (h *simHandle) TickAt(at core.Time) { h.tick = at }
 func (h *simHandle) LoggingIn()          {}
 func (h *simHandle) Authenticated()      { h.s.clients++ }
+
+func (h *simHandle) Connected() { h.known = true }
 
 func (h *simHandle) Ended(core.Reason) { h.tick, h.ended = 0, true }
 

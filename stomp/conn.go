@@ -28,27 +28,31 @@ type conn struct {
 	info   adapters.Info
 
 	// Owned by the loop that drives the connection.
-	state    state
-	parser   frame.Parser
-	version  frame.Version
-	id       string // of the session, as CONNECTED shows it
-	user     string // the login header
-	clientID string // the client-id header
-	host     string // the host header
-	deadline core.Time
-	login    *adapters.Login
-	cancel   context.CancelFunc // of the login
-	session  *core.Session
-	beat     heartbeat
-	subs     subscriptions
-	temps    map[string]string // queues behind /temp-queue/NAME
-	txs      map[string]*transaction
-	receipts receipts
-	braked   bool       // too many answers are owed: nothing is read
-	target   sendTarget // of the last SEND
+	state     state
+	parser    frame.Parser
+	version   frame.Version
+	id        string // of the session, as CONNECTED shows it
+	user      string // the login header
+	clientID  string // the client-id header
+	host      string // the host header
+	deadline  core.Time
+	login     *adapters.Login
+	cancel    context.CancelFunc // of the login
+	principal *core.Principal
+	session   *core.Session
+	beat      heartbeat
+	subs      subscriptions
+	temps     map[string]string // queues behind /temp-queue/NAME
+	txs       map[string]*transaction
+	receipts  receipts
+	braked    bool       // too many answers are owed: nothing is read
+	target    sendTarget // of the last SEND
 }
 
-var _ adapters.Conn = (*conn)(nil)
+var (
+	_ adapters.Conn       = (*conn)(nil)
+	_ adapters.Identified = (*conn)(nil)
+)
 
 // Input implements adapters.Conn.
 func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error) {

@@ -139,8 +139,22 @@ func (c *conn) attach(t *core.Turn, p *core.Principal, r core.Reason) *failure {
 		c.session = nil
 		return failed(r, "Bad CONNECT", r.String())
 	}
+	c.principal = p
 	c.state = attaching
 	return nil
+}
+
+// Identity is whose connection it is: the client-id header, or the session's
+// name.
+func (c *conn) Identity() adapters.Identity {
+	who := adapters.Identity{Client: c.clientID, Principal: c.principal}
+	if who.Client == "" {
+		who.Client = c.id
+	}
+	if c.id != "" {
+		who.Version = c.version.String()
+	}
+	return who
 }
 
 // knownHost applies ST14 to the host header.
@@ -169,6 +183,7 @@ func (c *conn) connected(t *core.Turn, out *adapters.Output) {
 	c.parser.Limits.Frame = 0
 	c.state = open
 	c.handle.Authenticated()
+	c.handle.Connected()
 	c.beat.lastIn, c.beat.lastOut = t.Now, t.Now
 	c.handle.TickAt(c.beat.next())
 }

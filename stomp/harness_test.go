@@ -101,22 +101,23 @@ func (w *world) restart() {
 
 // peer is the client's end of one connection.
 type peer struct {
-	w      *world
-	conn   adapters.Conn
-	turn   *core.Turn
-	out    adapters.Output
-	parse  frame.Parser
-	woken  atomic.Bool
-	evict  atomic.Uint32
-	tickAt core.Time
-	kept   []byte // not consumed yet
-	paused bool
-	known  bool // the room has called Authenticated
-	closed bool
-	reason core.Reason
-	raw    []byte
-	got    []received
-	id     string // session id
+	w       *world
+	conn    adapters.Conn
+	turn    *core.Turn
+	out     adapters.Output
+	parse   frame.Parser
+	woken   atomic.Bool
+	evict   atomic.Uint32
+	tickAt  core.Time
+	kept    []byte // not consumed yet
+	paused  bool
+	known   bool // the room has called Authenticated
+	greeted bool // and Connected
+	closed  bool
+	reason  core.Reason
+	raw     []byte
+	got     []received
+	id      string // session id
 }
 
 // received is one frame from the server.
@@ -134,6 +135,7 @@ func (p *peer) Evict(r core.Reason) { p.evict.Store(uint32(r)) }
 func (p *peer) TickAt(at core.Time) { p.tickAt = at }
 func (p *peer) LoggingIn()          { p.tickAt = 0 }
 func (p *peer) Authenticated()      { p.known = true }
+func (p *peer) Connected()          { p.greeted = true }
 func (p *peer) Ended(core.Reason)   {}
 
 // dial opens a connection without a word.

@@ -241,6 +241,15 @@ func (c *Conn) Closed() (core.Reason, bool) { return c.reason, c.closed }
 // Authenticated reports that the room declared the peer logged in.
 func (c *Conn) Authenticated() bool { return c.link.auth }
 
+// Connected reports that the room declared the peer connected, and whose it
+// is.
+func (c *Conn) Connected() (who adapters.Identity, connected bool) {
+	if i, ok := c.room.(adapters.Identified); ok {
+		who = i.Identity()
+	}
+	return who, c.link.known
+}
+
 // Paused reports that the room has stopped reading.
 func (c *Conn) Paused() bool { return c.paused }
 

@@ -22,6 +22,7 @@ type link struct {
 	tick   core.Time
 	limit  core.Time // deadline of the loop: login
 	auth   bool
+	known  bool // Connected was called
 	dead   bool
 	reason core.Reason // of a datagram peer's end
 
@@ -76,6 +77,14 @@ func (k *link) Authenticated() {
 	if k.conn != nil {
 		k.conn.bounded = false
 	}
+}
+
+func (k *link) Connected() {
+	k.check("Connected")
+	if !k.auth {
+		k.d.tb.Error("Handle.Connected was called before Authenticated")
+	}
+	k.known = true
 }
 
 func (k *link) Ended(r core.Reason) {

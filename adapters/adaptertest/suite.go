@@ -95,6 +95,9 @@ func (s Suite) enter(t *testing.T, d *Driver) *Conn {
 		r, closed := c.Closed()
 		t.Fatalf("the login did not end in Handle.Authenticated (closed %v: %v)", closed, r)
 	}
+	if _, connected := c.Connected(); !connected {
+		t.Error("the login did not end in Handle.Connected")
+	}
 	c.Recv()
 	return c
 }

@@ -40,6 +40,21 @@ func (s *stream) roomEvict(r core.Reason, out *adapters.Output) (ok bool) {
 	return true
 }
 
+// failed ends a connection whose room has panicked: it may say what went
+// wrong, in words of its own. What the failed call had appended is not sent,
+// since it may be half a packet.
+func (s *stream) failed() {
+	if s.phase <= open {
+		out := s.loop.output()
+		if s.conn != nil && s.roomEvict(core.Internal, out) {
+			out.CloseAfterFlush(core.Internal)
+			s.flush(out)
+			return
+		}
+	}
+	s.gone(core.Internal)
+}
+
 func (s *stream) roomClose(r core.Reason) {
 	if s.conn == nil {
 		return

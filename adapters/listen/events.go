@@ -5,64 +5,30 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"sync"
-	"time"
 
+	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 )
 
-const (
-	eventRate    = 50               // lines a second of one event (L31)
-	summaryEvery = 10 * time.Second // one line tells what was held back
-)
+const maxStacks = 256 // defects that are told apart
 
-// events writes the log of connections, each event at a bounded rate.
+// events writes the log of connections. How often a line of one event is
+// written is the affair of the log's handler.
 type events struct {
 	log         *slog.Logger
-	clock       *core.Clock
-	connections bool // client.disconnected is wanted
+	connections bool // client.connected and client.disconnected are wanted
 
-	mu    sync.Mutex
-	rates map[string]*eventCount // Guarded by mu.
+	mu     sync.Mutex
+	stacks map[string]struct{} // Guarded by mu: defects whose stack was logged
 }
 
-type eventCount struct {
-	rate       limit.Bucket
-	suppressed uint64
-	summary    core.Time
-}
-
-// allow reports whether a line of the event may be written now, and how many
-// were not since the last summary when one is due.
-func (e *events) allow(event string) (ok bool, suppressed uint64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	c := e.rates[event]
-	if c == nil {
-		c = new(eventCount)
-		e.rates[event] = c
+func newEvents(log *slog.Logger, connections bool) *events {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
-	now := e.clock.Now()
-	if ok = c.rate.Take(now, 1, eventRate, eventRate); !ok {
-		c.suppressed++
-	}
-	if c.suppressed > 0 && now >= c.summary {
-		c.summary = now.After(summaryEvery)
-		suppressed, c.suppressed = c.suppressed, 0
-	}
-	return ok, suppressed
-}
-
-func (e *events) write(level slog.Level, event string, attrs ...any) {
-	ok, suppressed := e.allow(event)
-	if ok {
-		e.log.Log(context.Background(), level, event, attrs...)
-	}
-	if suppressed > 0 {
-		e.log.Warn("log.suppressed", "event", event, "lines", suppressed)
-	}
+	return &events{log: log, connections: connections, stacks: map[string]struct{}{}}
 }
 
 // addrText is an address as logs show it.
@@ -73,40 +39,72 @@ func addrText(a netip.AddrPort) string {
 	return a.String()
 }
 
+// client logs what became of a client; reason OK is left out.
+func (e *events) client(level slog.Level, event string, c *counters, who adapters.Identity, addr string, r core.Reason) {
+	if !e.connections || !e.log.Enabled(context.Background(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 8)
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	add("protocol", c.protocol)
+	add("version", who.Version)
+	add("listener", c.listener)
+	add("client", who.Client)
+	if p := who.Principal; p != nil {
+		add("principal", p.User)
+		if p.Namespace != core.DefaultNamespace {
+			add("ns", p.Namespace)
+		}
+	}
+	add("addr", addr)
+	if r != core.OK {
+		add("reason", r.String())
+	}
+	e.log.LogAttrs(context.Background(), level, event, attrs...)
+}
+
 // ended logs the end of a connection; early: before the login.
 func (e *events) ended(s *stream, r core.Reason, early bool) {
+	level := slog.LevelInfo
 	if early {
 		if why := preauthReason(r); why != "" {
 			e.preauthClosed(s.counts, s.addrText(), why, nil)
+			return
 		}
-		return
+		if r == core.ConnectionLost {
+			level = slog.LevelDebug // somebody looked whether we are there
+		}
 	}
-	if e.connections {
-		e.write(slog.LevelInfo, "client.disconnected", "protocol", s.counts.protocol,
-			"listener", s.counts.listener, "addr", s.addrText(), "reason", r.String())
-	}
+	e.client(level, "client.disconnected", s.counts, identity(s.conn), s.addrText(), r)
 }
 
-// maxError bounds what a line says of an error, which may hold text of the
-// peer (G2).
-const maxError = 256
+// identity is who a room says that it serves.
+func identity(room any) adapters.Identity {
+	if i, ok := room.(adapters.Identified); ok {
+		return i.Identity()
+	}
+	return adapters.Identity{}
+}
 
 func (e *events) preauthClosed(c *counters, addr, why string, err error) {
 	attrs := []any{"protocol", c.protocol, "listener", c.listener, "addr", addr, "reason", why}
 	if err != nil {
-		text := err.Error()
-		attrs = append(attrs, "error", strings.ToValidUTF8(text[:min(len(text), maxError)], ""))
+		attrs = append(attrs, "error", err) // may hold text of the peer, which the log's handler cuts
 	}
-	e.write(slog.LevelInfo, "preauth.closed", attrs...)
+	e.log.Info("preauth.closed", attrs...)
 }
 
 // denied logs a login that was refused before its room saw it.
 func (e *events) denied(c *counters, addr netip.AddrPort, reason string) {
-	e.write(slog.LevelInfo, "auth.denied", "protocol", c.protocol, "listener", c.listener, "addr", addrText(addr), "reason", reason)
+	e.log.Info("auth.denied", "protocol", c.protocol, "listener", c.listener, "addr", addrText(addr), "reason", reason)
 }
 
 func (e *events) refused(c *counters, addr netip.AddrPort, r limit.Refusal) {
-	e.write(slog.LevelWarn, "limit.refused", "protocol", c.protocol, "listener", c.listener, "addr", addrText(addr), "limit", string(r))
+	e.log.Warn("limit.refused", "protocol", c.protocol, "listener", c.listener, "addr", addrText(addr), "limit", string(r))
 }
 
 // panicked logs a defect with its stack, once for each that is told apart by
@@ -114,14 +112,14 @@ func (e *events) refused(c *counters, addr netip.AddrPort, r limit.Refusal) {
 func (e *events) panicked(protocol string, p any, stack []byte) {
 	text := fmt.Sprint(p)
 	e.mu.Lock()
-	_, seen := e.rates["panic "+text]
-	if !seen && len(e.rates) < 256 {
-		e.rates["panic "+text] = new(eventCount)
+	_, seen := e.stacks[text]
+	if !seen && len(e.stacks) < maxStacks {
+		e.stacks[text] = struct{}{}
 	}
 	e.mu.Unlock()
 	if seen {
-		e.write(slog.LevelError, "panic.recovered", "protocol", protocol, "panic", text)
+		e.log.Error("panic.recovered", "protocol", protocol, "panic", text)
 		return
 	}
-	e.write(slog.LevelError, "panic.recovered", "protocol", protocol, "panic", text, "stack", string(stack))
+	e.log.Error("panic.recovered", "protocol", protocol, "panic", text, "stack", string(stack))
 }

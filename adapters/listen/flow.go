@@ -68,7 +68,7 @@ func (s *stream) input(in []byte) []byte {
 		out := s.loop.output()
 		n, err, ok := s.roomInput(in, out)
 		if !ok || n < 0 || n > len(in) {
-			s.gone(core.Internal)
+			s.failed()
 			return nil
 		}
 		in = in[n:]
@@ -96,7 +96,12 @@ func (s *stream) joinWake(out *adapters.Output) {
 	}
 	s.state.And(^uint32(bitReady))
 	out.More = false
+	said := len(out.B)
 	if !s.roomWake(out) {
+		out.B = out.B[:said]
+		if !s.roomEvict(core.Internal, out) {
+			out.B = out.B[:said]
+		}
 		out.CloseAfterFlush(core.Internal)
 		return
 	}
@@ -116,7 +121,7 @@ func (s *stream) wake() {
 	}
 	out := s.loop.output()
 	if !s.roomWake(out) {
-		s.gone(core.Internal)
+		s.failed()
 		return
 	}
 	more := out.More

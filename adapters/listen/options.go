@@ -23,7 +23,7 @@ type Options struct {
 	Rooms     map[string]adapters.Room
 	Listeners []Listener
 	Loops     int  // event loops; default: GOMAXPROCS less one, at least one
-	Quiet     bool // no client.disconnected in the log (log.connections: false)
+	Quiet     bool // no client.connected and client.disconnected in the log (log.connections: false)
 }
 
 // Listener is one address to listen on.

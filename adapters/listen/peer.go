@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"log/slog"
 	"net/netip"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -13,6 +14,7 @@ type peer struct {
 	e       *endpoint
 	driven  adapters.Driven
 	counted bool // as connected
+	known   bool // logged as connected
 	ended   bool
 }
 
@@ -28,6 +30,19 @@ func (p *peer) Authenticated() {
 	}
 }
 
+// Connected logs the client.
+func (p *peer) Connected() {
+	if !p.known && !p.ended {
+		p.known = true
+		p.log("client.connected", core.OK)
+	}
+}
+
+func (p *peer) log(event string, r core.Reason) {
+	who := identity(p.driven)
+	p.e.l.server.events.client(slog.LevelInfo, event, p.e.l.counts, who, addrText(who.Addr), r)
+}
+
 // Ended forgets the peer.
 func (p *peer) Ended(r core.Reason) {
 	if p.ended {
@@ -37,6 +52,9 @@ func (p *peer) Ended(r core.Reason) {
 	p.loop.wheel.remove(&p.link)
 	if p.counted {
 		p.e.l.counts.disconnected(r, false)
+	}
+	if p.known {
+		p.log("client.disconnected", r)
 	}
 }
 

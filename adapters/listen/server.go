@@ -49,7 +49,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.limits.Connections = min(s.limits.Connections, maxConnections())
 	s.gate = limit.NewGate(s.limits)
-	s.events = &events{log: o.Host.Log, clock: s.clock, connections: !o.Quiet, rates: map[string]*eventCount{}}
+	s.events = newEvents(o.Host.Log, !o.Quiet)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var errs []error
 	for _, cfg := range o.Listeners {

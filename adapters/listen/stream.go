@@ -2,6 +2,7 @@ package listen
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strconv"
 	"time"
@@ -63,6 +64,7 @@ type stream struct {
 	wakeDue bool // a wake-up was held back
 	held    bool // input was, since the last tick, because output waits
 	counted bool // as authenticated
+	known   bool // logged as connected
 	ended   bool // the peer's stream ended while bytes waited for it
 
 	allowance int32     // L3: bytes before LoggingIn
@@ -135,6 +137,14 @@ func (s *stream) LoggingIn() {
 // Authenticated counts the login.
 func (s *stream) Authenticated() { s.authenticated(true) }
 
+// Connected logs the client.
+func (s *stream) Connected() {
+	if !s.known {
+		s.known = true
+		s.loop.server.events.client(slog.LevelInfo, "client.connected", s.counts, identity(s.conn), s.addrText(), core.OK)
+	}
+}
+
 // authenticated gives the place among the unauthenticated back; login is
 // false at the end of a connection that has not logged in.
 func (s *stream) authenticated(login bool) {
@@ -180,7 +190,7 @@ func (s *stream) expire(now core.Time) {
 		out.Held = s.held
 		s.held = s.tr.waiting() > s.loop.server.limits.WriteBuffer
 		if !s.roomTick(out) {
-			s.gone(core.Internal)
+			s.failed()
 			return
 		}
 		more := out.More

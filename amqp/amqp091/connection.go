@@ -69,7 +69,10 @@ type answer struct {
 	send func(failed bool)
 }
 
-var _ adapters.Conn = (*Conn)(nil)
+var (
+	_ adapters.Conn       = (*Conn)(nil)
+	_ adapters.Identified = (*Conn)(nil)
+)
 
 // Open makes the connection and sends start: the protocol header was read.
 func (l *Listener) Open(h adapters.Handle, info adapters.Info, t *core.Turn, out *adapters.Output) *Conn {

@@ -166,7 +166,14 @@ func (c *Conn) attached() {
 		c.channels = map[uint16]*channel{}
 		c.l.count.connections.Add(1)
 		c.send(&wire.ConnectionOpenOk{})
+		c.handle.Connected()
 	}
+}
+
+// Identity is whose connection it is. AMQP 0-9-1 has no client identifier: the
+// name that a client gives its connection stands for it.
+func (c *Conn) Identity() adapters.Identity {
+	return adapters.Identity{Client: c.client.name, Principal: c.principal, Version: "0-9-1"}
 }
 
 // updateSecret logs in again as the same user (AQ17).

@@ -5,13 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/eventlog"
 )
-
-// maxAttr is the longest text of an attribute that a log line shows, in bytes. OPERATIONS G2
-const maxAttr = 256
 
 // logger makes the log of the section; done closes its file.
 func logger(c config.Log, stderr io.Writer) (log *slog.Logger, done func(), err error) {
@@ -27,24 +24,9 @@ func logger(c config.Log, stderr io.Writer) (log *slog.Logger, done func(), err 
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		return nil, nil, fmt.Errorf("log.level: %w", err)
 	}
-	o := &slog.HandlerOptions{Level: level, ReplaceAttr: attribute}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: eventlog.Attribute}
 	if c.Format == "text" || c.Format == "auto" && isTerminal(out) {
 		return slog.New(slog.NewTextHandler(out, o)), done, nil
 	}
 	return slog.New(slog.NewJSONHandler(out, o)), done, nil
-}
-
-// attribute writes times with milliseconds and zone (OPERATIONS G5) and cuts long texts, but for stacks.
-func attribute(_ []string, a slog.Attr) slog.Attr {
-	switch a.Value.Kind() {
-	case slog.KindTime:
-		return slog.String(a.Key, a.Value.Time().Format("2006-01-02T15:04:05.000Z07:00"))
-	case slog.KindDuration:
-		return slog.String(a.Key, a.Value.Duration().Round(time.Microsecond).String())
-	case slog.KindString:
-		if s := a.Value.String(); len(s) > maxAttr && a.Key != "stack" {
-			return slog.String(a.Key, s[:maxAttr]+"...")
-		}
-	}
-	return a
 }

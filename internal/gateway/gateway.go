@@ -17,6 +17,7 @@ import (
 	"github.com/entrepot/entrepot/adapters/listen"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/eventlog"
 	"github.com/entrepot/entrepot/internal/standard"
 	"github.com/entrepot/entrepot/internal/sys"
 )
@@ -38,6 +39,7 @@ type Options struct {
 type Gateway struct {
 	// Immutable after Open.
 	options Options
+	lines   *eventlog.Limiter
 	log     *slog.Logger
 	metrics *adapters.Metrics
 	store   core.Store
@@ -59,7 +61,9 @@ func Open(o Options) (*Gateway, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{options: o, log: o.Log, metrics: adapters.NewMetrics()}
+	g := &Gateway{options: o, metrics: adapters.NewMetrics()}
+	g.lines = eventlog.New(o.Log.Handler(), func(event string, n uint64) { g.metrics.Counter("log_suppressed_total", event).Add(n) })
+	g.log = slog.New(g.lines.Handler())
 	if err := g.open(); err != nil {
 		g.close()
 		return nil, err
@@ -153,6 +157,7 @@ func (g *Gateway) close() (err error) {
 		for _, c := range g.closers {
 			err = errors.Join(err, c())
 		}
+		g.lines.Close()
 	})
 	return err
 }

@@ -174,6 +174,7 @@ func (p *peer) attach(t *core.Turn, out *adapters.Output) bool {
 		p.in = true
 		p.h.Authenticated()
 		p.say(out, "OK")
+		p.h.Connected()
 	}
 	return attached
 }

@@ -1,0 +1,140 @@
+// Package eventlog is the handler below the gateway's log: however often an event happens, its lines stay few.
+//
+// It is defined by docs/operations.md, section Log: the message of a line is its event, and what an event has beyond its
+// rate becomes one line that tells how many there were.
+package eventlog
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	rate      = 50               // lines a second of one event, as many at once (L31)
+	every     = 10 * time.Second // between two lines that sum up
+	maxEvents = 256              // told apart; what comes beyond them shares one rate
+	other     = "other"
+)
+
+// Limiter bounds the lines of each event. Its handlers are those of [Limiter.Handler] and what is derived of them.
+type Limiter struct {
+	// Immutable.
+	next  slog.Handler
+	count func(event string, lines uint64)
+
+	mu     sync.Mutex // guards what follows, and the order of the sums
+	events map[string]*event
+	timer  *time.Timer // runs while lines were held back that no sum has told
+	closed bool
+}
+
+type event struct {
+	tokens float64
+	last   time.Time
+	held   uint64 // lines since the last sum
+}
+
+// New makes a limiter that writes to next. count is told of every line that is held back; nil for nobody.
+func New(next slog.Handler, count func(event string, lines uint64)) *Limiter {
+	if count == nil {
+		count = func(string, uint64) {}
+	}
+	return &Limiter{next: next, count: count, events: map[string]*event{}}
+}
+
+// Handler is the limited handler.
+func (l *Limiter) Handler() slog.Handler { return &handler{limiter: l, next: l.next} }
+
+// Close tells what was held back and not told yet. Lines may follow it, but no sums.
+func (l *Limiter) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.sum()
+}
+
+// allow reports whether a line of the event may be written now.
+func (l *Limiter) allow(name string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.events[name]
+	if e == nil {
+		if len(l.events) >= maxEvents {
+			name = other
+		}
+		if e = l.events[name]; e == nil {
+			e = &event{tokens: rate, last: now}
+			l.events[name] = e
+		}
+	}
+	e.tokens = min(rate, e.tokens+rate*now.Sub(e.last).Seconds())
+	e.last = now
+	if e.tokens >= 1 {
+		e.tokens--
+		return true
+	}
+	e.held++
+	l.count(name, 1)
+	if l.timer == nil && !l.closed {
+		l.timer = time.AfterFunc(every, l.due)
+	}
+	return false
+}
+
+// due is the timer's call.
+func (l *Limiter) due() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timer = nil
+	if !l.closed {
+		l.sum()
+	}
+}
+
+// sum writes a line for each event that lines were held back of. l.mu is held: next does not come back to us.
+func (l *Limiter) sum() {
+	for name, e := range l.events {
+		if e.held == 0 {
+			continue
+		}
+		r := slog.NewRecord(time.Now(), slog.LevelWarn, "log.suppressed", 0)
+		r.AddAttrs(slog.String("event", name), slog.Uint64("lines", e.held))
+		_ = l.next.Handle(context.Background(), r) // a log that cannot be written has nowhere to say so
+		e.held = 0
+	}
+}
+
+type handler struct {
+	limiter *Limiter
+	next    slog.Handler
+}
+
+var _ slog.Handler = (*handler)(nil)
+
+// Enabled implements slog.Handler.
+func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.next.Enabled(ctx, level)
+}
+
+// Handle implements slog.Handler.
+func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	if !h.limiter.allow(r.Message, time.Now()) {
+		return nil
+	}
+	return h.next.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &handler{h.limiter, h.next.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h *handler) WithGroup(name string) slog.Handler {
+	return &handler{h.limiter, h.next.WithGroup(name)}
+}
