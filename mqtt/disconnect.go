@@ -96,7 +96,7 @@ func (c *conn) leave(t *core.Turn, why core.Reason) {
 	c.room.count.held.Add(-uint64(c.inbound.held))
 	c.phase = ended
 	c.handle.TickAt(0)
-	c.opening, c.stalled = nil, nil
+	c.stalled = nil
 	c.inflight, c.inbound, c.answers = inflight{}, inbound{}, answers{}
 	c.aliases, c.aliasesIn = aliasesOut{}, aliasesIn{} // [MQTT-3.3.2-7]
 }
