@@ -122,6 +122,9 @@ func (r *Router) Clock() *Clock { return r.clock }
 // publishes no will; those of durable sessions are kept.
 func (r *Router) Stop() { r.stopping.Store(true) }
 
+// Stopping reports whether Stop was called.
+func (r *Router) Stopping() bool { return r.stopping.Load() }
+
 // Close writes what was submitted and ends the router's goroutines. No turn
 // may be under way. The store stays open.
 func (r *Router) Close() {

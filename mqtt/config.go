@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -70,6 +71,15 @@ type Config struct {
 	Rewrite []Rewrite `yaml:"rewrite"`
 	// AutoSubscribe are subscriptions that every client gets, such as {filter: "cmd/{client}/#", qos: 1}. At most 20.
 	AutoSubscribe []AutoSubscribe `yaml:"auto_subscribe"`
+	// ServerReference is where clients of 5.0 are sent when this server stops or is drained: host[:port], several separated by a
+	// blank, IPv6 in brackets. Empty: they are told that it stops.
+	ServerReference string `yaml:"server_reference"`
+	// ServerMoved tells them that it is for good. Default: false.
+	ServerMoved bool `yaml:"server_moved"`
+	// DrainRate is how many connections are sent away in a second. Default: 100/s.
+	DrainRate Rate `yaml:"drain_rate"`
+	// RedirectExempt are the users, and roles, that are not sent away by a drain. Default: none.
+	RedirectExempt []string `yaml:"redirect_exempt"`
 	// WSPath is the path of MQTT on WebSocket listeners. Default: /mqtt.
 	WSPath string `yaml:"ws_path"`
 }
@@ -121,6 +131,15 @@ func (c *Config) Validate() error {
 	}
 	if !slices.Contains([]string{"", "ack", "close"}, c.V3Denied) {
 		return fmt.Errorf("mqtt.v3_denied: %q is neither ack nor close", c.V3Denied)
+	}
+	if err := checkReference(c.ServerReference); err != nil {
+		return fmt.Errorf("mqtt.server_reference: %w", err)
+	}
+	if c.DrainRate < 0 {
+		return fmt.Errorf("mqtt.drain_rate: %d/s is not above 0", c.DrainRate)
+	}
+	if slices.Contains(c.RedirectExempt, "") {
+		return errors.New("mqtt.redirect_exempt: a name is empty")
 	}
 	if c.WSPath != "" && c.WSPath[0] != '/' {
 		return fmt.Errorf("mqtt.ws_path: %q does not begin with /", c.WSPath)
@@ -179,6 +198,10 @@ type settings struct {
 	bridgeBit      bool
 	responseInfo   string
 	authMethods    []string
+	reference      []byte
+	movedCode      packet.Code
+	drainRate      int
+	exempt         []string
 	wsPath         string
 
 	idleQueue       time.Duration
@@ -209,6 +232,10 @@ func (c *Config) settings() settings {
 		responseInfo: c.ResponseInformation, wsPath: c.WSPath, authMethods: c.AuthMethods,
 		idleQueue: c.AutoQueueExpiry, delayed: c.Delayed, delayedMessages: or(c.DelayedMessages, defaultDelayed),
 		delayedMax: uint32(min(or(int(c.DelayedMax), int(defaultExpiry))/int(time.Second), math.MaxUint32)),
+		reference:  []byte(c.ServerReference), movedCode: packet.UseAnotherServer, drainRate: or(int(c.DrainRate), defaultDrainRate), exempt: c.RedirectExempt,
+	}
+	if c.ServerMoved {
+		s.movedCode = packet.ServerMoved
 	}
 	if s.authMethods == nil {
 		s.authMethods = []string{"SCRAM-SHA-256"}

@@ -29,6 +29,9 @@ func TestValidateNamesTheWrongKey(t *testing.T) {
 		"auto_queue_expiry":   {AutoQueueExpiry: -1},
 		"delayed_max":         {DelayedMax: -1},
 		"delayed_messages":    {DelayedMessages: -1},
+		"server_reference":    {ServerReference: "a b:0"},
+		"drain_rate":          {DrainRate: -1},
+		"redirect_exempt":     {RedirectExempt: []string{"admin", ""}},
 	} {
 		err := c.Validate()
 		if err == nil || !strings.HasPrefix(err.Error(), "mqtt."+key+":") {
@@ -50,7 +53,8 @@ func TestTheZeroConfigIsTheDocumentedDefault(t *testing.T) {
 	if s.maxQoS != 2 || !s.retain || !s.wildcard || !s.shared || s.expiryMax != 7*24*time.Hour || s.v3Expiry != 7*24*time.Hour ||
 		s.receiveMax != 1024 || s.inflight != 256 || s.aliasesIn != 64 || !s.aliasesOut || s.packetBytes != 16<<20 || !s.emptyID ||
 		len(s.authMethods) != 1 || s.authMethods[0] != "SCRAM-SHA-256" || s.strict || !s.payloadCheck || s.each || s.queueQoS0 || s.v3DeniedCloses || !s.bridgeBit || s.wsPath != "/mqtt" || !s.versions[3] || !s.versions[5] ||
-		s.delayed || s.delayedMax != 7*24*3600 || s.delayedMessages != 100_000 || s.places || s.idleQueue != 0 || len(s.auto) != 0 {
+		s.delayed || s.delayedMax != 7*24*3600 || s.delayedMessages != 100_000 || s.places || s.idleQueue != 0 || len(s.auto) != 0 ||
+		len(s.reference) > 0 || s.movedCode != 0x9c || s.drainRate != 100 || len(s.exempt) > 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -36,11 +36,14 @@ func (c *conn) refuseWith(t *core.Turn, out *adapters.Output, code packet.Code, 
 		c.finish(t, out, why)
 		return
 	}
-	p := packet.Connack{Code: code}
+	p := packet.Connack{}
+	p.Code = c.refer(code, &p.Properties, why)
 	if rule != "" && code != packet.UnsupportedProtocolVersion { // the bare packet is what any version can read
 		p.Properties.SetStr(packet.ReasonString, []byte(rule))
 	}
-	c.sendConnack(out, &p)
+	if c.sendConnack(out, &p) && why == core.Moved {
+		c.room.count.redirect(p.Code)
+	}
 	c.finish(t, out, why) // [MQTT-3.2.2-7] [MQTT-3.1.4-1] [MQTT-4.13.2-1]
 }
 
@@ -52,18 +55,15 @@ func (c *conn) sendConnack3(out *adapters.Output, code packet.Code) {
 }
 
 // sendConnack appends a CONNACK, without its Reason String when that is too
-// large. [MQTT-3.2.2-19]
-// [MQTT-3.2.2-20]
-func (c *conn) sendConnack(out *adapters.Output, p *packet.Connack) {
-	if c.maxOut > 0 && p.Len(c.version) > c.maxOut {
-		p.Properties.Drop(packet.ReasonString)
-	}
-	if c.maxOut > 0 && p.Len(c.version) > c.maxOut {
-		return
+// large; false: the client cannot take even that.
+func (c *conn) sendConnack(out *adapters.Output, p *packet.Connack) bool {
+	if !c.fit(&p.Properties, func() int { return p.Len(c.version) }) {
+		return false
 	}
 	out.B = p.AppendTo(out.B, c.version)
 	c.room.count.out(packet.CONNACK)
 	c.room.count.code(packet.CONNACK, p.Code, "out")
+	return true
 }
 
 // accept sends CONNACK 00 and begins the session. [MQTT-3.1.4-5]
@@ -95,6 +95,10 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 	c.keep.start(t.Now, o.keepAlive) // [MQTT-3.2.2-22]
 	c.opening = nil
 	c.arm()
+	if c.room.redirects(c.session.Principal()) { // the drain began while it waited
+		c.Evict(t, core.Moved, out)
+		return
+	}
 	c.autoSubscribe(t)
 }
 

@@ -78,6 +78,10 @@ func (c *conn) onConnect(t *core.Turn, sc *scratch, flags byte, body []byte, out
 		return err
 	}
 	c.prepare(p)
+	if c.room.redirectsAll() {
+		c.refuseConnect(t, out, core.Moved, "")
+		return nil
+	}
 	if p.Properties.Has(packet.AuthenticationMethod) {
 		return c.startAuth(t, p)
 	}
@@ -180,6 +184,10 @@ func (c *conn) pollLogin(t *core.Turn, out *adapters.Output) {
 func (c *conn) attach(t *core.Turn, out *adapters.Output, principal *core.Principal) {
 	c.handle.Authenticated()
 	c.opening.client.Principal = principal
+	if c.room.redirects(principal) {
+		c.refuseConnect(t, out, core.Moved, "")
+		return
+	}
 	c.loginEnds = endOf(principal)
 	if err := c.room.rewriteWill(&c.opening.client); err != nil {
 		c.refuse(t, out, err)

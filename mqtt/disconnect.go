@@ -52,17 +52,19 @@ func (c *conn) expiry(seconds uint32) time.Duration {
 // has them. [MQTT-4.13.1-1]
 func (c *conn) disconnect(t *core.Turn, out *adapters.Output, code packet.Code, rule string, why core.Reason) {
 	if c.version >= packet.V5 {
-		d := packet.Disconnect{Code: code}
-		if rule != "" {
-			d.Properties.SetStr(packet.ReasonString, []byte(rule))
+		var d packet.Disconnect
+		d.Code = c.refer(code, &d.Properties, why)
+		if rule == "" {
+			rule = why.String()
 		}
-		if c.maxOut > 0 && d.Len(c.version) > c.maxOut {
-			d.Properties.Drop(packet.ReasonString) // [MQTT-3.14.2-3] [MQTT-3.14.2-4]
-		}
-		if c.maxOut == 0 || d.Len(c.version) <= c.maxOut {
+		d.Properties.SetStr(packet.ReasonString, []byte(rule))
+		if c.fit(&d.Properties, func() int { return d.Len(c.version) }) {
 			out.B = d.AppendTo(out.B, c.version)
 			c.room.count.out(packet.DISCONNECT)
-			c.room.count.code(packet.DISCONNECT, code, "out")
+			c.room.count.code(packet.DISCONNECT, d.Code, "out")
+			if why == core.Moved {
+				c.room.count.redirect(d.Code)
+			}
 		}
 	}
 	c.finish(t, out, why)

@@ -267,7 +267,7 @@ func showProps(p *packet.Properties, add func(bool, string, ...any)) {
 				add(true, "id=%d", v)
 			}
 		case packet.ContentType, packet.ResponseTopic, packet.CorrelationData, packet.AssignedClientID, packet.ResponseInformation,
-			packet.AuthenticationMethod, packet.AuthenticationData:
+			packet.AuthenticationMethod, packet.AuthenticationData, packet.ServerReference:
 			add(p.Has(id), "%02x=%s", byte(id), p.Str(id))
 		case packet.UserProperty:
 			for _, u := range p.User {

@@ -58,7 +58,7 @@ func (c *counters) out(t packet.Type) { c.packets[adapters.Out][t].Add(1) }
 // code counts a reason code that is not a plain success.
 func (c *counters) code(t packet.Type, code packet.Code, direction string) {
 	if code != packet.Success {
-		c.m.Counter("mqtt_reason_codes_total", t.String(), fmt.Sprintf("%02x", byte(code)), direction).Add(1)
+		c.m.Counter("mqtt_reason_codes_total", t.String(), codeText(code), direction).Add(1)
 	}
 }
 
@@ -79,6 +79,14 @@ func (c *counters) failures(t packet.Type, codes []byte) {
 			c.m.Counter("mqtt_reason_codes_total", t.String(), fmt.Sprintf("%02x", code), "out").Add(n[code])
 		}
 	}
+}
+
+// codeText is a code as labels show it.
+func codeText(code packet.Code) string { return fmt.Sprintf("%02x", byte(code)) }
+
+// redirect counts a client that was told of another server.
+func (c *counters) redirect(code packet.Code) {
+	c.m.Counter("mqtt_redirects_total", codeText(code)).Add(1)
 }
 
 func (c *counters) stray(t packet.Type) { c.m.Counter("mqtt_stray_acks_total", t.String()).Add(1) }

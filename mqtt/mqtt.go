@@ -3,6 +3,7 @@ package mqtt
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
@@ -38,8 +39,9 @@ type Room struct {
 	count   *counters
 	traffic *adapters.Traffic
 
-	scratches sync.Pool
-	takeovers takeovers
+	redirecting atomic.Bool
+	scratches   sync.Pool
+	takeovers   takeovers
 }
 
 var _ adapters.WebSocketRoom = (*Room)(nil)

@@ -35,6 +35,7 @@ type loop struct {
 	batch    []*link
 	streams  table
 	live     int // streams and endpoints
+	moveAt   int // where a drain goes on in streams
 	stopping bool
 	yield    bool // the pass woke a goroutine
 }

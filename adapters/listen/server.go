@@ -120,7 +120,7 @@ func (s *Server) Responsive(ctx context.Context) bool {
 	return true
 }
 
-// Serve accepts until ctx ends, then says goodbye to everybody and returns
+// Serve accepts until ctx ends, then moves and says goodbye to everybody, and returns
 // when every connection is closed and every goroutine has ended: at most five
 // seconds later. It is called once, after Bind.
 func (s *Server) Serve(ctx context.Context) error {
@@ -170,22 +170,28 @@ func (s *Server) pick() *loop {
 	return s.loops[s.turn%len(s.loops)]
 }
 
-// stop ends what start began.
+// stop ends what start began. Rooms that know another server go on answering
+// newcomers while their clients are moved there.
 func (s *Server) stop(loops *sync.WaitGroup) {
-	for _, l := range s.listeners {
-		l.close()
+	timer := time.NewTimer(shutdownTime)
+	defer timer.Stop()
+	rooms := s.redirect(true)
+	s.closeListeners(func(l *listener) bool { return !l.serves(rooms) })
+	if len(rooms) > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		s.drain(ctx, rooms)
+		cancel()
+		s.closeListeners(func(l *listener) bool { return l.serves(rooms) })
 	}
 	s.cancel()
 	for _, l := range s.loops {
-		l.call((*loop).evictAll)
+		l.call(func(l *loop) { l.evictAll(rooms) })
 	}
 	ended := make(chan struct{})
 	go func() {
 		loops.Wait()
 		close(ended)
 	}()
-	timer := time.NewTimer(shutdownTime)
-	defer timer.Stop()
 	select {
 	case <-ended:
 	case <-timer.C:
@@ -197,13 +203,21 @@ func (s *Server) stop(loops *sync.WaitGroup) {
 	s.wg.Wait()
 }
 
+func (s *Server) closeListeners(which func(*listener) bool) {
+	for _, l := range s.listeners {
+		if which(l) {
+			l.close()
+		}
+	}
+}
+
 // evictAll says goodbye to the loop's connections; those that are yet to come
 // are evicted when they do.
-func (l *loop) evictAll() {
+func (l *loop) evictAll(rooms []*drained) {
 	l.stopping = true
 	for _, s := range l.streams.at {
 		if s != nil {
-			s.Evict(core.ShuttingDown)
+			s.Evict(s.farewell(rooms))
 		}
 	}
 }

@@ -291,7 +291,7 @@ func closeCode(r core.Reason) int {
 		return websocket.ClosePolicyViolation
 	case core.TooLarge:
 		return websocket.CloseMessageTooBig
-	case core.ShuttingDown:
+	case core.ShuttingDown, core.Moved:
 		return websocket.CloseGoingAway
 	case core.Internal:
 		return websocket.CloseInternalServerErr

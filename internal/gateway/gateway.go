@@ -52,6 +52,7 @@ type Gateway struct {
 
 	started  atomic.Bool
 	stopping atomic.Bool
+	draining atomic.Bool
 	ended    sync.Once
 }
 

@@ -41,6 +41,9 @@ func (g *Gateway) Problems() (list []string) {
 	} else if !g.started.Load() {
 		return []string{"starting"}
 	}
+	if g.draining.Load() {
+		list = append(list, "draining")
+	}
 	if g.router.StoreFailed() {
 		list = append(list, "store")
 	}

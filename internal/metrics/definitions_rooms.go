@@ -15,6 +15,7 @@ var roomDefinitions = []Definition{
 	{"entrepot_mqtt_takeovers_delayed_total", nil, Counter, "Connections that waited because their session was taken over too often."},
 	{"entrepot_mqtt_group_handovers_total", nil, Counter, "Deliveries of shared groups that went to another member."},
 	{"entrepot_mqtt_auth_exchanges_total", []string{"method", "result"}, Counter, "Logins by AUTH, first and later ones: success, denied, protocol, late, failed, aborted; unsupported with method other."},
+	{"entrepot_mqtt_redirects_total", []string{"code"}, Counter, "Clients that were told of another server, by reason code."},
 
 	{"entrepot_mqttsn_packets_total", []string{"direction", "type"}, Counter, "MQTT-SN packets."},
 	{"entrepot_mqttsn_clients", []string{"state"}, Gauge, "MQTT-SN clients by state."},
