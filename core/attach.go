@@ -111,7 +111,10 @@ func (st *session) serveLocked(t *Turn, s *Session) {
 	s.present = st.inbox != nil // [MQTT-3.1.2-5] [3: MQTT-3.1.2-4]
 	st.current = s
 	st.principal.Store(s.client.Principal)
-	st.ends, st.willAt = 0, 0
+	if st.undelayWill() { // back before the delay was over
+		st.counts(st.will).Cancelled.Add(1)
+	}
+	st.ends = 0
 	st.will = s.client.Will
 	st.expiry = s.client.Expiry
 	st.durable = !st.transient && s.client.Expiry > 0
@@ -345,7 +348,7 @@ func (st *session) tick(t *Turn) {
 func (st *session) finish(t *Turn, withWill bool) {
 	st.mu.Lock()
 	var will *Will
-	if withWill && st.willAt != 0 {
+	if st.undelayWill() && withWill {
 		will = st.will
 	}
 	st.will = nil

@@ -309,13 +309,17 @@ func (l *loading) finish() {
 	}
 	now := l.t.Now
 	for _, st := range l.sessions {
-		if st.ends == 0 { // it was connected when the process ended
+		if st.ends == 0 { // it was connected when the process was killed
 			st.ends = now.After(st.expiry)
-			if st.will != nil {
-				st.willAt = now.After(min(st.will.Delay+willGrace, st.expiry))
-			}
-		} else if st.willAt != 0 { // its client may have tried in vain while we were away
-			st.willAt = max(st.willAt, now.After(willGrace))
+		}
+		switch at := st.willAt; {
+		case st.will == nil:
+			st.willAt = 0
+		case at == 0: // it was connected when the process ended: a stop sends no wills
+			st.delayWill(now.After(min(st.will.Delay+willGrace, st.expiry)))
+		default: // its client may have tried in vain while we were away
+			st.willAt = 0 // not counted yet
+			st.delayWill(max(at, now.After(willGrace)))
 		}
 		st.schedule()
 	}

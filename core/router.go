@@ -86,6 +86,7 @@ type Router struct {
 	dropped  [dropCauses]atomic.Uint64
 	takeover atomic.Uint64
 	expired  atomic.Uint64
+	wills    sync.Map // origin -> *WillCounts
 
 	mu          sync.RWMutex
 	undertakers map[string]Undertaker

@@ -24,11 +24,13 @@ func (st *session) takeWill(t *Turn, reason Reason, next *Session) *Will {
 	}
 	if reason == Normal {
 		st.will = nil
+		st.counts(w).Cancelled.Add(1)
 		return nil
 	}
 	if st.ns.r.stopping.Load() {
 		if !st.durable {
 			st.will = nil
+			st.counts(w).Expired.Add(1)
 		}
 		return nil
 	}
@@ -38,9 +40,10 @@ func (st *session) takeWill(t *Turn, reason Reason, next *Session) *Will {
 	}
 	if next != nil { // back before the delay is over: not published [MQTT-3.1.3-9]
 		st.will = nil
+		st.counts(w).Cancelled.Add(1)
 		return nil
 	}
-	st.willAt = t.Now.After(min(w.Delay, st.expiry))
+	st.delayWill(t.Now.After(min(w.Delay, st.expiry)))
 	return nil
 }
 
@@ -50,7 +53,8 @@ func (st *session) dueWill(t *Turn) *Will {
 		return nil
 	}
 	w := st.will
-	st.will, st.willAt = nil, 0
+	st.undelayWill()
+	st.will = nil
 	if st.durable {
 		t.putSession(st)
 	}
@@ -62,8 +66,10 @@ func (st *session) publishWill(t *Turn, w *Will) {
 	r := st.ns.r
 	if r.checkWill(st.principal.Load(), w) != OK {
 		r.drop(DropDenied)
+		st.counts(w).Denied.Add(1)
 		return
 	}
+	st.counts(w).Published.Add(1)
 	m := w.Message
 	if w.Expiry > 0 {
 		m.Expires = t.Now.After(w.Expiry)

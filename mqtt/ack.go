@@ -15,7 +15,7 @@ func (c *conn) onAck(t *core.Turn, sc *scratch, kind packet.Type, body []byte, o
 	if err := a.Parse(&c.room.rules, c.version, 0, body); err != nil {
 		return err
 	}
-	c.room.count.code(kind, a.Code, "in")
+	c.room.count.code(kind, a.Code, adapters.In)
 	if kind == packet.PUBREL {
 		c.onPubrel(t, a.ID, out)
 		return nil

@@ -171,10 +171,10 @@ func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
 		return
 	}
 	c.room.count.out(a.kind)
-	c.room.count.code(a.kind, a.code, "out")
 	if a.codes != nil {
 		c.room.count.failures(a.kind, a.codes)
 	}
+	c.room.count.code(a.kind, a.code, adapters.Out)
 }
 
 // encode appends an acknowledgement. A refusal says why, if the client wants

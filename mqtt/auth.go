@@ -125,7 +125,7 @@ func (c *conn) onAuth(t *core.Turn, sc *scratch, body []byte, out *adapters.Outp
 	}
 	p := &sc.auth
 	err := p.Parse(&c.room.rules, c.version, 0, body)
-	c.room.count.code(packet.AUTH, p.Code, "in")
+	c.room.count.code(packet.AUTH, p.Code, adapters.In)
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (c *conn) sendAuth(t *core.Turn, out *adapters.Output, code packet.Code, da
 	}
 	out.B = p.AppendTo(out.B, c.version)
 	c.room.count.out(packet.AUTH)
-	c.room.count.code(packet.AUTH, code, "out")
+	c.room.count.code(packet.AUTH, code, adapters.Out)
 	if c.opening != nil && c.opening.paused {
 		c.opening.paused = false
 		out.ResumeReading()

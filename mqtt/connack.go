@@ -62,7 +62,7 @@ func (c *conn) sendConnack(out *adapters.Output, p *packet.Connack) bool {
 	}
 	out.B = p.AppendTo(out.B, c.version)
 	c.room.count.out(packet.CONNACK)
-	c.room.count.code(packet.CONNACK, p.Code, "out")
+	c.room.count.code(packet.CONNACK, p.Code, adapters.Out)
 	return true
 }
 

@@ -15,10 +15,10 @@ var errExpiryRaised = &packet.Error{Code: packet.ProtocolError, Rule: "MX1 sessi
 func (c *conn) onDisconnect(t *core.Turn, sc *scratch, body []byte, out *adapters.Output) error {
 	d := &sc.disconnect
 	if err := d.Parse(&c.room.rules, c.version, 0, body); err != nil {
-		c.room.count.code(packet.DISCONNECT, d.Code, "in")
+		c.room.count.code(packet.DISCONNECT, d.Code, adapters.In)
 		return err
 	}
-	c.room.count.code(packet.DISCONNECT, d.Code, "in")
+	c.room.count.code(packet.DISCONNECT, d.Code, adapters.In)
 	if c.phase != connected {
 		c.finish(t, out, core.Normal)
 		return nil
@@ -61,7 +61,7 @@ func (c *conn) disconnect(t *core.Turn, out *adapters.Output, code packet.Code, 
 		if c.fit(&d.Properties, func() int { return d.Len(c.version) }) {
 			out.B = d.AppendTo(out.B, c.version)
 			c.room.count.out(packet.DISCONNECT)
-			c.room.count.code(packet.DISCONNECT, d.Code, "out")
+			c.room.count.code(packet.DISCONNECT, d.Code, adapters.Out)
 			if why == core.Moved {
 				c.room.count.redirect(d.Code)
 			}

@@ -21,9 +21,13 @@ type counters struct {
 	aliasSaved *atomic.Uint64
 	tooLarge   *atomic.Uint64
 	handovers  *atomic.Uint64
+	codes      [2][16][256]atomic.Pointer[atomic.Uint64] // [adapters.In|Out][type][code], made on first use
 
 	takeoversDelayed *atomic.Uint64
 }
+
+// directions are the words of adapters.In and Out.
+var directions = [2]string{adapters.In: "in", adapters.Out: "out"}
 
 func newCounters(m *adapters.Metrics) *counters {
 	c := &counters{
@@ -37,7 +41,7 @@ func newCounters(m *adapters.Metrics) *counters {
 
 		takeoversDelayed: m.Counter("mqtt_takeovers_delayed_total"),
 	}
-	for dir, word := range []string{"in", "out"} {
+	for dir, word := range directions {
 		for t := range c.packets[dir] {
 			c.packets[dir][t] = m.Counter("mqtt_packets_total", word, packet.Type(t).String())
 		}
@@ -55,11 +59,19 @@ func newCounters(m *adapters.Metrics) *counters {
 func (c *counters) in(t packet.Type)  { c.packets[adapters.In][t].Add(1) }
 func (c *counters) out(t packet.Type) { c.packets[adapters.Out][t].Add(1) }
 
-// code counts a reason code that is not a plain success.
-func (c *counters) code(t packet.Type, code packet.Code, direction string) {
-	if code != packet.Success {
-		c.m.Counter("mqtt_reason_codes_total", t.String(), codeText(code), direction).Add(1)
+// code counts a reason code that is not a plain success. PUBACK 10 may follow
+// each PUBLISH: a counter is looked up once.
+func (c *counters) code(t packet.Type, code packet.Code, direction int) {
+	if code == packet.Success {
+		return
 	}
+	slot := &c.codes[direction][t][code]
+	n := slot.Load()
+	if n == nil {
+		n = c.m.Counter("mqtt_reason_codes_total", t.String(), codeText(code), directions[direction])
+		slot.Store(n)
+	}
+	n.Add(1)
 }
 
 // exchange counts a login by AUTH that has ended. The method is one of the

@@ -127,3 +127,38 @@ func (b *buffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+func TestMQTT_7_WillsReachTheMetricsPage(t *testing.T) {
+	g, err := open(t, []string{"mqtt://127.0.0.1:0", "http://127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := running(t, g)
+	c, err := net.Dial("tcp", strings.TrimPrefix(g.Listening()[0].URL, "mqtt://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: []byte("c"), HasWill: true, WillTopic: []byte("w")}
+	p.WillProperties.SetNum(packet.WillDelayInterval, 1000)
+	p.Properties.SetNum(packet.SessionExpiryInterval, 1000)
+	if _, err := c.Write(p.AppendTo(nil, packet.V5)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	deadline := time.Now().Add(20 * time.Second)
+	for text := ""; !strings.Contains(text, "entrepot_mqtt_wills_pending 1"); _, text = get(t, g.Listening()[1].URL+"/metrics") {
+		if time.Now().After(deadline) {
+			t.Fatal(text)
+		}
+	}
+	_, text := get(t, g.Listening()[1].URL+"/metrics")
+	for _, result := range []string{"published", "cancelled", "denied", "expired"} {
+		if !strings.Contains(text, `entrepot_mqtt_wills_total{result="`+result+`"} 0`) {
+			t.Error(result)
+		}
+	}
+	stop()
+}

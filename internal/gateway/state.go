@@ -71,6 +71,9 @@ func (g *Gateway) build(emit metrics.Emit) {
 	emit("entrepot_config_info", 1, g.options.Config.Sum)
 }
 
+// mqttOrigin is the origin of the messages, and wills, that came by MQTT.
+const mqttOrigin = "mqtt"
+
 // state is the metrics source of core. There is one namespace, so its values are the sums.
 func (g *Gateway) state(emit metrics.Emit) {
 	s := g.router.Stats()
@@ -103,6 +106,13 @@ func (g *Gateway) state(emit metrics.Emit) {
 		emit("entrepot_messages_dropped_total", float64(n), "core", cause.String())
 	}
 	emit("entrepot_session_takeovers_total", float64(s.Takeovers), "core")
+	wills := g.router.Wills(mqttOrigin)
+	emit("entrepot_mqtt_wills_pending", float64(wills.Pending.Load()))
+	for result, n := range map[string]uint64{
+		"published": wills.Published.Load(), "cancelled": wills.Cancelled.Load(), "denied": wills.Denied.Load(), "expired": wills.Expired.Load(),
+	} {
+		emit("entrepot_mqtt_wills_total", float64(n), result)
+	}
 	failed := 0.0
 	if s.StoreFailed {
 		failed = 1

@@ -6,6 +6,8 @@ var roomDefinitions = []Definition{
 	{"entrepot_mqtt_connections", []string{"version"}, Gauge, "MQTT connections by version."},
 	{"entrepot_mqtt_reason_codes_total", []string{"packet", "code", "direction"}, Counter, "Reason codes other than success."},
 	{"entrepot_mqtt_keepalive_timeouts_total", nil, Counter, "MQTT clients that were silent for too long."},
+	{"entrepot_mqtt_wills_total", []string{"result"}, Counter, "What became of MQTT wills: published; cancelled by an orderly end or a client that is back; denied; expired with the gateway."},
+	{"entrepot_mqtt_wills_pending", nil, Gauge, "MQTT wills whose delay runs."},
 	{"entrepot_mqtt_redelivered_total", []string{"qos"}, Counter, "MQTT deliveries sent again."},
 	{"entrepot_mqtt_qos2_held", nil, Gauge, "QoS 2 identifiers that wait for their release."},
 	{"entrepot_mqtt_duplicates_total", nil, Counter, "QoS 2 messages that came again and were not routed again."},
