@@ -13,10 +13,11 @@ import (
 
 // opening is what a connection knows until its CONNACK.
 type opening struct {
-	info   adapters.Info
-	client core.Client
-	login  *adapters.Login
-	cancel context.CancelFunc
+	info    adapters.Info
+	client  core.Client
+	login   *adapters.Login
+	refused core.Reason // a limit has refused the connection: the CONNECT is answered with it
+	cancel  context.CancelFunc
 
 	asked         uint32 // Session Expiry Interval of the CONNECT
 	keepAlive     uint16 // that holds
@@ -73,6 +74,10 @@ func (c *conn) onConnect(t *core.Turn, sc *scratch, flags byte, body []byte, out
 	}
 	if !c.room.set.versions[c.version] || c.bridge && !c.room.set.bridgeBit {
 		return errVersion // [MQTT-3.1.2-2] [3: MQTT-3.1.2-2]
+	}
+	if r := c.opening.refused; r != core.OK {
+		c.refuseConnect(t, out, r, "")
+		return nil
 	}
 	if err := c.checkConnect(p); err != nil {
 		return err

@@ -44,7 +44,10 @@ type Room struct {
 	takeovers   takeovers
 }
 
-var _ adapters.WebSocketRoom = (*Room)(nil)
+var (
+	_ adapters.WebSocketRoom = (*Room)(nil)
+	_ adapters.RefusingRoom  = (*Room)(nil)
+)
 
 // New makes the room. The error is Config.Validate's.
 func New(h *adapters.Host, c *Config) (*Room, error) {
@@ -73,6 +76,11 @@ func (r *Room) Open(h adapters.Handle, info adapters.Info, _ *core.Turn) adapter
 
 // ALPN is the registered name of MQTT in TLS (MH2).
 func (r *Room) ALPN() string { return "mqtt" }
+
+// OpenRefused makes one that refuses its CONNECT. SECURITY L5, L6
+func (r *Room) OpenRefused(h adapters.Handle, info adapters.Info, why core.Reason, _ *core.Turn) adapters.Conn {
+	return &conn{room: r, handle: h, opening: &opening{info: info, refused: why}}
+}
 
 // WebSocket says how MQTT rides on WebSocket. [MQTT-6.0.0-1] to [MQTT-6.0.0-4]
 // [MQTT-6.0.0-2] [3: MQTT-6.0.0-1] [3: MQTT-6.0.0-2] [3: MQTT-6.0.0-4]

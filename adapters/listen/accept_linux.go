@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 )
 
@@ -98,8 +99,8 @@ func (a *acceptor) ready() {
 }
 
 func (a *acceptor) accepted(fd int, remote netip.AddrPort) {
-	if !a.listener.admit(a.listener.counts, remote) {
-		unix.Close(fd)
+	if r := a.listener.ask(a.listener.counts, remote, remote.Addr()); r != limit.Admitted {
+		a.turnAway(fd, remote, r)
 		return
 	}
 	info := a.listener.info(remote, localAddr(fd))

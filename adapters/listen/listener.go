@@ -139,17 +139,21 @@ func (l *listener) admit(c *counters, remote netip.AddrPort) bool {
 
 // admitAt counts the connection at another address, the zero one for none.
 func (l *listener) admitAt(c *counters, remote netip.AddrPort, at netip.Addr) bool {
+	return l.ask(c, remote, at) == limit.Admitted
+}
+
+// ask asks the gate, and counts and logs a refusal.
+func (l *listener) ask(c *counters, remote netip.AddrPort, at netip.Addr) limit.Refusal {
 	now, rate := l.server.clock.Now(), l.server.limits.AcceptRate
 	l.mu.Lock()
 	l.rate.Take(now, 1, rate, 2*rate)
 	l.mu.Unlock()
 	r := l.server.gate.Admit(at, now)
-	if r == limit.Admitted {
-		return true
+	if r != limit.Admitted {
+		c.refused(r)
+		l.server.events.refused(c, remote, r)
 	}
-	c.refused(r)
-	l.server.events.refused(c, remote, r)
-	return false
+	return r
 }
 
 // unadmit takes back an admission that made no stream.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -34,6 +35,8 @@ type Server struct {
 	ctx       context.Context // of the handshakes; ends when Serve stops
 	cancel    context.CancelFunc
 	wg        sync.WaitGroup // every goroutine but the loops
+
+	turnedAway atomic.Int32 // connections that are told that they are refused
 
 	mu   sync.Mutex
 	turn int // Guarded by mu: the loop that gets the next connection

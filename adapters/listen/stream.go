@@ -65,6 +65,7 @@ type stream struct {
 	held    bool // input was, since the last tick, because output waits
 	counted bool // as authenticated
 	known   bool // logged as connected
+	away    bool // a limit refused it: the gate has not counted it
 	ended   bool // the peer's stream ended while bytes waited for it
 
 	allowance int32     // L3: bytes before LoggingIn
@@ -273,6 +274,10 @@ func (s *stream) gone(r core.Reason) {
 	s.loop.streams.remove(s.at)
 	s.loop.live--
 	s.tr.release()
+	if s.away {
+		s.loop.server.turnedAway.Add(-1)
+		return
+	}
 	s.loop.server.gate.Left()
 }
 
@@ -283,6 +288,9 @@ func (s *stream) leave(r core.Reason) {
 	}
 	early := !s.counted
 	s.roomClose(r)
+	if s.away {
+		return
+	}
 	s.authenticated(false)
 	s.counts.disconnected(r, early)
 	s.loop.server.events.ended(s, r, early)
