@@ -136,7 +136,7 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("mqtt.server_reference: %w", err)
 	}
 	if c.DrainRate < 0 {
-		return fmt.Errorf("mqtt.drain_rate: %d/s is not above 0", c.DrainRate)
+		return fmt.Errorf("mqtt.drain_rate: %v is not above 0", c.DrainRate)
 	}
 	if slices.Contains(c.RedirectExempt, "") {
 		return errors.New("mqtt.redirect_exempt: a name is empty")

@@ -27,8 +27,8 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes a rate.
-func (r Rate) MarshalText() ([]byte, error) { return []byte(strconv.Itoa(int(r)) + "/s"), nil }
+// String writes a rate.
+func (r Rate) String() string { return strconv.Itoa(int(r)) + "/s" }
 
 const defaultDrainRate = 100 // a second
 

@@ -263,6 +263,11 @@ func (p *peer) Tick(_ *core.Turn, out *adapters.Output) {
 	p.say(out, "TOCK")
 }
 
+// Identity is whose peer it is.
+func (p *peer) Identity() adapters.Identity {
+	return adapters.Identity{Client: p.name, Principal: core.Anonymous, Version: "1", Addr: p.to}
+}
+
 // Evict says goodbye.
 func (p *peer) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 	p.say(out, "BYE "+r.String())
