@@ -65,7 +65,9 @@ func TestG1_LinesOfClientsCanBeTurnedOff(t *testing.T) {
 	r := serve(t, rigOptions{urls: []string{"line://127.0.0.1:0"}, change: func(o *listen.Options) { o.Quiet = true }})
 	r.client(t, 0).login("a").send("QUIT\n")
 	r.client(t, 0).send("PANIC\n")
-	until(t, "both are gone", func() bool { return r.count("disconnects_total", "line", "normal") == 1 && r.count("panics_recovered_total", "line") == 1 })
+	until(t, "both are gone", func() bool {
+		return r.count("disconnects_total", "line", "normal") == 1 && r.count("panics_recovered_total", "line") == 1
+	})
 	if text := r.log.String(); strings.Contains(text, "client.") || !strings.Contains(text, "panic.recovered") {
 		t.Error(text)
 	}
