@@ -6,17 +6,36 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // limited is a log below a limiter, its text and its counts.
-func limited(t *testing.T) (log *slog.Logger, text *bytes.Buffer, counts map[string]uint64, l *Limiter) {
+func limited(t *testing.T) (log *slog.Logger, text *buffer, counts map[string]uint64, l *Limiter) {
 	t.Helper()
-	text, counts = new(bytes.Buffer), map[string]uint64{}
+	text, counts = new(buffer), map[string]uint64{}
 	l = New(slog.NewTextHandler(text, nil), func(event string, n uint64) { counts[event] += n })
 	return slog.New(l.Handler()), text, counts, l
+}
+
+// buffer is written by the timer too.
+type buffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }
 
 func TestG3_BeyondItsRateAnEventIsSummedUp(t *testing.T) {
