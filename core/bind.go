@@ -11,7 +11,7 @@ func (q *Queue) bind(t *Turn, sub Subscription) bool {
 	q.bindings[sub.Filter] = b
 	logged := q.durable && q.kind == namedQueue
 	if logged {
-		t.putBinding(q, sub)
+		t.changed(change{kind: bindingChange, q: q, text: sub.Filter})
 	}
 	q.mu.Unlock()
 	q.ns.index.Add(sub.Filter, b)
@@ -82,7 +82,7 @@ func (s *Session) Unbind(t *Turn, queue, filter string) (seq uint64, pending boo
 	delete(q.bindings, filter)
 	durable := q.durable && b != nil
 	if durable {
-		t.deleteBinding(q, filter)
+		t.changed(change{kind: bindingChange, q: q, text: filter})
 	}
 	q.mu.Unlock()
 	if b != nil {

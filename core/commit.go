@@ -8,6 +8,9 @@ type work struct {
 	sync    bool // somebody waits for it to be durable
 	marks   []mark
 	entries []entryRef
+	changes []change   // records that are written as things are at the commit
+	freed   []*Message // references that end with the work
+	left    []*session // whose attachments ended
 	delayed []*delayed
 }
 
@@ -58,10 +61,21 @@ type committer struct {
 
 	mu      sync.Mutex
 	waiting []*work
+
+	// Owned by the goroutine.
+	states  Batch               // the records of changes
+	written map[change]struct{} // of the group at hand
+	senders []sender
+}
+
+// sender is a queue that may send more once the group is stored.
+type sender struct {
+	q     *Queue
+	below uint64
 }
 
 func newCommitter(r *Router) *committer {
-	return &committer{r: r, wake: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan struct{})}
+	return &committer{r: r, written: map[change]struct{}{}, wake: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan struct{})}
 }
 
 func (c *committer) submit(w *work) {
@@ -117,12 +131,16 @@ func (c *committer) run() {
 // write makes one group of work durable and tells everybody.
 func (c *committer) write(t *Turn, group []*work) {
 	sync := false
-	batches := make([]*Batch, 0, len(group))
+	batches := make([]*Batch, 0, len(group)+1)
 	for _, w := range group {
 		sync = sync || w.sync
 		if w.batch.Len() > 0 {
 			batches = append(batches, &w.batch)
 		}
+	}
+	c.gather(group)
+	if c.states.Len() > 0 {
+		batches = append(batches, &c.states)
 	}
 	var err error
 	if c.r.failed.Load() {
@@ -133,6 +151,7 @@ func (c *committer) write(t *Turn, group []*work) {
 			c.r.log.Error("store.failed", "error", err)
 		}
 	}
+	c.states.Reset()
 	for _, w := range group {
 		if err == nil {
 			c.stored(t, w.entries)
@@ -143,14 +162,61 @@ func (c *committer) write(t *Turn, group []*work) {
 		for _, m := range w.marks {
 			m.s.settleMark(t, m.from, m.to, err)
 		}
-		clear(w.marks)
-		clear(w.entries)
-		clear(w.delayed)
-		w.batch.Reset()
-		*w = work{batch: w.batch, marks: w.marks[:0], entries: w.entries[:0], delayed: w.delayed[:0]}
-		if cap(w.batch.buf) <= 1<<20 {
-			workPool.Put(w)
+		for _, st := range w.left {
+			st.settled(t)
 		}
+		for i := range w.changes {
+			if w.changes[i].kind == noteChange {
+				c.r.notes.done(w.changes[i].text)
+			}
+		}
+		w.recycle()
+	}
+	for _, x := range c.senders {
+		x.q.maySend(t, x.below)
+	}
+	clear(c.senders)
+	c.senders = c.senders[:0]
+}
+
+// gather writes what has changed as it is now, each thing once, and the ends
+// of messages that nothing refers to any more: after the records of the turns,
+// in the same change.
+func (c *committer) gather(group []*work) {
+	for _, w := range group {
+		for _, x := range w.changes {
+			if _, done := c.written[x]; done {
+				continue
+			}
+			c.written[x] = struct{}{}
+			if below := x.write(c.r, &c.states); below > 0 {
+				c.senders = append(c.senders, sender{x.st.inbox, below})
+			}
+		}
+		for _, m := range w.freed {
+			if m.refs.Add(-1) == 0 {
+				c.states.Delete(key1(keyMessage, m.stored))
+			}
+		}
+	}
+	clear(c.written)
+}
+
+// recycle empties the work for the next turn.
+func (w *work) recycle() {
+	clear(w.marks)
+	clear(w.entries)
+	clear(w.changes)
+	clear(w.freed)
+	clear(w.left)
+	clear(w.delayed)
+	w.batch.Reset()
+	*w = work{
+		batch: w.batch, marks: w.marks[:0], entries: w.entries[:0],
+		changes: w.changes[:0], freed: w.freed[:0], left: w.left[:0], delayed: w.delayed[:0],
+	}
+	if cap(w.batch.buf) <= 1<<20 {
+		workPool.Put(w)
 	}
 }
 
@@ -173,13 +239,22 @@ func (c *committer) lost(t *Turn, refs []entryRef) {
 		q := ref.q
 		q.mu.Lock()
 		if e := q.entry(ref.seq); e != nil && e.state == waiting && e.qos == 2 {
-			q.discard(t, ref.seq)
+			if ref.seq&laneBit == 0 {
+				q.discard(t, ref.seq)
+			} else {
+				q.finish(t, ref.seq)
+			}
 		}
 		woken := q.wakeNext()
+		var waited []*Consumer
+		if q.given != nil {
+			waited = q.given.released(q)
+		}
 		q.mu.Unlock()
 		if woken != nil {
 			woken.notify(t)
 		}
+		notifyAll(t, waited)
 	}
 }
 
@@ -197,8 +272,8 @@ func (c *committer) stored(t *Turn, refs []entryRef) {
 				t.deleteEntry(q, seq, refs[i].m)
 			default:
 				e.stored = true
-				if e.tag != 0 {
-					t.putEntry(q, seq, e)
+				if e.tag != 0 || e.state == received { // since its first record
+					t.changed(change{kind: entryChange, q: q, seq: seq})
 				}
 			}
 		}

@@ -1,12 +1,16 @@
 package core
 
+import "slices"
+
 // addConsumer joins a session to a queue.
-func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions) (*Consumer, Reason) {
-	c := &Consumer{queue: q, opts: o, session: s, member: s.st}
+// For a membership, filter is the text that was subscribed with.
+func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions, filter string) (*Consumer, Reason) {
+	c := &Consumer{queue: q, session: s, member: s.st, filter: filter}
+	c.setOptions(o)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case q.gone, q.leaving:
+	case q.gone:
 		return nil, NotFound
 	case q.spec.Exclusive && q.own != s.st:
 		return nil, Locked
@@ -21,7 +25,7 @@ func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions) (*Consumer, R
 
 // consume joins a session to a queue for as long as its connection lasts.
 func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions) (*Consumer, Reason) {
-	c, reason := q.addConsumer(t, s, o)
+	c, reason := q.addConsumer(t, s, o, "")
 	if reason != OK {
 		return nil, reason
 	}
@@ -31,27 +35,49 @@ func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions) (*Consumer, Reaso
 	return c, OK
 }
 
-// leave ends a membership that a subscription made. A group ends with its
-// last member, with all that it holds.
+// leave ends a membership with its session. A group ends with its last member,
+// with all that it holds.
 func (ns *Namespace) leave(t *Turn, c *Consumer) {
 	q := c.queue
 	q.mu.Lock()
-	woken := q.detach(t, c, false)
-	for _, seq := range c.kept { // sent to a session that is gone: to nobody else [MQTT-4.8.2-5]
-		q.remove(t, seq)
-	}
-	c.kept = nil
+	woken := q.detach(t, c)
 	q.drop(c)
 	if next := q.wakeNext(); next != nil {
 		woken = append(woken, next)
 	}
-	last := len(q.consumers) == 0
+	last := q.unused()
 	q.touch(t)
 	q.mu.Unlock()
 	notifyAll(t, woken)
 	if last && q.kind == groupQueue {
-		ns.deleteQueue(t, q)
+		ns.deleteQueue(t, q, q.unused)
 	}
+}
+
+// retire ends a membership while its connection lasts: what it holds is
+// completed by this client [MQTT-3.10.4-3], or goes to others when the
+// connection ends first.
+func (s *Session) retire(t *Turn, c *Consumer) {
+	c.Stop(t)
+	s.pruneConsumers()
+	if c.holdsAny() {
+		s.consumers = append(s.consumers, c)
+	}
+}
+
+func (c *Consumer) holdsAny() bool {
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	return c.inflight > 0 && !c.queue.gone
+}
+
+// pruneConsumers forgets those that have nothing to do any more.
+func (s *Session) pruneConsumers() {
+	s.consumers = slices.DeleteFunc(s.consumers, func(c *Consumer) bool {
+		c.queue.mu.Lock()
+		defer c.queue.mu.Unlock()
+		return c.quiet && (c.queue.gone || c.stopped && c.filter != "" && c.inflight == 0)
+	})
 }
 
 // Consume makes a consumer of a named queue. NotFound, Locked, InUse,
@@ -72,6 +98,7 @@ func (s *Session) TakeOne(t *Turn, queue string, noAck bool) (d Delivery, waitin
 	if reason != OK {
 		return d, 0, false, reason
 	}
+	q.used(t)
 	c := s.getter(q, noAck)
 	out := c.Take(t, make([]Delivery, 0, 1), 1)
 	waiting = c.Waiting()
@@ -84,10 +111,11 @@ func (s *Session) TakeOne(t *Turn, queue string, noAck bool) (d Delivery, waitin
 // getter is the session's quiet consumer of a queue.
 func (s *Session) getter(q *Queue, noAck bool) *Consumer {
 	for _, c := range s.consumers {
-		if c.quiet && c.queue == q && c.opts.NoAck == noAck {
+		if c.quiet && !c.stopped && c.queue == q && c.opts.NoAck == noAck {
 			return c
 		}
 	}
+	s.pruneConsumers()
 	c := &Consumer{queue: q, opts: ConsumeOptions{QoS: 2, NoAck: noAck, AckAll: true}, session: s, member: s.st, quiet: true}
 	s.consumers = append(s.consumers, c)
 	return c
@@ -106,7 +134,7 @@ func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscr
 	q := s.ns.newQueue(privateQueue, spec)
 	q.own = s.st
 	q.keep = true
-	c, reason := q.addConsumer(t, s, o)
+	c, reason := q.addConsumer(t, s, o, "")
 	if reason != OK {
 		return nil, reason
 	}

@@ -45,12 +45,42 @@ func (q *Queue) bury(t *Turn, d Dead) {
 	r.drop(d.Cause)
 }
 
-// buryLater is bury from under the queue's lock.
-func (q *Queue) buryLater(e *entry, cause DropCause) {
-	d := Dead{Message: e.m, Cause: cause, Attempts: int(e.attempts)}
+// deadLetter is a message that the turn buries at its end.
+type deadLetter struct {
+	q *Queue
+	d Dead
+}
+
+// giveUp is bury from under the queue's lock: the turn does it before it ends,
+// so that the dead letter and the removal are one change of the store.
+func (q *Queue) giveUp(t *Turn, e *entry, cause DropCause) {
 	if q.spec.DeadRoom == "" && !(q.spec.DeadLetter && cause == DropRejected) {
 		q.ns.r.drop(cause)
 		return
 	}
-	q.ns.r.timers.soon(func(t *Turn) { q.bury(t, d) })
+	t.dead = append(t.dead, deadLetter{q, Dead{Message: e.m, Cause: cause, Attempts: int(e.attempts)}})
+}
+
+// buryRounds bounds how far one turn follows dead letters that push out others.
+const buryRounds = 16
+
+// bury gives every dead letter of the turn to whom it belongs. Under no lock.
+func (t *Turn) bury() {
+	for range buryRounds {
+		if len(t.dead) == 0 {
+			return
+		}
+		letters := t.dead
+		t.dead = nil
+		for _, x := range letters {
+			x.q.bury(t, x.d)
+		}
+		if t.dead == nil {
+			clear(letters)
+			t.dead = letters[:0]
+		}
+	}
+	letters := t.dead
+	t.dead = nil
+	t.router.timers.soon(func(t *Turn) { t.dead = append(t.dead, letters...) })
 }

@@ -17,14 +17,13 @@ type delayed struct {
 	id        uint64 // ascends in the order of entry
 }
 
-// schedule holds a namespace's delayed messages. However many wait, one timer
+// schedule holds a namespace's delayed messages. However many wait, one alarm
 // is set, for the earliest.
 type schedule struct {
 	mu    sync.Mutex
 	heap  delayedHeap
 	count int // those whose record is not written yet included
 	bytes int64
-	timer Time // the earliest timer that is set; 0: none
 }
 
 // dueSlice is how many delayed messages one turn publishes, so that other
@@ -108,25 +107,8 @@ func (d *delayed) wait() {
 	x := &d.ns.delayed
 	x.mu.Lock()
 	heap.Push(&x.heap, d)
-	at := x.next()
 	x.mu.Unlock()
-	d.ns.watchDelayed(at)
-}
-
-// next is when a timer is to be set, 0 when the one that is set will do. x.mu
-// is held.
-func (x *schedule) next() Time {
-	if len(x.heap) == 0 || (x.timer != 0 && x.timer <= x.heap[0].due) {
-		return 0
-	}
-	x.timer = x.heap[0].due
-	return x.timer
-}
-
-func (ns *Namespace) watchDelayed(at Time) {
-	if at != 0 {
-		ns.r.timers.at(at, ns.publishDue)
-	}
+	d.ns.r.timers.sooner(d.ns.delayedAlarm, d.due)
 }
 
 // publishDue publishes what is due, in the order of time, then of entry. At
@@ -138,19 +120,21 @@ func (ns *Namespace) publishDue(t *Turn) {
 	x := &ns.delayed
 	var due []*delayed
 	x.mu.Lock()
-	if x.timer <= t.Now {
-		x.timer = 0
-	}
 	for len(due) < dueSlice && len(x.heap) > 0 && x.heap[0].due <= t.Now {
 		due = append(due, heap.Pop(&x.heap).(*delayed))
 	}
-	at := x.next()
+	at := Time(0)
+	if len(x.heap) > 0 {
+		at = x.heap[0].due
+	}
 	x.mu.Unlock()
 	for _, d := range due {
 		d.publish(t)
 		x.release(d.m)
 	}
-	ns.watchDelayed(at) // at once when there is more
+	if at != 0 {
+		ns.r.timers.sooner(ns.delayedAlarm, at) // at once when there is more
+	}
 }
 
 // publish ends a delayed message: the record goes with the same write that

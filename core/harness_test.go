@@ -176,10 +176,23 @@ func (c *conn) expect(window int, want string) []core.Delivery {
 	c.w.t.Helper()
 	c.w.end()
 	got := c.take(window)
+	for more := got; len(more) > 0 || c.told(); { // what waited for the store
+		c.w.end()
+		more = c.take(window - len(got))
+		got = append(got, more...)
+	}
 	if text(got) != want {
 		c.w.t.Fatalf("got  %q\nwant %q", text(got), want)
 	}
 	return got
+}
+
+// told tells that Ready was called since it was asked last.
+func (c *conn) told() bool {
+	c.w.end()
+	told := c.ready > 0
+	c.ready = 0
+	return told
 }
 
 func (c *conn) settle(o core.Outcome, ds ...core.Delivery) {

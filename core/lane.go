@@ -5,19 +5,74 @@ import "slices"
 // lane is the walk over the retained messages of one new subscription. What
 // waits in the ring comes after it, so that nothing published during the walk
 // precedes its own older retained value.
+//
+// A durable session's walk outlives the process: each of its deliveries of QoS
+// 1 and 2 is an entry in the store, and so is, in the same change, how far the
+// walk has come.
 type lane struct {
-	sub   Subscription
-	ids   *[]uint32
-	after string   // last name that was visited
-	rev   uint64   // retained writes after this one arrive live
-	owner *Session // the walk starts when owner.Safe() >= hold
-	hold  uint64
+	sub    Subscription
+	ids    *[]uint32
+	after  string   // last name that was visited
+	rev    uint64   // retained writes after this one arrive live
+	owner  *Session // the walk starts when owner.Safe() >= hold; nil: at once
+	hold   uint64
+	logged bool
 }
 
 // laneSlice bounds how many names one slice of a walk visits.
 const laneSlice = 256
 
-// serveSide repeats retained deliveries that were not settled before.
+// newLane begins a walk for a binding that is already in the index; nil when
+// nothing is retained.
+func (ns *Namespace) newLane(b *binding) *lane {
+	if ns.retained.Len() == 0 {
+		return nil
+	}
+	logged := b.queue.kind == sessionQueue && b.queue.durable && b.sub.QoS > 0
+	return &lane{sub: b.sub, ids: b.ids, rev: ns.revision.Load(), logged: logged}
+}
+
+// walkFor starts retained walks on a session's own queue, in place of those
+// that the same filters began before.
+func (q *Queue) walkFor(t *Turn, s *Session, hold uint64, lanes []*lane) {
+	q.mu.Lock()
+	for _, l := range lanes {
+		had := q.dropLanes(l.sub.Filter)
+		l.owner, l.hold = s, hold
+		q.lanes = append(q.lanes, l)
+		if l.logged {
+			t.putWalk(q.own, l)
+		} else if had {
+			t.deleteWalk(q.own, l.sub.Filter)
+		}
+	}
+	woken := q.wakeOne(nil)
+	q.mu.Unlock()
+	if woken != nil {
+		woken.notify(t)
+	}
+}
+
+// stopWalk ends the retained walks of a filter.
+func (q *Queue) stopWalk(t *Turn, filter string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.dropLanes(filter) {
+		t.deleteWalk(q.own, filter)
+	}
+}
+
+// dropLanes tells whether one of those that were dropped has a record.
+func (q *Queue) dropLanes(filter string) (logged bool) {
+	q.lanes = slices.DeleteFunc(q.lanes, func(l *lane) bool {
+		logged = logged || l.sub.Filter == filter && l.logged
+		return l.sub.Filter == filter
+	})
+	return logged
+}
+
+// serveSide repeats retained deliveries that were not settled before, and
+// sends those that were not stored yet.
 func (q *Queue) serveSide(k *taking) {
 	for len(q.sideBack) > 0 {
 		seq := q.sideBack[0]
@@ -27,6 +82,10 @@ func (q *Queue) serveSide(k *taking) {
 			continue
 		}
 		if !k.has(q.qosFor(k.c, e)) {
+			return
+		}
+		if e.qos == 2 && e.logged && !e.stored { // as in the ring
+			k.wait = true
 			return
 		}
 		q.sideBack = q.sideBack[1:]
@@ -39,7 +98,7 @@ func (q *Queue) serveSide(k *taking) {
 func (q *Queue) serveLanes(k *taking) {
 	for len(q.lanes) > 0 && !k.short {
 		l := q.lanes[0]
-		if l.owner.Safe() < l.hold {
+		if l.owner != nil && l.owner.Safe() < l.hold {
 			l.owner.held.Store(true)
 			if l.owner.Safe() < l.hold { // the watermark may have moved before held was seen
 				k.wait = true
@@ -47,12 +106,15 @@ func (q *Queue) serveLanes(k *taking) {
 			}
 		}
 		if !q.walk(k, l) {
-			return
+			break
 		}
 		q.lanes = slices.Delete(q.lanes, 0, 1)
 	}
 	if len(q.lanes) == 0 {
 		q.lanes = nil
+	}
+	if k.later > 0 { // the commit will notify, whatever else stopped the walk
+		k.wait, k.short = true, false
 	}
 }
 
@@ -68,10 +130,8 @@ func (q *Queue) resumeWalk(t *Turn) {
 // walk serves one lane; false when it has to be continued later.
 func (q *Queue) walk(k *taking, l *lane) bool {
 	r := q.ns.r
-	for {
-		if !k.has(l.sub.QoS) {
-			return false
-		}
+	logged := false
+	for k.has(l.sub.QoS) {
 		items, next, done := q.ns.retained.Scan(nil, l.sub.Filter, l.after, min(laneSlice, max(1, cap(k.out)-len(k.out))))
 		for i := range items {
 			m := items[i].Value
@@ -80,19 +140,52 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 			}
 			qos := min(m.QoS, l.sub.QoS)
 			if !k.has(qos) {
+				if logged {
+					k.t.putWalk(q.own, l)
+				}
 				return false
 			}
 			l.after = items[i].Name
-			seq := q.sideSeq | laneBit
-			q.sideSeq++
-			e := &entry{m: m, ids: l.ids, qos: qos, retain: true}
-			q.deliverSide(k, seq, e)
+			logged = q.walkTo(k, l, m, qos) || logged
 		}
-		l.after = next
-		if done {
+		if l.after = next; done {
+			if l.logged {
+				k.t.deleteWalk(q.own, l.sub.Filter)
+			}
 			return true
 		}
 	}
+	if logged {
+		k.t.putWalk(q.own, l)
+	}
+	return false
+}
+
+// walkTo makes a delivery of a retained message; logged tells that it has a
+// record. One of QoS 2 leaves when that is stored. [MQTT-4.3.3-1]
+func (q *Queue) walkTo(k *taking, l *lane, m *Message, qos uint8) (logged bool) {
+	seq := q.sideSeq | laneBit
+	q.sideSeq++
+	e := &entry{m: m, ids: l.ids, qos: qos, retain: true, logged: l.logged && qos > 0}
+	if e.logged {
+		q.keepSide(seq, e)
+		k.t.logEntry(q, seq, e)
+	}
+	if e.logged && qos == 2 {
+		q.sideBack = append(q.sideBack, seq)
+		k.window--
+		k.later++
+	} else {
+		q.deliverSide(k, seq, e)
+	}
+	return e.logged
+}
+
+func (q *Queue) keepSide(seq uint64, e *entry) {
+	if q.side == nil {
+		q.side = map[uint64]*entry{}
+	}
+	q.side[seq] = e
 }
 
 func (q *Queue) deliverSide(k *taking, seq uint64, e *entry) {
@@ -112,10 +205,7 @@ func (q *Queue) deliverSide(k *taking, seq uint64, e *entry) {
 	if e.state == waiting {
 		e.state = taken
 	}
-	if q.side == nil {
-		q.side = map[uint64]*entry{}
-	}
-	q.side[seq] = e
+	q.keepSide(seq, e)
 	e.owner, e.out = k.c, true
 	q.inflight++
 	q.count++

@@ -1,13 +1,10 @@
 package core
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/entrepot/entrepot/core/topic"
 )
 
 // loading is the state of one start: what the records refer to.
@@ -19,10 +16,13 @@ type loading struct {
 	queues   map[uint64]*Queue
 	messages map[uint64]*Message
 	people   map[string]*Principal // of delayed messages, shared
+	orphans  orphans
 }
 
 // load rebuilds everything that the store holds. Sessions come back as away;
-// wills and ends that fell due while the process was down are due now.
+// wills and ends that fell due while the process was down are due now. A
+// record that cannot be read stops the start; one that refers to something
+// which is not there is removed, and reported.
 func (r *Router) load() error {
 	l := &loading{r: r, t: r.NewTurn(nil), sessions: map[uint64]*session{}, queues: map[uint64]*Queue{}, messages: map[uint64]*Message{}, people: map[string]*Principal{}}
 	steps := []struct {
@@ -30,7 +30,7 @@ func (r *Router) load() error {
 		read func(key, value []byte) error
 	}{
 		{keySession, l.session}, {keyQueue, l.queue}, {keyBinding, l.binding}, {keySubscription, l.subscription},
-		{keySeen, l.seen}, {keyMessage, l.message}, {keyEntry, l.entry}, {keyRetained, l.retained},
+		{keyWalk, l.walk}, {keySeen, l.seen}, {keyMessage, l.message}, {keyEntry, l.entry}, {keyRetained, l.retained},
 		{keyDelayed, l.delayed},
 	}
 	for _, step := range steps {
@@ -39,13 +39,14 @@ func (r *Router) load() error {
 				return fmt.Errorf("read the store: %w", err)
 			}
 			if err := step.read(rec.Key[1:], rec.Value); err != nil {
-				return fmt.Errorf("read the store: key %q: %w", rec.Key, err)
+				return fmt.Errorf("the store is damaged: the record of a %s (key %q) cannot be read: %w", recordKinds[step.kind], rec.Key, err)
 			}
 		}
 	}
 	r.lastID.Store(l.last)
 	l.finish()
 	l.t.End()
+	l.orphans.report(r)
 	return nil
 }
 
@@ -73,100 +74,29 @@ func (l *loading) session(key, value []byte) error {
 	q := &Queue{ns: ns, kind: sessionQueue, own: st, durable: true, head: 1, next: 1, tail: 1}
 	q.id, q.each, q.keep = r.uint(), r.bool(), r.bool()
 	q.spec.Limits = QueueLimits{Messages: int(r.uint()), Bytes: int64(r.uint()), Overflow: Overflow(r.byte())}
+	q.sending = &sending{asked: r.uint()} // what is below may have been sent
 	if r.bool() {
 		st.will = &Will{Delay: time.Duration(r.uint()), Expiry: time.Duration(r.uint()), Message: r.message()}
 	}
-	st.inbox = q
-	l.last = max(l.last, q.id)
-	l.sessions[id], l.queues[q.id] = st, q
-	ns.sessions[st.key] = st
-	return r.err()
-}
-
-func (l *loading) queue(key, value []byte) error {
-	id, _, err := l.id(key)
-	if err != nil {
-		return err
-	}
-	r := &reader{b: value}
-	ns := l.r.namespace(r.text())
-	q := r.queue(id, ns)
-	if q.kind == groupQueue {
-		group, filter, _, err := topic.SplitShare(q.spec.Name)
-		if err != nil {
-			return errRecord
-		}
-		ns.groups[groupKey{group, filter}] = q
-		q.bind(l.t, Subscription{Filter: filter, QoS: 2})
-	} else {
-		ns.queues[q.spec.Name] = q
-	}
-	l.queues[id] = q
-	return r.err()
-}
-
-func (l *loading) binding(key, value []byte) error {
-	id, filter, err := l.id(key)
-	if err != nil {
-		return err
-	}
-	q := l.queues[id]
-	if q == nil {
-		return nil // its queue was deleted; the range goes with the next deletion
-	}
-	r := &reader{b: value}
-	sub := r.subscription(string(filter))
-	b := newBinding(q, sub)
-	q.bindings[sub.Filter] = b
-	q.ns.index.Add(sub.Filter, b)
-	return r.err()
-}
-
-func (l *loading) subscription(key, value []byte) error {
-	id, filter, err := l.id(key)
-	if err != nil {
-		return err
-	}
-	st := l.sessions[id]
-	if st == nil {
-		return nil
-	}
-	r := &reader{b: value}
-	sub := r.subscription(string(filter))
 	if r.err() != nil {
 		return r.err()
 	}
-	if strings.HasPrefix(sub.Filter, "$share/") || strings.HasPrefix(sub.Filter, queuePrefix) {
-		l.member(st, sub)
-		return nil
+	st.inbox = q
+	l.last = max(l.last, q.id)
+	if old := ns.sessions[st.key]; old != nil { // two of one client: the end of the older was on its way
+		l.orphans.add(keySession, old.key.client)
+		l.drop(old)
 	}
-	b := newBinding(st.inbox, sub)
-	if st.subs == nil {
-		st.subs = map[string]*binding{}
-	}
-	st.subs[sub.Filter] = b
-	st.ns.index.Add(sub.Filter, b)
+	l.sessions[id], l.queues[q.id] = st, q
+	ns.sessions[st.key] = st
 	return nil
 }
 
-// member makes a session that is away a member of its group or queue again.
-func (l *loading) member(st *session, sub Subscription) {
-	ns := st.ns
-	var q *Queue
-	if name, ok := strings.CutPrefix(sub.Filter, queuePrefix); ok {
-		q = ns.queues[name]
-	} else if group, filter, _, err := topic.SplitShare(sub.Filter); err == nil {
-		q = ns.groups[groupKey{group, filter}]
-	}
-	if q == nil {
-		return
-	}
-	c := &Consumer{queue: q, opts: ConsumeOptions{QoS: sub.QoS, ID: sub.ID}, member: st}
-	q.consumers = append(q.consumers, c)
-	if st.shared == nil {
-		st.shared = map[string]*Consumer{}
-	}
-	st.shared[sub.Filter] = c
+// drop removes a session that has no place; what refers to it follows.
+func (l *loading) drop(st *session) {
+	delete(l.sessions, st.id)
+	delete(l.queues, st.inbox.id)
+	l.t.pendingWork().batch.noSession(st.id)
 }
 
 func (l *loading) seen(key, _ []byte) error {
@@ -174,12 +104,15 @@ func (l *loading) seen(key, _ []byte) error {
 	if err != nil || len(rest) != 8 {
 		return errRecord
 	}
-	if st := l.sessions[id]; st != nil {
-		if st.seen == nil {
-			st.seen = map[uint64]struct{}{}
-		}
-		st.seen[binary.BigEndian.Uint64(rest)] = struct{}{}
+	st := l.sessions[id]
+	if st == nil {
+		l.orphan(keySeen, key, "")
+		return nil
 	}
+	if st.seen == nil {
+		st.seen = map[uint64]struct{}{}
+	}
+	st.seen[binary.BigEndian.Uint64(rest)] = struct{}{}
 	return nil
 }
 
@@ -191,91 +124,9 @@ func (l *loading) message(key, value []byte) error {
 	r := &reader{b: value}
 	m := r.message()
 	m.stored = id
+	l.last = max(l.last, m.From)
 	l.messages[id] = m
 	return r.err()
-}
-
-func (l *loading) entry(key, value []byte) error {
-	id, rest, err := l.id(key)
-	if err != nil || len(rest) != 8 {
-		return errRecord
-	}
-	seq := binary.BigEndian.Uint64(rest)
-	q := l.queues[id]
-	if q == nil {
-		l.t.delete(append([]byte{keyEntry}, key...))
-		return nil
-	}
-	r := &reader{b: value}
-	flags := r.byte()
-	e := entry{qos: r.byte(), tag: uint32(r.uint()), stored: true, logged: true, retain: flags&entryRetain != 0}
-	if n := r.count(); n > 0 {
-		ids := make([]uint32, 0, n)
-		for ; n > 0; n-- {
-			ids = append(ids, uint32(r.uint()))
-		}
-		e.ids = &ids
-	}
-	if flags&entryRefers != 0 {
-		if e.m = l.messages[r.uint()]; e.m == nil {
-			return errRecord
-		}
-		e.m.refs.Add(1)
-		e.m.shared = true
-	} else {
-		e.m = r.message()
-	}
-	if r.err() != nil {
-		return r.err()
-	}
-	if flags&entryReceived != 0 {
-		e.state, e.attempts = received, 1
-	}
-	q.restore(l.t, seq, e)
-	return nil
-}
-
-// restore puts an entry back into its place; entries come in ascending order.
-func (q *Queue) restore(t *Turn, seq uint64, e entry) {
-	if q.head == q.tail {
-		q.head, q.next, q.tail = seq, seq, seq
-	}
-	for {
-		if q.tail-q.head == uint64(len(q.ring)) {
-			q.grow(t)
-		}
-		at := q.tail
-		q.tail++
-		if at == seq {
-			break
-		}
-		*q.at(at) = entry{state: settled}
-	}
-	*q.at(seq) = e
-	q.count++
-	q.bytes += int64(e.m.Size())
-	if e.state == received {
-		q.returned = append(q.returned, seq)
-	}
-}
-
-func (l *loading) retained(key, value []byte) error {
-	name, rest, ok := bytes.Cut(key, []byte{0})
-	if !ok {
-		return errRecord
-	}
-	r := &reader{b: value}
-	m := r.message()
-	if r.err() != nil || m.Topic != string(rest) {
-		return errRecord
-	}
-	ns := l.r.namespace(string(name))
-	ns.retained.Set(m.Topic, m)
-	ns.retainedBytes.Add(int64(m.Size()))
-	if m.rev > ns.revision.Load() {
-		ns.revision.Store(m.rev)
-	}
-	return nil
 }
 
 func (l *loading) delayed(key, value []byte) error {
@@ -294,6 +145,7 @@ func (l *loading) delayed(key, value []byte) error {
 		d.principal = known
 	}
 	l.people[who] = d.principal
+	l.last = max(l.last, d.m.From)
 	ns.delayed.count++
 	ns.delayed.bytes += int64(d.m.Size())
 	d.wait()
@@ -321,6 +173,10 @@ func (l *loading) finish() {
 			st.willAt = 0 // not counted yet
 			st.delayWill(max(at, now.After(willGrace)))
 		}
+		if st.inbox.sending.asked != st.inbox.next { // known exactly from here on
+			l.t.changed(change{kind: sessionChange, st: st})
+		}
+		st.inbox.sending = nil
 		st.schedule()
 	}
 	for _, q := range l.queues {
@@ -328,10 +184,10 @@ func (l *loading) finish() {
 			q.limitAge(l.t, seq)
 		}
 		if q.kind == groupQueue && len(q.consumers) == 0 {
-			q.ns.deleteQueue(l.t, q)
+			q.ns.deleteQueue(l.t, q, nil)
 			continue
 		}
-		q.touch(l.t)
+		q.used(l.t)
 	}
 }
 

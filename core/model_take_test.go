@@ -23,13 +23,8 @@ func (m *model) take(c *modelClient, window, capacity int) (took int) {
 		order = append(order, x)
 	}
 	for _, x := range order {
-		got := x.Take(m.w.turn, make([]core.Delivery, 0, capacity), window)
-		held := 0
-		for i := range got {
-			if got[i].QoS > 0 {
-				held++
-			}
-		}
+		before := c.conn.Inbox().Waiting()
+		got, held := m.takeFrom(c, x, window, capacity)
 		if held > window {
 			m.fail("%d taken in a window of %d", held, window)
 		}
@@ -39,12 +34,40 @@ func (m *model) take(c *modelClient, window, capacity int) (took int) {
 		if x == c.conn.Inbox() {
 			m.takeOwn(c, got, window, capacity)
 		} else {
-			m.takeShared(c, got)
+			m.takeShared(c, x.Filter(), got)
+			given := c.conn.Inbox().Waiting() - before
+			m.takeGiven(c, x.Filter(), given)
+			took += given
 		}
 		took += len(got)
 	}
 	m.w.end()
 	return took
+}
+
+// takeFrom takes until nothing is left that waited for the store.
+func (m *model) takeFrom(c *modelClient, x *core.Consumer, window, capacity int) (got []core.Delivery, held int) {
+	got = make([]core.Delivery, 0, capacity)
+	for again := true; again; {
+		n := len(got)
+		got = x.Take(m.w.turn, got, window-held)
+		for _, d := range got[n:] {
+			if d.QoS > 0 {
+				held++
+			}
+		}
+		delete(c.ready, x)
+		if x != c.conn.Inbox() {
+			break
+		}
+		m.w.end()
+		for y := c.conn.NextReady(); y != nil; y = c.conn.NextReady() {
+			c.ready[y] = true
+		}
+		again = c.ready[x] && len(got) < capacity && held < window
+	}
+	c.ready[x] = true
+	return got, held
 }
 
 // takeOwn knows exactly what a session's own queue gives.
@@ -104,16 +127,13 @@ func (m *model) takeRetained(c *modelClient, d core.Delivery) {
 }
 
 // takeShared checks that each message of a shared queue has one holder.
-func (m *model) takeShared(c *modelClient, got []core.Delivery) {
+func (m *model) takeShared(c *modelClient, filter string, got []core.Delivery) {
 	for _, d := range got {
-		var q *modelQueue
+		q := c.shared[filter]
 		var x *modelItem
-		if len(d.IDs) == 1 {
-			q = c.shared[modelFilters[d.IDs[0]]]
-		}
-		if q != nil {
+		if q != nil && len(d.IDs) == 1 && modelFilters[d.IDs[0]] == filter {
 			for _, y := range q.items {
-				if y.payload == string(d.Message.Payload) && !y.done && (y.holder == nil || y.holder == c && y.away) {
+				if y.payload == string(d.Message.Payload) && !y.done && y.holder == nil {
 					x = y
 				}
 			}
@@ -121,6 +141,9 @@ func (m *model) takeShared(c *modelClient, got []core.Delivery) {
 		if x == nil {
 			m.fail("%s is nobody's to take", d.Message.Payload)
 			return
+		}
+		if d.QoS == 2 && c.client.Expiry > 0 {
+			m.fail("%s did not go through the session's own queue", x.payload)
 		}
 		at := slices.Index(q.items, x)
 		if x.attempts == 0 && at < q.first {
@@ -133,7 +156,27 @@ func (m *model) takeShared(c *modelClient, got []core.Delivery) {
 	}
 }
 
+// takeGiven moves what a shared queue gave to the session for good.
+func (m *model) takeGiven(c *modelClient, filter string, n int) {
+	q := c.shared[filter]
+	for ; n > 0; n-- {
+		at := slices.IndexFunc(q.items, func(x *modelItem) bool { return !x.done && x.holder == nil })
+		if at < 0 || min(q.items[at].qos, c.qos[filter]) != 2 || c.client.Expiry == 0 {
+			m.fail("something else than a waiting message of QoS 2 was given")
+			return
+		}
+		x := q.items[at]
+		q.items = slices.Delete(q.items, at, at+1)
+		c.inbox.items = append(c.inbox.items, &modelItem{payload: x.payload, qos: 2, ids: []uint32{uint32(slices.Index(modelFilters, filter))}})
+		q.first = min(q.first, at)
+	}
+}
+
 func (m *model) check(c *modelClient, q *modelQueue, x *modelItem, d core.Delivery) {
+	if x.maybe && d.Attempt == 2 {
+		x.attempts = 1
+	}
+	x.maybe = false
 	x.attempts++
 	if string(d.Message.Payload) != x.payload || int(d.Attempt) != x.attempts || d.Received != x.received {
 		m.fail("got %s attempt %d received %v, want %+v", d.Message.Payload, d.Attempt, d.Received, *x)
@@ -142,7 +185,7 @@ func (m *model) check(c *modelClient, q *modelQueue, x *modelItem, d core.Delive
 		x.done = true
 		return
 	}
-	x.holder, x.away = c, false
+	x.holder, x.as = c, d.QoS
 	c.open = append(c.open, modelOpen{d, x, q})
 }
 
@@ -211,8 +254,8 @@ func (m *model) drain() {
 		}
 	}
 	m.w.end()
-	if q, s := m.w.store.count('q'), m.w.store.count('m'); q+s > 0 {
-		m.fail("the store holds %d entries and %d messages", q, s)
+	if q, s, w := m.w.store.count('q'), m.w.store.count('m'), m.w.store.count('w'); q+s+w > 0 {
+		m.fail("the store holds %d entries, %d messages and %d walks", q, s, w)
 	}
 }
 

@@ -19,8 +19,9 @@ type modelItem struct {
 	qos      uint8
 	ids      []uint32
 	attempts int
-	holder   *modelClient // has it in flight, or keeps it while away
-	away     bool         // kept for its holder, who is not connected
+	maybe    bool         // after a crash: it may have been sent once
+	as       uint8        // QoS that its holder has it with
+	holder   *modelClient // has it in flight
 	received bool
 	done     bool
 }
@@ -39,6 +40,7 @@ type modelClient struct {
 	subs   map[string]core.Subscription
 	inbox  *modelQueue
 	shared map[string]*modelQueue
+	qos    map[string]uint8 // of shared
 	conn   *conn
 	ready  map[*core.Consumer]bool
 	open   []modelOpen
@@ -84,6 +86,7 @@ func newModel(w *world) *model {
 func (c *modelClient) end() {
 	c.conn, c.open, c.ready, c.walk = nil, nil, nil, false
 	c.subs, c.shared = map[string]core.Subscription{}, map[string]*modelQueue{}
+	c.qos = map[string]uint8{}
 	c.inbox = &modelQueue{own: true}
 }
 
@@ -110,8 +113,8 @@ func (m *model) lose(c *modelClient) {
 	for _, o := range c.open {
 		switch {
 		case o.item.done || o.item.holder != c || !o.q.holds(o.item):
-		case !o.q.own && o.item.qos == 2 && c.client.Expiry > 0:
-			o.item.away = true
+		case !o.q.own && o.item.as == 2:
+			o.item.done = true // [MQTT-4.8.2-5]
 		default:
 			o.item.holder = nil
 		}
@@ -131,17 +134,11 @@ func (m *model) leaveAll(c *modelClient) {
 	}
 }
 
-// leave ends a membership.
+// leave ends a membership. What its client holds stays with it until it is
+// settled, or the connection ends.
 func (m *model) leave(c *modelClient, filter string) {
 	q := c.shared[filter]
 	delete(c.shared, filter)
-	for _, x := range q.items {
-		if x.holder == c && x.away {
-			x.done = true // [MQTT-4.8.2-5]
-		} else if x.holder == c {
-			x.holder = nil
-		}
-	}
 	if !q.named && len(m.members(filter)) == 0 {
 		for _, x := range q.items {
 			x.done = true
@@ -211,6 +208,7 @@ func (m *model) subscribe(c *modelClient, s core.Subscription) {
 		m.queues[s.Filter] = q
 	}
 	c.shared[s.Filter] = q
+	c.qos[s.Filter] = s.QoS
 }
 
 func (m *model) unsubscribe(c *modelClient, filter string) {
@@ -288,25 +286,29 @@ func (m *model) publishOwn(from, to *modelClient, name, payload string, qos uint
 func (m *model) restart() {
 	m.w.restart(core.Options{})
 	for _, c := range m.clients {
+		c.inbox.restart(c.conn != nil)
 		if c.conn, c.open = nil, nil; c.client.Expiry == 0 {
 			m.leaveAll(c)
 			c.end()
 		}
-		c.inbox.restart()
 	}
 	for _, q := range m.queues {
-		q.restart()
+		q.restart(false)
 	}
 }
 
-// restart leaves what is durable; who held it is forgotten.
-func (q *modelQueue) restart() {
-	q.items = slices.DeleteFunc(q.items, func(x *modelItem) bool { return x.done || x.qos == 0 })
+// restart leaves what is durable; who held it is forgotten. A session's own
+// queue knows what it may have sent: exactly if its client was away.
+func (q *modelQueue) restart(attached bool) {
+	q.items = slices.DeleteFunc(q.items, func(x *modelItem) bool {
+		return x.done || x.qos == 0 || x.received && !q.own // its receiver has it
+	})
 	for _, x := range q.items {
-		x.holder, x.away, x.attempts = nil, false, 0
-		if x.received {
-			x.attempts = 1
+		x.holder = nil
+		if x.attempts = min(x.attempts, 1); !q.own {
+			x.attempts = 0
 		}
+		x.maybe = x.maybe || attached && x.attempts == 0
 	}
 	q.first = 0
 }

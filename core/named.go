@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/entrepot/entrepot/core/topic"
@@ -45,8 +46,9 @@ func (ns *Namespace) declare(t *Turn, spec QueueSpec) (q *Queue, created bool, r
 	q = ns.newQueue(namedQueue, spec)
 	ns.queues[spec.Name] = q
 	if q.durable {
-		t.putQueue(q)
+		t.changed(change{kind: queueChange, q: q})
 	}
+	q.used(t) // its idle time counts from now
 	return q, true, OK
 }
 
@@ -92,8 +94,9 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	}
 	q := ns.newQueue(namedQueue, QueueSpec{Name: name, Durable: true, IdleExpiry: idle})
 	ns.queues[name] = q
-	t.putQueue(q)
+	t.changed(change{kind: queueChange, q: q})
 	q.bind(t, Subscription{Filter: name, QoS: 2})
+	q.used(t)
 	return q, OK
 }
 
@@ -107,7 +110,7 @@ func (ns *Namespace) group(t *Turn, group, filter string, durable, wide bool) *Q
 		q = ns.newQueue(groupQueue, QueueSpec{Name: "$share/" + group + "/" + filter, Durable: durable})
 		ns.groups[key] = q
 		if durable {
-			t.putQueue(q)
+			t.changed(change{kind: queueChange, q: q})
 		}
 		q.bind(t, Subscription{Filter: filter, QoS: 2, Wide: wide})
 		return q
@@ -115,43 +118,10 @@ func (ns *Namespace) group(t *Turn, group, filter string, durable, wide bool) *Q
 	q.mu.Lock()
 	if durable && !q.durable {
 		q.durable = true
-		t.putQueue(q)
+		t.changed(change{kind: queueChange, q: q})
 	}
 	q.mu.Unlock()
 	return q
-}
-
-// deleteQueue removes a queue from every map, the index and the store. A
-// group that has a member again stays.
-func (ns *Namespace) deleteQueue(t *Turn, q *Queue) {
-	ns.mu.Lock()
-	if q.kind == groupQueue {
-		group, filter, _, _ := topic.SplitShare(q.spec.Name)
-		q.mu.Lock()
-		used := len(q.consumers) > 0
-		q.leaving = !used
-		q.mu.Unlock()
-		if used || ns.groups[groupKey{group, filter}] != q {
-			ns.mu.Unlock()
-			return
-		}
-		delete(ns.groups, groupKey{group, filter})
-	} else if q.kind == namedQueue && ns.queues[q.spec.Name] == q {
-		delete(ns.queues, q.spec.Name)
-	}
-	ns.mu.Unlock()
-	q.mu.Lock()
-	bindings := q.bindings
-	q.bindings = nil
-	durable := q.durable
-	q.mu.Unlock()
-	for f, b := range bindings {
-		ns.index.Remove(f, b)
-	}
-	q.close(t)
-	if durable {
-		t.deleteQueueRecord(q)
-	}
 }
 
 // deadLetterQueue is where rejected messages of a queue go.
@@ -169,6 +139,7 @@ func (ns *Namespace) deadLetterQueue(t *Turn, name string) *Queue {
 func (s *Session) Declare(t *Turn, spec QueueSpec) (info QueueInfo, created bool, seq uint64, pending bool, reason Reason) {
 	ns := s.ns
 	if q := ns.queue(spec.Name); q != nil {
+		q.used(t)
 		info, reason = s.inspect(q)
 		if reason == OK && !sameSpec(q.spec, spec) {
 			reason = Exists
@@ -192,7 +163,7 @@ func (s *Session) Declare(t *Turn, spec QueueSpec) (info QueueInfo, created bool
 		}
 		q.mu.Unlock()
 		if spec.Exclusive {
-			s.exclusive = append(s.exclusive, q)
+			s.exclusive = append(slices.DeleteFunc(s.exclusive, (*Queue).isGone), q)
 		}
 	}
 	seq, pending = s.advance(t, created && q.durable)
@@ -272,13 +243,18 @@ func (s *Session) Delete(t *Turn, name string, ifUnused, ifEmpty bool) (n int, r
 	if reason != OK {
 		return 0, reason
 	}
-	info := q.info()
-	if (ifUnused && info.Consumers > 0) || (ifEmpty && info.Waiting+info.InFlight > 0) {
+	n, deleted := s.ns.deleteQueue(t, q, func() bool {
+		return !(ifUnused && !q.unused()) && !(ifEmpty && q.count > 0)
+	})
+	switch {
+	case deleted:
+		s.advance(t, false)
+	case q.isGone():
+		return 0, NotFound
+	default:
 		return 0, InUse
 	}
-	s.ns.deleteQueue(t, q)
-	s.advance(t, false)
-	return info.Waiting, OK
+	return n, OK
 }
 
 // Queues lists the named queues that the session may see, without "$dead/"

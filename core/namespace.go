@@ -16,6 +16,7 @@ type Namespace struct {
 	index    *topic.Index[*binding]
 	retained *topic.Retained[*Message]
 
+	delayedAlarm  *alarm        // for delayed messages
 	revision      atomic.Uint64 // of retained writes
 	retainedBytes atomic.Int64
 	system        atomic.Int64 // retained messages of the gateway itself
@@ -68,6 +69,7 @@ func (r *Router) namespace(name string) *Namespace {
 			queues:   map[string]*Queue{},
 			groups:   map[groupKey]*Queue{},
 		}
+		ns.delayedAlarm = &alarm{fn: ns.publishDue}
 		r.namespaces[name] = ns
 	}
 	return ns

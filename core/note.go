@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"iter"
+	"sync"
 )
 
 // Note is a small record of a room: what it needs to make its own objects
@@ -19,16 +20,64 @@ func noteKey(room, namespace, key string) []byte {
 	return append(append(k, 0), key...)
 }
 
+// notes holds the newest value of each note until it is written.
+type notes struct {
+	mu  sync.Mutex
+	new map[string]*newNote // by the record's key
+}
+
+type newNote struct {
+	value  []byte // nil: removed
+	owners int    // turns that have yet to be committed
+}
+
+func (x *notes) set(key string, value []byte) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.new == nil {
+		x.new = map[string]*newNote{}
+	}
+	n := x.new[key]
+	if n == nil {
+		n = new(newNote)
+		x.new[key] = n
+	}
+	n.value = value
+	n.owners++
+}
+
+func (x *notes) write(b *Batch, key string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n := x.new[key]; n.value == nil {
+		b.Delete([]byte(key))
+	} else {
+		b.Set([]byte(key), n.value)
+	}
+}
+
+func (x *notes) done(key string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n := x.new[key]; n.owners > 1 {
+		n.owners--
+	} else {
+		delete(x.new, key)
+	}
+}
+
 // Note keeps value under key for the room, in the session's namespace; nil
 // removes it. With pending, answer when Safe reaches seq. The room bounds how
-// many it keeps.
+// many it keeps. Of two notes of one key the later call wins, whichever turn
+// ends first.
 func (s *Session) Note(t *Turn, room, key string, value []byte) (seq uint64, pending bool) {
-	k := noteKey(room, s.ns.name, key)
-	if value == nil {
-		t.delete(k)
-	} else {
-		t.set(k, value)
+	k := string(noteKey(room, s.ns.name, key))
+	if value != nil {
+		value = append([]byte{}, value...)
 	}
+	s.r.notes.set(k, value)
+	w := t.pendingWork()
+	w.changes = append(w.changes, change{kind: noteChange, text: k})
 	return s.advance(t, true)
 }
 

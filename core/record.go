@@ -9,10 +9,12 @@ import (
 //
 //	s <session>          the session: owner, expiry, will, its queue
 //	u <session> <filter> one subscription of it
+//	w <session> <filter> how far the retained walk of one has come
 //	d <session> <key>    one remembered identifier
 //	n <queue>            a named queue or a group
 //	b <queue> <filter>   one binding of a named queue
-//	q <queue> <seq>      an entry: a message, or a reference to one
+//	q <queue> <seq>      an entry: a message, or a reference to one; the highest
+//	                     bit of seq is set for a retained message on its way
 //	m <id>               a message that several entries refer to
 //	r <namespace> 00 <topic>  a retained message
 //	t <id>               a message that waits for its time
@@ -20,9 +22,16 @@ import (
 //
 // Identities are 8 octets, big-endian, so that a queue's entries lie in their
 // order and one range holds all of a queue.
+//
+// Two turns may write the same record, and turns are submitted in their own
+// order. So the records of what more than one turn may change are written by
+// the commit goroutine from what is true at that moment (change.go); those of
+// one attachment are ordered because the next one is served when they are
+// stored (session.settled).
 const (
 	keySession      = 's'
 	keySubscription = 'u'
+	keyWalk         = 'w'
 	keySeen         = 'd'
 	keyQueue        = 'n'
 	keyBinding      = 'b'
@@ -58,19 +67,23 @@ const (
 	entryRefers = 1 << iota // the message is in a record of its own
 	entryRetain
 	entryReceived
+	entryGiven // by a shared queue, whose identity follows
 )
 
 // logEntry writes the first record of an entry.
 func (t *Turn) logEntry(q *Queue, seq uint64, e *entry) {
-	t.putEntry(q, seq, e)
 	w := t.pendingWork()
+	w.batch.entry(q, seq, e)
 	w.entries = append(w.entries, entryRef{q, e.m, seq})
 }
 
-// putEntry writes the record of an entry anew.
-func (t *Turn) putEntry(q *Queue, seq uint64, e *entry) {
+// entry adds the record of an entry. A retained one holds its message: what
+// the retained message referred to may be gone.
+func (b *Batch) entry(q *Queue, seq uint64, e *entry) {
+	refers := e.m.stored != 0 && seq&laneBit == 0
+	origin := q.origin(seq)
 	var flags byte
-	if e.m.stored != 0 {
+	if refers {
 		flags |= entryRefers
 	}
 	if e.retain {
@@ -79,34 +92,44 @@ func (t *Turn) putEntry(q *Queue, seq uint64, e *entry) {
 	if e.state == received {
 		flags |= entryReceived
 	}
-	b := []byte{flags, e.qos}
-	b = putUint(b, uint64(e.tag))
+	if origin != q {
+		flags |= entryGiven
+	}
+	v := []byte{flags, e.qos}
+	v = putUint(v, uint64(e.tag))
+	if origin != q {
+		v = putUint(v, origin.id)
+	}
 	var ids []uint32
 	if e.ids != nil {
 		ids = *e.ids
 	}
-	b = putUint(b, uint64(len(ids)))
+	v = putUint(v, uint64(len(ids)))
 	for _, id := range ids {
-		b = putUint(b, uint64(id))
+		v = putUint(v, uint64(id))
 	}
-	if e.m.stored != 0 {
-		b = putUint(b, e.m.stored)
+	if refers {
+		v = putUint(v, e.m.stored)
 	} else {
-		b = appendMessage(b, e.m)
+		v = appendMessage(v, e.m)
 	}
-	t.set(key2(keyEntry, q.id, seq), b)
+	b.Set(key2(keyEntry, q.id, seq), v)
 }
 
 func (t *Turn) deleteEntry(q *Queue, seq uint64, m *Message) {
 	t.delete(key2(keyEntry, q.id, seq))
-	t.releaseMessage(m)
+	if seq&laneBit == 0 {
+		t.releaseMessage(m)
+	}
 }
 
-// releaseMessage drops one reference of a durable entry to its message; the
-// last one deletes the message's record.
+// releaseMessage drops one reference of a durable entry to its message. It
+// counts when the turn is committed, so that the last one, which deletes the
+// message's record, never comes before the deletion of an entry.
 func (t *Turn) releaseMessage(m *Message) {
-	if m.stored != 0 && m.refs.Add(-1) == 0 {
-		t.delete(key1(keyMessage, m.stored))
+	if m.stored != 0 {
+		w := t.pendingWork()
+		w.freed = append(w.freed, m)
 	}
 }
 
@@ -117,14 +140,6 @@ func (t *Turn) deleteEntries(q *Queue) {
 func (t *Turn) putMessage(m *Message) {
 	t.set(key1(keyMessage, m.stored), appendMessage(nil, m))
 }
-
-// Retained messages.
-
-func (t *Turn) putRetained(ns *Namespace, m *Message) {
-	t.set(retainedKey(ns.name, m.Topic), appendMessage(nil, m))
-}
-
-func (t *Turn) deleteRetained(ns *Namespace, topic string) { t.delete(retainedKey(ns.name, topic)) }
 
 // Delayed messages.
 
@@ -154,40 +169,51 @@ func (r *reader) delayed(id uint64, ns *Namespace) *delayed {
 
 // Sessions.
 
-func (t *Turn) putSession(st *session) {
-	b := putText(nil, st.ns.name)
-	b = putText(b, st.key.user)
-	b = putText(b, st.key.client)
-	b = putUint(b, uint64(st.expiry))
-	b = putUint(b, uint64(st.ends))
-	b = putUint(b, uint64(st.willAt))
-	b = putUint(b, st.inbox.id)
-	b = putBool(b, st.inbox.each)
-	b = putBool(b, st.inbox.keep)
-	b = putUint(b, uint64(st.inbox.spec.Limits.Messages))
-	b = putUint(b, uint64(st.inbox.spec.Limits.Bytes))
-	b = append(b, byte(st.inbox.spec.Limits.Overflow))
-	b = putBool(b, st.will != nil)
+// session adds the record of a session. st.mu is held.
+func (b *Batch) session(st *session, sentBelow uint64) {
+	v := putText(nil, st.ns.name)
+	v = putText(v, st.key.user)
+	v = putText(v, st.key.client)
+	v = putUint(v, uint64(st.expiry))
+	v = putUint(v, uint64(st.ends))
+	v = putUint(v, uint64(st.willAt))
+	v = putUint(v, st.inbox.id)
+	v = putBool(v, st.inbox.each)
+	v = putBool(v, st.inbox.keep)
+	v = putUint(v, uint64(st.inbox.spec.Limits.Messages))
+	v = putUint(v, uint64(st.inbox.spec.Limits.Bytes))
+	v = append(v, byte(st.inbox.spec.Limits.Overflow))
+	v = putUint(v, sentBelow)
+	v = putBool(v, st.will != nil)
 	if w := st.will; w != nil {
-		b = putUint(b, uint64(w.Delay))
-		b = putUint(b, uint64(w.Expiry))
-		b = appendMessage(b, w.Message)
+		v = putUint(v, uint64(w.Delay))
+		v = putUint(v, uint64(w.Expiry))
+		v = appendMessage(v, w.Message)
 	}
-	t.set(key1(keySession, st.id), b)
+	b.Set(key1(keySession, st.id), v)
 }
 
-// deleteSession removes a session with its subscriptions and identifiers; its
-// queue goes with Queue.close.
-func (t *Turn) deleteSession(st *session) {
-	t.delete(key1(keySession, st.id))
-	b := &t.pendingWork().batch
-	b.DeleteRange(key1(keySubscription, st.id), key1(keySubscription, st.id+1))
-	b.DeleteRange(key1(keySeen, st.id), key1(keySeen, st.id+1))
+// noSession removes a session with its subscriptions, walks and identifiers;
+// its queue goes with Queue.close.
+func (b *Batch) noSession(id uint64) {
+	b.Delete(key1(keySession, id))
+	for _, kind := range []byte{keySubscription, keyWalk, keySeen} {
+		b.DeleteRange(key1(kind, id), key1(kind, id+1))
+	}
 }
 
 func (t *Turn) putSeen(st *session, key uint64) { t.set(key2(keySeen, st.id, key), nil) }
 
 func (t *Turn) deleteSeen(st *session, key uint64) { t.delete(key2(keySeen, st.id, key)) }
+
+// putWalk notes how far a walk has come: what is before that is in the queue.
+func (t *Turn) putWalk(st *session, l *lane) {
+	t.set(keyText(keyWalk, st.id, l.sub.Filter), putUint(putText(nil, l.after), l.rev))
+}
+
+func (t *Turn) deleteWalk(st *session, filter string) {
+	t.delete(keyText(keyWalk, st.id, filter))
+}
 
 const (
 	subNoLocal = 1 << iota
@@ -218,34 +244,32 @@ func (r *reader) subscription(filter string) Subscription {
 	}
 }
 
-func (t *Turn) putSubscription(st *session, s Subscription) {
-	t.set(keyText(keySubscription, st.id, s.Filter), appendSubscription(nil, s))
-}
-
-func (t *Turn) deleteSubscription(st *session, filter string) {
-	t.delete(keyText(keySubscription, st.id, filter))
-}
-
 // Queues.
 
-func (t *Turn) putQueue(q *Queue) {
-	b := putText(nil, q.ns.name)
-	b = append(b, byte(q.kind))
-	b = putText(b, q.spec.Name)
-	b = putBool(b, q.spec.AutoDelete)
-	b = putBool(b, q.spec.DeadLetter)
-	b = putBool(b, q.spec.Latest)
-	b = putUint(b, uint64(q.spec.Limits.Messages))
-	b = putUint(b, uint64(q.spec.Limits.Bytes))
-	b = append(b, byte(q.spec.Limits.Overflow))
-	b = putUint(b, uint64(q.spec.TTL))
-	b = putUint(b, uint64(q.spec.IdleExpiry))
-	b = putUint(b, uint64(q.spec.MaxAttempts))
-	b = putText(b, q.spec.Args)
-	b = putText(b, q.spec.DeadRoom)
-	b = putText(b, q.spec.DeadTo)
-	b = putBool(b, q.spec.SingleActive)
-	t.set(key1(keyQueue, q.id), b)
+// queue adds the record of a named queue or a group. q.mu is held.
+func (b *Batch) queue(q *Queue) {
+	v := putText(nil, q.ns.name)
+	v = append(v, byte(q.kind))
+	v = putText(v, q.spec.Name)
+	v = putBool(v, q.spec.AutoDelete)
+	v = putBool(v, q.spec.DeadLetter)
+	v = putBool(v, q.spec.Latest)
+	v = putUint(v, uint64(q.spec.Limits.Messages))
+	v = putUint(v, uint64(q.spec.Limits.Bytes))
+	v = append(v, byte(q.spec.Limits.Overflow))
+	v = putUint(v, uint64(q.spec.TTL))
+	v = putUint(v, uint64(q.spec.IdleExpiry))
+	v = putUint(v, uint64(q.spec.MaxAttempts))
+	v = putText(v, q.spec.Args)
+	v = putText(v, q.spec.DeadRoom)
+	v = putText(v, q.spec.DeadTo)
+	v = putBool(v, q.spec.SingleActive)
+	b.Set(key1(keyQueue, q.id), v)
+}
+
+func (b *Batch) noQueue(id uint64) {
+	b.Delete(key1(keyQueue, id))
+	b.DeleteRange(key1(keyBinding, id), key1(keyBinding, id+1))
 }
 
 func (r *reader) queue(id uint64, ns *Namespace) *Queue {
@@ -259,15 +283,4 @@ func (r *reader) queue(id uint64, ns *Namespace) *Queue {
 	q := ns.newQueue(kind, spec)
 	q.id = id
 	return q
-}
-
-func (t *Turn) putBinding(q *Queue, s Subscription) {
-	t.set(keyText(keyBinding, q.id, s.Filter), appendSubscription(nil, s))
-}
-
-func (t *Turn) deleteBinding(q *Queue, filter string) { t.delete(keyText(keyBinding, q.id, filter)) }
-
-func (t *Turn) deleteQueueRecord(q *Queue) {
-	t.delete(key1(keyQueue, q.id))
-	t.pendingWork().batch.DeleteRange(key1(keyBinding, q.id), key1(keyBinding, q.id+1))
 }

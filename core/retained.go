@@ -43,6 +43,7 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 	ns.retained.Update(m.Topic, func(old *Message, had bool) (*Message, bool) {
 		if had && old.Expired(t.Now) {
 			ns.retainedBytes.Add(-int64(old.Size()))
+			t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
 			old, had = nil, false
 		}
 		if cond != nil && !cond(old) {
@@ -56,7 +57,7 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 		if len(m.Payload) == 0 { // [MQTT-3.3.1-6] [MQTT-3.3.1-7] [3: MQTT-3.3.1-10] [3: MQTT-3.3.1-11]
 			ns.retainedBytes.Add(grows)
 			if had {
-				t.deleteRetained(ns, m.Topic)
+				t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
 			}
 			return nil, false
 		}
@@ -67,7 +68,7 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 		}
 		ns.retainedBytes.Add(grows)
 		m.rev = ns.revision.Add(1)
-		t.putRetained(ns, m)
+		t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
 		return m, true
 	})
 	return reason

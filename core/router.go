@@ -79,6 +79,8 @@ type Router struct {
 	observer Observer
 	commit   *committer
 	timers   *timers
+	notes    notes
+	orphans  uint64 // records that the start removed; immutable after it
 
 	lastID   atomic.Uint64 // sessions, queues and shared messages are numbered from it
 	failed   atomic.Bool   // the store cannot write

@@ -16,19 +16,22 @@ type session struct {
 
 	principal atomic.Pointer[Principal] // of the attachment served last
 
+	// Immutable once the first attachment is served.
+	durable bool // it has, or will have, a record in the store
+	inbox   *Queue
+
 	// Guarded by mu.
 	mu      sync.Mutex
-	durable bool
 	ended   bool
 	expiry  time.Duration
 	ends    Time // when it is away: the instant of its end; 0: never
 	will    *Will
-	willAt  Time // the will is due then, while the client is away; 0: not scheduled
-	timer   Time // earliest timer that is set; 0: none
-	inbox   *Queue
+	willAt  Time                 // the will is due then, while the client is away; 0: not scheduled
+	alarm   *alarm               // for the will and the end; nil until one is needed
 	subs    map[string]*binding  // of the own queue
 	shared  map[string]*Consumer // "$share/..." and "$queue/..." by the text subscribed with
 	seen    map[uint64]struct{}
+	unsafe  int      // ends of attachments whose turns are not in the store yet
 	current *Session // the attachment that is served
 	next    *Session // waits until current has detached
 }
@@ -50,6 +53,7 @@ type Session struct {
 
 	served   atomic.Bool   // st, present and inbox are set; the previous attachment is gone
 	attachAt atomic.Uint64 // the attachment's record is safe when the watermark reaches it
+	fenced   atomic.Bool   // what an earlier attachment did last is not in the store yet
 	refused  atomic.Uint32 // Reason for which the attachment failed after all
 
 	// Owned by the connection's goroutine.
@@ -83,7 +87,7 @@ func (s *Session) State() (attached bool, failed Reason) {
 		return false, OK
 	}
 	at := s.attachAt.Load()
-	if s.safe.Load() < at {
+	if s.safe.Load() < at || s.fenced.Load() {
 		return false, OK
 	}
 	if at != 0 && s.Failed(at) {
@@ -113,11 +117,7 @@ func (s *Session) Allows(a Action, name string) bool {
 func (s *Session) Namespace() string { return s.ns.name }
 
 // Durable tells that the session outlives its connection.
-func (s *Session) Durable() bool {
-	s.st.mu.Lock()
-	defer s.st.mu.Unlock()
-	return s.st.durable
-}
+func (s *Session) Durable() bool { return s.st.durable }
 
 // Safe is the watermark: everything this attachment submitted up to it is
 // either durable or has failed.

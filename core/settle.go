@@ -15,21 +15,17 @@ func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending b
 		return 0, false
 	}
 	var woken *Consumer
-	var dead Dead
 	durable := false
 	switch o {
 	case Received:
 		if e.state != received {
 			e.state = received
-			durable = e.logged && seq&laneBit == 0
-			if durable {
-				t.putEntry(q, seq, e)
-			}
+			durable = q.noteReceived(t, seq, e)
 		}
 	case Released:
 		woken = q.release(t, seq, e)
 	case Rejected: // [MQTT-4.8.2-6]
-		dead = Dead{Message: e.m, Cause: DropRejected, Attempts: int(e.attempts)}
+		q.origin(seq).giveUp(t, e, DropRejected)
 		q.finish(t, seq)
 	default:
 		q.finish(t, seq)
@@ -38,13 +34,26 @@ func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending b
 	if woken != nil {
 		woken.notify(t)
 	}
-	if dead.Message != nil {
-		q.bury(t, dead)
-	}
 	if durable {
 		return s.advance(t, true)
 	}
 	return 0, false
+}
+
+// noteReceived makes the first half of a QoS 2 delivery as durable as its
+// entry. In a shared queue the consumer is one that ends with its connection:
+// the message is the receiver's now, and nobody else may get it after a crash.
+func (q *Queue) noteReceived(t *Turn, seq uint64, e *entry) (durable bool) {
+	switch {
+	case !e.logged:
+		return false
+	case q.kind == sessionQueue:
+		t.changed(change{kind: entryChange, q: q, seq: seq})
+	case e.stored:
+		t.deleteEntry(q, seq, e.m)
+		e.stored, e.logged = false, false
+	}
+	return true
 }
 
 // entry finds an entry of the ring or of the retained side; nil when there is
@@ -67,6 +76,9 @@ func (q *Queue) finish(t *Turn, seq uint64) {
 	e := q.side[seq]
 	q.sideDone(e)
 	delete(q.side, seq)
+	if e.stored {
+		t.delete(key2(keyEntry, q.id, seq))
+	}
 }
 
 func (q *Queue) sideDone(e *entry) {
@@ -82,12 +94,12 @@ func (q *Queue) sideDone(e *entry) {
 // consumer if one is hungry.
 func (q *Queue) release(t *Turn, seq uint64, e *entry) *Consumer {
 	if limit := q.spec.MaxAttempts; limit > 0 && int(e.attempts) >= limit {
-		q.buryLater(e, DropRejected)
+		q.giveUp(t, e, DropRejected)
 		q.finish(t, seq)
 		return nil
 	}
 	if q.isLate(seq) {
-		q.buryLater(e, DropExpired)
+		q.giveUp(t, e, DropExpired)
 		q.finish(t, seq)
 		return nil
 	}
@@ -122,8 +134,8 @@ func (c *Consumer) Tag(t *Turn, seq uint64, tag uint32) {
 		return
 	}
 	e.tag = tag
-	if e.stored && seq&laneBit == 0 { // before, the record may not precede the message that it refers to
-		t.putEntry(q, seq, e)
+	if e.stored { // else it goes with the first record, or follows it
+		t.changed(change{kind: entryChange, q: q, seq: seq})
 	}
 }
 
@@ -137,19 +149,27 @@ func (c *Consumer) Cancel(t *Turn) {
 		q.mu.Unlock()
 		return
 	}
-	woken := q.detach(t, c, false)
+	woken := q.detach(t, c)
 	q.drop(c)
 	if next := q.wakeNext(); next != nil { // what it was woken for, or its place as the active one
 		woken = append(woken, next)
 	}
 	q.exclusive = q.exclusive && len(q.consumers) > 0
-	last := len(q.consumers) == 0 && !c.quiet
+	last := q.unused() && !c.quiet
 	q.touch(t)
 	q.mu.Unlock()
 	s.forgetConsumer(c)
 	notifyAll(t, woken)
-	if last && (q.kind == privateQueue || q.spec.AutoDelete) {
-		q.ns.deleteQueue(t, q)
+	if last {
+		q.lostItsLast(t)
+	}
+}
+
+// lostItsLast deletes a queue that does not outlive its consumers, unless it
+// has found one again.
+func (q *Queue) lostItsLast(t *Turn) {
+	if q.kind == privateQueue || q.kind == groupQueue || q.spec.AutoDelete {
+		q.ns.deleteQueue(t, q, q.unused)
 	}
 }
 
@@ -158,29 +178,23 @@ func (c *Consumer) Cancel(t *Turn) {
 func (c *Consumer) Stop(t *Turn) {
 	q := c.queue
 	q.mu.Lock()
-	if c.session == nil || c.quiet {
+	if c.session == nil || c.stopped {
 		q.mu.Unlock()
 		return
 	}
-	c.quiet = true
+	c.quiet, c.stopped = true, true
 	q.disarm(c)
 	q.drop(c)
 	woken := q.wakeNext()
 	q.exclusive = q.exclusive && len(q.consumers) > 0
-	last := len(q.consumers) == 0
+	last := q.unused()
 	q.touch(t)
 	q.mu.Unlock()
 	if woken != nil {
 		woken.notify(t)
 	}
-	if last && q.spec.AutoDelete {
-		q.ns.deleteQueue(t, q)
-	}
-}
-
-func notifyAll(t *Turn, cs []*Consumer) {
-	for _, c := range cs {
-		c.notify(t)
+	if last {
+		q.lostItsLast(t)
 	}
 }
 
@@ -191,26 +205,24 @@ func (q *Queue) drop(c *Consumer) {
 
 // detach takes the connection away from a consumer. A session's own queue
 // keeps what was sent for the resume; a shared one gives it to others, but
-// QoS 2 that was sent stays with a member that lives on [MQTT-4.8.2-4].
-func (q *Queue) detach(t *Turn, c *Consumer, memberStays bool) (woken []*Consumer) {
+// QoS 2 that was sent to a member goes to nobody else: the member's session
+// ends with the connection, for a durable one has it in its own queue.
+// [MQTT-4.8.2-5]
+func (q *Queue) detach(t *Turn, c *Consumer) (woken []*Consumer) {
 	c.session = nil
 	q.disarm(c)
 	for seq := q.head; c.inflight > 0 && seq < q.tail; seq++ {
 		e := q.at(seq)
-		if !e.out || e.owner != c {
-			continue
-		}
-		if q.kind != sessionQueue && memberStays && e.qos == 2 {
-			c.kept = append(c.kept, seq)
-			e.out = false
-			q.inflight--
-			c.inflight--
-			continue
-		}
-		if q.kind == sessionQueue {
+		switch {
+		case !e.out || e.owner != c:
+		case q.kind == sessionQueue:
 			q.giveBack(seq, e)
-		} else if w := q.release(t, seq, e); w != nil {
-			woken = append(woken, w)
+		case c.filter != "" && q.qosFor(c, e) == 2:
+			q.remove(t, seq)
+		default:
+			if w := q.release(t, seq, e); w != nil {
+				woken = append(woken, w)
+			}
 		}
 	}
 	for seq, e := range q.side {

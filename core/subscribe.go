@@ -7,8 +7,8 @@ import (
 	"github.com/entrepot/entrepot/core/topic"
 )
 
-// autoQueueExpiry is how long, unless the client says otherwise, a queue that a subscription made stays when it
-// is empty and nobody consumes it.
+// autoQueueExpiry is how long, unless the client says otherwise, a queue that
+// a subscription made stays when it is empty and nobody consumes it.
 const autoQueueExpiry = 24 * time.Hour
 
 // Subscribe joins filters to the session's own queue; the same filter again
@@ -34,7 +34,7 @@ func (s *Session) Subscribe(t *Turn, subs []Subscription, grants []Grant) (_ []G
 			}
 		}
 		if g.Reason == OK {
-			durable = durable || st.isDurable()
+			durable = durable || st.durable
 			s.observe(t, EventSubscribed, OK, sub)
 		}
 		grants = append(grants, g)
@@ -48,26 +48,6 @@ func (s *Session) Subscribe(t *Turn, subs []Subscription, grants []Grant) (_ []G
 		st.inbox.walkFor(t, s, hold, lanes)
 	}
 	return grants, seq, pending
-}
-
-func (st *session) isDurable() bool {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.durable
-}
-
-// walkFor starts retained walks on the queue.
-func (q *Queue) walkFor(t *Turn, s *Session, hold uint64, lanes []*lane) {
-	q.mu.Lock()
-	for _, l := range lanes {
-		l.owner, l.hold = s, hold
-	}
-	q.lanes = append(q.lanes, lanes...)
-	woken := q.wakeOne(nil)
-	q.mu.Unlock()
-	if woken != nil {
-		woken.notify(t)
-	}
 }
 
 func (s *Session) checkSubscribe(sub *Subscription) Reason {
@@ -106,21 +86,12 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 		st.ns.index.Add(sub.Filter, b)
 	}
 	if st.durable {
-		t.putSubscription(st, sub)
+		t.changed(change{kind: subscriptionChange, st: st, text: sub.Filter})
 	}
 	if sub.RetainHandling == 0 || (sub.RetainHandling == 1 && old == nil) { // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] [3: MQTT-3.3.1-6]
 		l = st.ns.newLane(b)
 	}
 	return old != nil, l, OK
-}
-
-// newLane begins a walk for a binding that is already in the index; nil when
-// nothing is retained.
-func (ns *Namespace) newLane(b *binding) *lane {
-	if ns.retained.Len() == 0 {
-		return nil
-	}
-	return &lane{sub: b.sub, ids: b.ids, rev: ns.revision.Load()}
 }
 
 // join makes the session a member of a group or a consumer of a named queue
@@ -129,12 +100,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 	st := s.st
 	st.mu.Lock()
 	old := st.shared[sub.Filter]
-	if old != nil && old.gone() { // its queue was deleted: a new one is made
-		delete(st.shared, sub.Filter)
-		old = nil
-	}
 	quota := old == nil && len(st.subs)+len(st.shared) >= s.r.limits.Subscriptions
-	durable := st.durable
 	st.mu.Unlock()
 	if quota {
 		return false, Quota
@@ -142,7 +108,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 	opts := ConsumeOptions{QoS: sub.QoS, ID: sub.ID}
 	if old != nil {
 		old.queue.mu.Lock()
-		old.opts = opts
+		old.setOptions(opts)
 		old.queue.mu.Unlock()
 	} else {
 		var c *Consumer
@@ -151,7 +117,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 			if found != OK {
 				return false, found
 			}
-			c, reason = q.addConsumer(t, s, opts)
+			c, reason = q.addConsumer(t, s, opts, sub.Filter)
 		}
 		if reason != OK {
 			return false, reason
@@ -165,8 +131,8 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 		s.listReady(c)
 		s.sink.Ready(t)
 	}
-	if durable {
-		t.putSubscription(st, sub)
+	if st.durable {
+		t.changed(change{kind: subscriptionChange, st: st, text: sub.Filter})
 	}
 	return old != nil, OK
 }
@@ -192,7 +158,7 @@ func (s *Session) sharedQueue(t *Turn, sub Subscription) (*Queue, Reason) {
 	if !s.r.allows(s.principal, ActionShare, filter) {
 		return nil, NotAuthorized
 	}
-	return ns.group(t, group, filter, s.st.isDurable(), sub.Wide), OK
+	return ns.group(t, group, filter, s.st.durable, sub.Wide), OK
 }
 
 // JoinGroup makes a consumer of the group's queue that is not part of the
@@ -213,7 +179,7 @@ func (s *Session) Unsubscribe(t *Turn, filters []string, out []Reason) (_ []Reas
 	for _, f := range filters {
 		r := s.unsubscribe(t, f)
 		if r == OK {
-			durable = durable || s.st.isDurable()
+			durable = durable || s.st.durable
 			s.observe(t, EventUnsubscribed, OK, Subscription{Filter: f})
 		}
 		out = append(out, r)
@@ -229,16 +195,16 @@ func (s *Session) unsubscribe(t *Turn, filter string) Reason {
 	delete(st.subs, filter)
 	delete(st.shared, filter)
 	if st.durable && (b != nil || c != nil) {
-		t.deleteSubscription(st, filter)
+		t.changed(change{kind: subscriptionChange, st: st, text: filter})
 	}
 	st.mu.Unlock()
 	switch {
 	case b != nil:
 		st.ns.index.Remove(filter, b) // [MQTT-3.10.4-2] [3: MQTT-3.10.4-2]
-		st.inbox.stopWalk(filter)
+		st.inbox.stopWalk(t, filter)
 		return OK
 	case c != nil:
-		st.ns.leave(t, c)
+		s.retire(t, c)
 		return OK
 	}
 	return badOrMissing(filter, s.r.topicLimits())
@@ -257,25 +223,12 @@ func badOrMissing(filter string, l topic.Limits) Reason {
 	return NotFound
 }
 
-// stopWalk ends the retained walks of a filter.
-func (q *Queue) stopWalk(filter string) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for i := 0; i < len(q.lanes); i++ {
-		if q.lanes[i].sub.Filter == filter {
-			q.lanes = append(q.lanes[:i], q.lanes[i+1:]...)
-			i--
-		}
-	}
-}
-
 // Subscribed tells whether the session has the filter, byte for byte.
 func (s *Session) Subscribed(filter string) bool {
 	st := s.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	c := st.shared[filter]
-	return st.subs[filter] != nil || c != nil && !c.gone()
+	return st.subs[filter] != nil || st.shared[filter] != nil
 }
 
 // Subscriptions lists the session's filters with their options, in no order.

@@ -7,8 +7,8 @@ import (
 )
 
 // timers runs what core has to do at a time: wills, session ends, idle
-// queues. One goroutine, one heap; entries are not cancelled, their functions
-// look whether they still apply.
+// queues. One goroutine, one heap of alarms; each thing that lives has one
+// alarm, which is moved, not set anew, so the heap is as large as what lives.
 type timers struct {
 	r    *Router
 	wake chan struct{}
@@ -16,28 +16,53 @@ type timers struct {
 	end  chan struct{}
 
 	mu   sync.Mutex
-	heap timerHeap
+	heap alarmHeap
 	now  []func(*Turn)
 }
 
-type timer struct {
-	at Time
-	fn func(*Turn)
+// alarm is the one timer of something. Its function looks whether it still
+// applies: it may have been taken from the heap just before it was cancelled.
+type alarm struct {
+	// Guarded by timers.mu.
+	at    Time
+	place int // in the heap, from 1; 0: not set
+
+	fn func(*Turn) // immutable
 }
 
 func newTimers(r *Router) *timers {
 	return &timers{r: r, wake: make(chan struct{}, 1), done: make(chan struct{}), end: make(chan struct{})}
 }
 
-// at runs fn in a turn of its own at the given time or at most 100 ms after
-// it, never before.
-func (x *timers) at(at Time, fn func(*Turn)) {
+// sooner runs the alarm in a turn of its own at the given time or at most 100
+// ms after it, never before. One that is set for earlier stays: its function
+// sets it anew.
+func (x *timers) sooner(a *alarm, at Time) {
 	x.mu.Lock()
-	heap.Push(&x.heap, timer{at, fn})
-	first := x.heap[0].at == at
+	switch {
+	case a.place == 0:
+		a.at = at
+		heap.Push(&x.heap, a)
+	case at < a.at:
+		a.at = at
+		heap.Fix(&x.heap, a.place-1)
+	}
+	first := a.place == 1
 	x.mu.Unlock()
 	if first {
 		x.kick()
+	}
+}
+
+// cancel takes an alarm from the heap; nil and one that is not set are fine.
+func (x *timers) cancel(a *alarm) {
+	if a == nil {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if a.place != 0 {
+		heap.Remove(&x.heap, a.place-1)
 	}
 }
 
@@ -95,7 +120,7 @@ func (x *timers) due(now Time) (fns []func(*Turn), wait time.Duration) {
 	defer x.mu.Unlock()
 	fns, x.now = x.now, nil
 	for len(x.heap) > 0 && x.heap[0].at <= now {
-		fns = append(fns, heap.Pop(&x.heap).(timer).fn)
+		fns = append(fns, heap.Pop(&x.heap).(*alarm).fn)
 	}
 	wait = time.Hour
 	if len(x.heap) > 0 {
@@ -104,17 +129,34 @@ func (x *timers) due(now Time) (fns []func(*Turn), wait time.Duration) {
 	return fns, wait
 }
 
-type timerHeap []timer
+// pending is the number of alarms that are set.
+func (x *timers) pending() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.heap)
+}
 
-func (h timerHeap) Len() int           { return len(h) }
-func (h timerHeap) Less(i, j int) bool { return h[i].at < h[j].at }
-func (h timerHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *timerHeap) Push(x any)        { *h = append(*h, x.(timer)) }
-func (h *timerHeap) Pop() any {
+type alarmHeap []*alarm
+
+func (h alarmHeap) Len() int           { return len(h) }
+func (h alarmHeap) Less(i, j int) bool { return h[i].at < h[j].at }
+func (h alarmHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i+1, j+1
+}
+
+func (h *alarmHeap) Push(x any) {
+	a := x.(*alarm)
+	*h = append(*h, a)
+	a.place = len(*h)
+}
+
+func (h *alarmHeap) Pop() any {
 	old := *h
 	n := len(old) - 1
-	x := old[n]
-	old[n] = timer{}
+	a := old[n]
+	old[n] = nil
 	*h = old[:n]
-	return x
+	a.place = 0
+	return a
 }

@@ -6,7 +6,7 @@ import "slices"
 type ageing struct {
 	deadlines []deadline          // in the order of entries, which is that of time
 	late      map[uint64]struct{} // in flight past their deadline: gone if given back
-	timer     Time                // the timer that is set; 0: none
+	alarm     *alarm
 }
 
 type deadline struct {
@@ -20,16 +20,17 @@ func (q *Queue) limitAge(t *Turn, seq uint64) {
 		return
 	}
 	if q.age == nil {
-		q.age = &ageing{late: map[uint64]struct{}{}}
+		q.age = &ageing{late: map[uint64]struct{}{}, alarm: &alarm{fn: q.ageDue}}
 	}
 	q.age.deadlines = append(q.age.deadlines, deadline{seq, t.Now.After(q.spec.TTL)})
-	q.watchAge()
+	if len(q.age.deadlines) == 1 { // else the alarm is set
+		q.watchAge()
+	}
 }
 
 func (q *Queue) watchAge() {
-	if a := q.age; a.timer == 0 && len(a.deadlines) > 0 {
-		a.timer = a.deadlines[0].at
-		q.ns.r.timers.at(a.timer, q.ageDue)
+	if a := q.age; len(a.deadlines) > 0 {
+		q.ns.r.timers.sooner(a.alarm, a.deadlines[0].at)
 	}
 }
 
@@ -37,7 +38,6 @@ func (q *Queue) watchAge() {
 func (q *Queue) ageDue(t *Turn) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.age.timer = 0
 	q.expireOld(t)
 	q.watchAge()
 }
@@ -62,13 +62,13 @@ func (q *Queue) expireEntry(t *Turn, seq uint64) {
 	e := q.at(seq)
 	switch {
 	case e.state == settled, e.state == received:
-	case e.out, e.owner != nil && e.qos == 2: // QoS 2 that was sent stays with its member
+	case e.out:
 		q.age.late[seq] = struct{}{}
 	default:
 		if i, ok := slices.BinarySearch(q.returned, seq); ok {
 			q.returned = slices.Delete(q.returned, i, i+1)
 		}
-		q.buryLater(e, DropExpired)
+		q.giveUp(t, e, DropExpired)
 		q.remove(t, seq)
 	}
 }

@@ -17,6 +17,7 @@ type Turn struct {
 	kicks  []Kicker   // loops to notify, each once
 	match  []*binding // scratch of Route
 	rings  [][]entry  // small rings of queues that became empty, for the next
+	dead   []deadLetter
 }
 
 // Kicker is a loop that sleeps until it is told that something waits for it.
@@ -50,6 +51,7 @@ func (t *Turn) KickAtEnd(k Kicker) {
 // goroutine has something to do, so that a loop does not keep its processor
 // from it.
 func (t *Turn) End() (submitted bool) {
+	t.bury()
 	if submitted = t.work != nil; submitted {
 		t.router.commit.submit(t.work)
 		t.work = nil

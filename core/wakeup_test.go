@@ -90,9 +90,14 @@ func TestRetainedWalkGoesOnAtALaterAttachment(t *testing.T) {
 		late := w.router.NewTurn(nil) // a loop that has not come to its end yet
 		a.Subscribe(late, []core.Subscription{{Filter: "x", QoS: 1}}, nil)
 		a.Detach(late, core.ConnectionLost)
-		b := w.attach(durable("a"))
-		b.expect(9, "")
+		b := w.connect(durable("a"))
+		w.end()
+		attached, _ := b.State()
+		expect(t, "before the earlier attachment is stored", attached, false)
 		late.End()
+		w.end()
+		attached, _ = b.State()
+		expect(t, "after", attached, true)
 		b.expect(9, "x=r/1r")
 	})
 }
@@ -150,7 +155,7 @@ func TestTagDoesNotReachTheStoreBeforeItsMessage(t *testing.T) {
 		r.Close()
 		late.End()
 		w.restart(core.Options{})
-		expect(t, "tag", w.attach(durable("a")).expect(9, "x=1/1")[0].Tag, 7)
+		expect(t, "tag", w.attach(durable("a")).expect(9, "x=1/1+")[0].Tag, 7)
 		synctest.Wait()
 	})
 }

@@ -31,8 +31,10 @@ func (st *session) takeWill(t *Turn, reason Reason, next *Session) *Will {
 		if !st.durable {
 			st.will = nil
 			st.counts(w).Expired.Add(1)
+			return nil
 		}
-		return nil
+		st.delayWill(t.Now.After(min(w.Delay, st.expiry)))
+		return nil // after the next start
 	}
 	if w.Delay == 0 || st.expiry == 0 || (next != nil && next.client.Clean) {
 		st.will = nil
@@ -49,14 +51,14 @@ func (st *session) takeWill(t *Turn, reason Reason, next *Session) *Will {
 
 // dueWill takes a delayed will whose client stayed away. st.mu is held.
 func (st *session) dueWill(t *Turn) *Will {
-	if st.current != nil || st.willAt == 0 || t.Now < st.willAt {
+	if st.current != nil || st.willAt == 0 || t.Now < st.willAt || st.ns.r.stopping.Load() {
 		return nil
 	}
 	w := st.will
 	st.undelayWill()
 	st.will = nil
 	if st.durable {
-		t.putSession(st)
+		t.changed(change{kind: sessionChange, st: st})
 	}
 	return w
 }

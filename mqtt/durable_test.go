@@ -89,18 +89,22 @@ func TestMQTT_MQ13_OutboundQoS2WaitsForTheStore(t *testing.T) {
 	runGated(t, func(w *world, g *gated) {
 		r := w.reader("r", v5, "a", keep(100))
 		p := w.connect("p", v5)
+		p.send(pub("a", "0", 1, 1)) // the first of a connection waits until it is noted that something is sent
+		r.want(`PUBLISH q1 #2 a "0"`)
+		p.want("PUBACK #1")
+		r.send(ack(packet.PUBACK, 2))
 		open := g.shut()
 		p.send(pub("a", "1", 1, 1), pub("a", "2", 2, 2))
-		r.want(`PUBLISH q1 #2 a "1"`) // QoS 1 need not wait
+		r.want(`PUBLISH q1 #3 a "1"`) // QoS 1 need not wait
 		open()
 		w.Settle()
-		r.want(`PUBLISH q2 #3 a "2"`)
+		r.want(`PUBLISH q2 #4 a "2"`)
 		open = g.shut()
-		r.send(ack(packet.PUBREC, 3))
+		r.send(ack(packet.PUBREC, 4))
 		r.want()
 		open()
 		w.Settle()
-		r.want("PUBREL #3")
+		r.want("PUBREL #4")
 	})
 }
 

@@ -139,7 +139,7 @@ func TestMQTT_MY1_AutoQueueExpiry(t *testing.T) {
 				if _, _, r := w.inspect("q"); r != core.OK {
 					t.Errorf("before: %v", r)
 				}
-				w.Advance(2 * time.Second)
+				w.Advance(after + time.Second) // that it was declared again was a use
 				if _, _, r := w.inspect("q"); r != core.NotFound {
 					t.Errorf("after: %v", r)
 				}

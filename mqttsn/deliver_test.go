@@ -154,6 +154,10 @@ func TestMQTTSN_O4_ReleaseOfASessionThatMQTTBegan(t *testing.T) {
 		w.publishQoS("ab", "x", 2)
 		s.do(func() {
 			c := other.session.Inbox()
+			c.Take(s.turn, make([]core.Delivery, 0, 1), 1) // asks the store
+		})
+		s.do(func() {
+			c := other.session.Inbox()
 			d := c.Take(s.turn, make([]core.Delivery, 0, 1), 1)[0]
 			c.Settle(s.turn, d.Seq, core.Received)
 		})

@@ -58,7 +58,7 @@ func (w *watcher) send(topic, payload string, qos uint8, retain bool) {
 func (w *watcher) want(messages ...string) {
 	w.s.Helper()
 	var have []string
-	w.s.do(func() {
+	take := func() {
 		for c := w.session.NextReady(); c != nil; c = w.session.NextReady() {
 			for _, d := range c.Take(w.s.turn, make([]core.Delivery, 0, 1000), 1000) {
 				text := d.Message.Topic + "=" + string(d.Message.Payload)
@@ -73,7 +73,9 @@ func (w *watcher) want(messages ...string) {
 				c.Settle(w.s.turn, d.Seq, core.Accepted)
 			}
 		}
-	})
+	}
+	w.s.do(take)
+	w.s.do(take) // what waited for the store
 	if !slices.Equal(have, messages) {
 		w.s.Fatalf("published %q, want %q", have, messages)
 	}

@@ -1,0 +1,88 @@
+package core
+
+// schedule sees to it that tick runs when the will or the end is due. st.mu
+// is held.
+func (st *session) schedule() {
+	at := st.ends
+	if st.willAt != 0 && st.willAt < at && !st.ns.r.stopping.Load() {
+		at = st.willAt
+	}
+	if at == 0 {
+		return
+	}
+	if st.alarm == nil {
+		st.alarm = &alarm{fn: st.tick}
+	}
+	st.ns.r.timers.sooner(st.alarm, at)
+}
+
+// tick publishes a due will, and ends the session when its time without a
+// connection is over.
+func (st *session) tick(t *Turn) {
+	ns := st.ns
+	ns.mu.Lock()
+	st.mu.Lock()
+	var will *Will
+	away := !st.ended && st.current == nil           // [MQTT-4.1.0-1] [3: MQTT-4.1.0-2]
+	ends := away && st.ends != 0 && t.Now >= st.ends // [MQTT-4.1.0-2]
+	if ends {
+		st.ended = true
+		delete(ns.sessions, st.key)
+	} else if away {
+		will = st.dueWill(t)
+		st.schedule()
+	}
+	st.mu.Unlock()
+	ns.mu.Unlock()
+	if will != nil {
+		st.publishWill(t, will)
+	}
+	if ends {
+		ns.r.expired.Add(1)
+		st.finish(t, true)
+	}
+}
+
+// finish releases what an ended session held. withWill publishes a will that
+// is still scheduled: the session's end is its latest time.
+// Retained messages stay. [3: MQTT-3.1.2-7]
+func (st *session) finish(t *Turn, withWill bool) {
+	st.mu.Lock()
+	var will *Will
+	if st.undelayWill() && withWill {
+		will = st.will
+	}
+	st.will = nil
+	subs, shared, inbox := st.subs, st.shared, st.inbox
+	st.subs, st.shared = nil, nil
+	durable, alarm := st.durable, st.alarm
+	st.mu.Unlock()
+	st.ns.r.timers.cancel(alarm)
+	for _, b := range subs {
+		st.ns.index.Remove(b.sub.Filter, b)
+	}
+	for _, c := range shared {
+		st.ns.leave(t, c)
+	}
+	if inbox != nil {
+		inbox.close(t)
+	}
+	if durable {
+		t.changed(change{kind: sessionChange, st: st})
+	}
+	if will != nil {
+		st.publishWill(t, will)
+	}
+}
+
+// finishAlone ends a transient session with its only attachment.
+func (st *session) finishAlone(t *Turn, s *Session, reason Reason) {
+	st.mu.Lock()
+	will := st.takeWill(t, reason, nil)
+	st.current, st.ended = nil, true
+	st.mu.Unlock()
+	if will != nil {
+		st.publishWill(t, will)
+	}
+	st.finish(t, false)
+}

@@ -1,0 +1,17 @@
+package core
+
+// Filter is the text that a membership was subscribed with.
+func (c *Consumer) Filter() string { return c.filter }
+
+// Alarms is the number of timers that are set.
+func (r *Router) Alarms() int { return r.timers.pending() }
+
+// Groups is the number of groups in every namespace.
+func (r *Router) Groups() (n int) {
+	for _, ns := range r.allNamespaces() {
+		ns.mu.Lock()
+		n += len(ns.groups)
+		ns.mu.Unlock()
+	}
+	return n
+}

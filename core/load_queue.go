@@ -1,0 +1,273 @@
+package core
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+
+	"github.com/entrepot/entrepot/core/topic"
+)
+
+func (l *loading) queue(key, value []byte) error {
+	id, _, err := l.id(key)
+	if err != nil {
+		return err
+	}
+	r := &reader{b: value}
+	ns := l.r.namespace(r.text())
+	q := r.queue(id, ns)
+	if r.err() != nil {
+		return r.err()
+	}
+	if q.kind == groupQueue {
+		return l.group(q)
+	}
+	if old := ns.queues[q.spec.Name]; old != nil { // the end of the older was on its way
+		l.orphans.add(keyQueue, old.spec.Name)
+		delete(l.queues, old.id)
+		l.t.pendingWork().batch.noQueue(old.id)
+	}
+	ns.queues[q.spec.Name] = q
+	l.queues[id] = q
+	return nil
+}
+
+func (l *loading) group(q *Queue) error {
+	ns := q.ns
+	group, filter, _, err := topic.SplitShare(q.spec.Name)
+	if err != nil {
+		return errRecord
+	}
+	at := groupKey{group, filter}
+	if old := ns.groups[at]; old != nil {
+		l.orphans.add(keyQueue, old.spec.Name)
+		ns.index.Remove(filter, old.bindings[filter])
+		delete(l.queues, old.id)
+		l.t.pendingWork().batch.noQueue(old.id)
+	}
+	ns.groups[at] = q
+	q.bind(l.t, Subscription{Filter: filter, QoS: 2})
+	l.queues[q.id] = q
+	return nil
+}
+
+func (l *loading) binding(key, value []byte) error {
+	id, filter, err := l.id(key)
+	if err != nil {
+		return err
+	}
+	q := l.queues[id]
+	if q == nil || q.bindings == nil {
+		l.orphan(keyBinding, key, string(filter))
+		return nil
+	}
+	r := &reader{b: value}
+	sub := r.subscription(string(filter))
+	if r.err() != nil {
+		return r.err()
+	}
+	b := newBinding(q, sub)
+	q.bindings[sub.Filter] = b
+	q.ns.index.Add(sub.Filter, b)
+	return nil
+}
+
+func (l *loading) subscription(key, value []byte) error {
+	id, filter, err := l.id(key)
+	if err != nil {
+		return err
+	}
+	st := l.sessions[id]
+	if st == nil {
+		l.orphan(keySubscription, key, string(filter))
+		return nil
+	}
+	r := &reader{b: value}
+	sub := r.subscription(string(filter))
+	if r.err() != nil {
+		return r.err()
+	}
+	if strings.HasPrefix(sub.Filter, "$share/") || strings.HasPrefix(sub.Filter, queuePrefix) {
+		if !l.member(st, sub) {
+			l.orphan(keySubscription, key, sub.Filter)
+		}
+		return nil
+	}
+	b := newBinding(st.inbox, sub)
+	if st.subs == nil {
+		st.subs = map[string]*binding{}
+	}
+	st.subs[sub.Filter] = b
+	st.ns.index.Add(sub.Filter, b)
+	return nil
+}
+
+// member makes a session that is away a member of its group or queue again;
+// false when that is not there any more.
+func (l *loading) member(st *session, sub Subscription) bool {
+	ns := st.ns
+	var q *Queue
+	if name, ok := strings.CutPrefix(sub.Filter, queuePrefix); ok {
+		q = ns.queues[name]
+	} else if group, filter, _, err := topic.SplitShare(sub.Filter); err == nil {
+		q = ns.groups[groupKey{group, filter}]
+	}
+	if q == nil {
+		return false
+	}
+	c := &Consumer{queue: q, member: st, filter: sub.Filter}
+	c.setOptions(ConsumeOptions{QoS: sub.QoS, ID: sub.ID})
+	q.consumers = append(q.consumers, c)
+	if st.shared == nil {
+		st.shared = map[string]*Consumer{}
+	}
+	st.shared[sub.Filter] = c
+	return true
+}
+
+// walk lets a retained walk go on where it was.
+func (l *loading) walk(key, value []byte) error {
+	id, filter, err := l.id(key)
+	if err != nil {
+		return err
+	}
+	r := &reader{b: value}
+	w := &lane{after: r.text(), rev: r.uint(), logged: true}
+	if r.err() != nil {
+		return r.err()
+	}
+	st := l.sessions[id]
+	if st == nil || st.subs[string(filter)] == nil {
+		l.orphan(keyWalk, key, string(filter))
+		return nil
+	}
+	b := st.subs[string(filter)]
+	w.sub, w.ids = b.sub, b.ids
+	st.inbox.lanes = append(st.inbox.lanes, w)
+	if st.ns.revision.Load() < w.rev {
+		st.ns.revision.Store(w.rev)
+	}
+	return nil
+}
+
+func (l *loading) entry(key, value []byte) error {
+	id, rest, err := l.id(key)
+	if err != nil || len(rest) != 8 {
+		return errRecord
+	}
+	seq := binary.BigEndian.Uint64(rest)
+	if seq == 0 {
+		return errRecord
+	}
+	r := &reader{b: value}
+	flags := r.byte()
+	e := entry{qos: r.byte(), tag: uint32(r.uint()), stored: true, logged: true, retain: flags&entryRetain != 0}
+	var origin *Queue
+	if flags&entryGiven != 0 {
+		origin = l.queues[r.uint()] // nil: it was deleted since
+	}
+	if n := r.count(); n > 0 {
+		ids := make([]uint32, 0, n)
+		for ; n > 0; n-- {
+			ids = append(ids, uint32(r.uint()))
+		}
+		e.ids = &ids
+	}
+	refers := uint64(0)
+	if flags&entryRefers != 0 {
+		refers = r.uint()
+		e.m = l.messages[refers]
+	} else {
+		e.m = r.message()
+	}
+	if r.err() != nil || e.qos > 2 {
+		return errRecord
+	}
+	q := l.queues[id]
+	switch {
+	case q == nil:
+		l.orphan(keyEntry, key, "")
+		return nil
+	case e.m == nil: // every copy was settled, and this deletion was on its way
+		l.orphan(keyEntry, key, q.spec.Name)
+		return nil
+	case flags&entryReceived != 0 && q.kind != sessionQueue: // its receiver has it, and is gone
+		l.t.delete(append([]byte{keyEntry}, key...))
+		return nil
+	}
+	if refers != 0 {
+		e.m.refs.Add(1)
+		e.m.shared = true
+	}
+	l.last = max(l.last, e.m.From)
+	if flags&entryReceived != 0 {
+		e.state = received
+	}
+	if seq&laneBit != 0 {
+		q.restoreSide(seq, e)
+		return nil
+	}
+	if origin != nil {
+		if q.given == nil {
+			q.given = &given{from: map[uint64]*Queue{}}
+		}
+		q.given.from[seq] = origin
+	}
+	q.restore(l.t, seq, e)
+	return nil
+}
+
+// restore puts an entry back into its place; entries come in ascending order.
+// What may have been sent is a repetition from now on.
+func (q *Queue) restore(t *Turn, seq uint64, e entry) {
+	if q.head == q.tail {
+		q.head, q.next, q.tail = seq, seq, seq
+	}
+	for {
+		if q.tail-q.head == uint64(len(q.ring)) {
+			q.grow(t)
+		}
+		at := q.tail
+		q.tail++
+		if at == seq {
+			break
+		}
+		*q.at(at) = entry{state: settled}
+	}
+	if e.state == received || q.sending != nil && seq < q.sending.asked {
+		e.attempts = 1
+		q.returned = append(q.returned, seq)
+		q.next = q.tail
+	}
+	*q.at(seq) = e
+	q.count++
+	q.bytes += int64(e.m.Size())
+}
+
+// restoreSide puts back a retained message that was on its way.
+func (q *Queue) restoreSide(seq uint64, e entry) {
+	e.attempts = 1
+	q.keepSide(seq, &e)
+	q.sideBack = append(q.sideBack, seq)
+	q.sideSeq = seq&^laneBit + 1
+}
+
+func (l *loading) retained(key, value []byte) error {
+	name, rest, ok := bytes.Cut(key, []byte{0})
+	if !ok {
+		return errRecord
+	}
+	r := &reader{b: value}
+	m := r.message()
+	if r.err() != nil || m.Topic != string(rest) {
+		return errRecord
+	}
+	ns := l.r.namespace(string(name))
+	ns.retained.Set(m.Topic, m)
+	ns.retainedBytes.Add(int64(m.Size()))
+	if m.rev > ns.revision.Load() {
+		ns.revision.Store(m.rev)
+	}
+	l.last = max(l.last, m.From)
+	return nil
+}

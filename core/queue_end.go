@@ -1,0 +1,165 @@
+package core
+
+import "github.com/entrepot/entrepot/core/topic"
+
+// deleteQueue removes a queue from every map, the index and the store. With
+// still, it decides under the locks that everybody needs who would use the
+// queue: what was idle, or without consumers, may have found some meanwhile.
+// waited is the number of messages that waited.
+func (ns *Namespace) deleteQueue(t *Turn, q *Queue, still func() bool) (waited int, deleted bool) {
+	ns.mu.Lock()
+	q.mu.Lock()
+	if q.gone || still != nil && !still() {
+		q.mu.Unlock()
+		ns.mu.Unlock()
+		return 0, false
+	}
+	q.gone = true
+	waited = q.waitingCount()
+	bindings := q.bindings
+	q.bindings = nil
+	q.mu.Unlock()
+	switch q.kind {
+	case groupQueue:
+		group, filter, _, _ := topic.SplitShare(q.spec.Name)
+		if key := (groupKey{group, filter}); ns.groups[key] == q {
+			delete(ns.groups, key)
+		}
+	case namedQueue:
+		if ns.queues[q.spec.Name] == q {
+			delete(ns.queues, q.spec.Name)
+		}
+	}
+	ns.mu.Unlock()
+	for f, b := range bindings {
+		ns.index.Remove(f, b)
+	}
+	q.empty(t)
+	if q.durable && q.kind != privateQueue {
+		t.changed(change{kind: queueChange, q: q})
+	}
+	return waited, true
+}
+
+// unused tells that nobody consumes the queue. q.mu is held.
+func (q *Queue) unused() bool { return len(q.consumers) == 0 }
+
+func (q *Queue) isGone() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.gone
+}
+
+// close ends a session's own queue.
+func (q *Queue) close(t *Turn) {
+	q.mu.Lock()
+	was := q.gone
+	q.gone = true
+	q.mu.Unlock()
+	if !was {
+		q.empty(t)
+	}
+}
+
+// empty drops everything that waits in a queue that is gone, with its records,
+// and ends its consumers.
+func (q *Queue) empty(t *Turn) {
+	q.mu.Lock()
+	logged := false
+	for seq := q.head; seq < q.tail; seq++ {
+		e := q.at(seq)
+		logged = logged || e.logged
+		if e.stored && e.m != nil {
+			t.releaseMessage(e.m)
+		}
+	}
+	for _, e := range q.side {
+		logged = logged || e.logged
+	}
+	if q.durable && logged {
+		t.deleteEntries(q)
+	}
+	q.ring, q.returned, q.lanes, q.side, q.sideBack = nil, nil, nil, nil, nil
+	q.head, q.count, q.inflight, q.bytes = q.tail, 0, 0, 0
+	q.next = q.tail
+	alarms := []*alarm{q.idleAlarm}
+	if q.age != nil {
+		alarms = append(alarms, q.age.alarm)
+		q.age.deadlines, q.age.late = nil, nil
+	}
+	var waited []*Consumer
+	if q.given != nil {
+		waited, q.given = q.given.parked, nil
+	}
+	consumers := q.consumers
+	q.consumers, q.armed, q.owed = nil, nil, 0
+	for _, c := range consumers {
+		c.isArmed, c.isOwed = false, false
+		if c.closed == OK {
+			c.closed = QueueDeleted
+		}
+	}
+	q.mu.Unlock()
+	for _, a := range alarms {
+		q.ns.r.timers.cancel(a)
+	}
+	for _, c := range consumers {
+		c.forgetMembership(t)
+	}
+	notifyAll(t, consumers)
+	notifyAll(t, waited)
+}
+
+// forgetMembership takes the membership of a queue that was deleted off its
+// session, so that the same subscription makes the queue anew.
+func (c *Consumer) forgetMembership(t *Turn) {
+	if c.filter == "" {
+		return
+	}
+	st := c.member
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.shared[c.filter] == c {
+		delete(st.shared, c.filter)
+		if st.durable {
+			t.changed(change{kind: subscriptionChange, st: st, text: c.filter})
+		}
+	}
+}
+
+// touch notes that the queue was used or became empty, for its idle expiry.
+// q.mu is held.
+func (q *Queue) touch(t *Turn) {
+	if q.spec.IdleExpiry > 0 && q.idle() {
+		q.idleSince = t.Now
+		q.watchIdle()
+	}
+}
+
+// used is touch from outside the queue's lock.
+func (q *Queue) used(t *Turn) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.touch(t)
+}
+
+func (q *Queue) idle() bool { return q.count == 0 && len(q.consumers) == 0 && !q.gone }
+
+func (q *Queue) idleUntil() Time { return q.idleSince.After(q.spec.IdleExpiry) }
+
+// watchIdle sets the queue's one timer. q.mu is held.
+func (q *Queue) watchIdle() {
+	if q.idleAlarm == nil {
+		q.idleAlarm = &alarm{fn: q.expireIdle}
+	}
+	q.ns.r.timers.sooner(q.idleAlarm, q.idleUntil())
+}
+
+func (q *Queue) expireIdle(t *Turn) {
+	q.mu.Lock()
+	if q.idle() && t.Now < q.idleUntil() {
+		q.watchIdle()
+	}
+	q.mu.Unlock()
+	q.ns.deleteQueue(t, q, func() bool { return q.idle() && t.Now >= q.idleUntil() })
+}

@@ -1,0 +1,106 @@
+package core
+
+import "slices"
+
+func (q *Queue) limits() (messages int, bytes int64) {
+	def := &q.ns.r.limits
+	messages, bytes = q.spec.Limits.Messages, q.spec.Limits.Bytes
+	if messages == 0 {
+		messages = def.QueueMessages
+	}
+	if bytes == 0 {
+		bytes = def.QueueBytes
+	}
+	return messages, bytes
+}
+
+func (q *Queue) full(m *Message) bool {
+	messages, bytes := q.limits()
+	return q.count >= messages || (q.count > 0 && q.bytes+int64(m.Size()) > bytes) // one message always fits
+}
+
+// maxPinned is how far an unsettled delivery may hold the ring open beyond the
+// limit of messages: what was settled or dropped behind it takes up places.
+const maxPinned = 1 << 16
+
+// spans tells that the ring is held open as far as it may be.
+func (q *Queue) spans() bool {
+	messages, _ := q.limits()
+	return q.tail-q.head >= uint64(messages)+maxPinned
+}
+
+func (q *Queue) overflow() Overflow {
+	if o := q.spec.Limits.Overflow; o != OverflowDefault {
+		return o
+	}
+	if q.kind == namedQueue {
+		return RejectNew
+	}
+	return DropOldest
+}
+
+// refuses tells a publisher beforehand that the queue is full and says no.
+func (q *Queue) refuses(m *Message) bool {
+	if q.overflow() != RejectNew {
+		return false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.gone && q.full(m)
+}
+
+// hasRoom tells whether a queue that refuses when full takes so much more.
+func (q *Queue) hasRoom(messages int, bytes int64) bool {
+	if q.overflow() != RejectNew {
+		return true
+	}
+	maxMessages, maxBytes := q.limits()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.gone || (q.count+messages <= maxMessages && (q.bytes+bytes <= maxBytes || q.count+messages == 1))
+}
+
+// makeRoom drops the oldest that waits until the message fits.
+func (q *Queue) makeRoom(t *Turn, m *Message) bool {
+	if q.overflow() != DropOldest {
+		return false
+	}
+	for q.full(m) {
+		seq, ok := q.oldestWaiting()
+		if !ok {
+			return false
+		}
+		q.giveUp(t, q.at(seq), DropQueueFull)
+		q.discard(t, seq)
+	}
+	return true
+}
+
+func (q *Queue) oldestWaiting() (uint64, bool) {
+	for _, seq := range q.returned {
+		if q.at(seq).attempts == 0 { // what was sent is completed, not dropped
+			return seq, true
+		}
+	}
+	for q.next < q.tail && q.at(q.next).state != waiting {
+		q.next++ // never looked at again
+	}
+	return q.next, q.next < q.tail
+}
+
+// discard removes a waiting entry.
+func (q *Queue) discard(t *Turn, seq uint64) {
+	if i, found := slices.BinarySearch(q.returned, seq); found {
+		q.returned = slices.Delete(q.returned, i, i+1)
+	}
+	q.remove(t, seq)
+}
+
+func (q *Queue) replaceLatest(t *Turn) {
+	seq := q.latest
+	if seq >= q.head && seq >= q.next && seq < q.tail && q.at(seq).state == waiting {
+		q.remove(t, seq)
+		q.ns.r.drop(DropCoalesced)
+	}
+	q.latest = q.tail
+}

@@ -1,0 +1,73 @@
+package core
+
+func (q *Queue) at(seq uint64) *entry { return &q.ring[seq&uint64(len(q.ring)-1)] }
+
+// [MQTT-4.6.0-5] [MQTT-4.6.0-6] [3: MQTT-4.6.0-5] [3: MQTT-4.6.0-6]
+func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
+	if q.tail-q.head == uint64(len(q.ring)) {
+		q.grow(t)
+	}
+	seq := q.tail
+	q.tail++
+	q.count++
+	q.bytes += int64(m.Size())
+	e := q.at(seq)
+	*e = entry{m: m, ids: tg.ids, qos: qos, retain: tg.rap && m.Retain} // [MQTT-3.3.1-12] [MQTT-3.3.1-13] [3: MQTT-3.3.1-9]
+	q.limitAge(t, seq)
+	if q.durable && qos > 0 {
+		e.logged = true
+		if m.stored != 0 {
+			m.refs.Add(1)
+		}
+		t.logEntry(q, seq, e)
+	}
+}
+
+// smallRing is the size of the rings that turns keep for queues which had
+// been empty.
+const smallRing = 8
+
+func (q *Queue) grow(t *Turn) {
+	if len(q.ring) == 0 {
+		q.ring = t.smallRing()
+		return
+	}
+	ring := make([]entry, 2*len(q.ring))
+	for seq := q.head; seq < q.tail; seq++ {
+		ring[seq&uint64(len(ring)-1)] = *q.at(seq)
+	}
+	q.ring = ring
+}
+
+// remove ends an entry for good: its record goes, and the head moves over
+// what is settled.
+func (q *Queue) remove(t *Turn, seq uint64) {
+	e := q.at(seq)
+	q.count--
+	q.bytes -= int64(e.m.Size())
+	if e.stored {
+		t.deleteEntry(q, seq, e.m)
+	}
+	if e.out {
+		q.inflight--
+		e.owner.inflight--
+	}
+	*e = entry{state: settled}
+	if q.age != nil {
+		delete(q.age.late, seq)
+	}
+	if q.given != nil {
+		delete(q.given.from, seq)
+	}
+	for q.head < q.tail && q.at(q.head).state == settled {
+		q.head++
+	}
+	if q.next < q.head {
+		q.next = q.head
+	}
+	if q.head == q.tail {
+		t.giveRing(q.ring)
+		q.ring = nil
+		q.touch(t)
+	}
+}

@@ -1,0 +1,126 @@
+package core
+
+import "time"
+
+// serve is serveLocked for a session that nobody else can see.
+func (st *session) serve(t *Turn, s *Session) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.serveLocked(t, s)
+}
+
+// serveLocked completes an attachment: st.mu is held, nobody is attached.
+func (st *session) serveLocked(t *Turn, s *Session) {
+	s.st = st
+	s.present = st.inbox != nil // [MQTT-3.1.2-5] [3: MQTT-3.1.2-4]
+	st.current = s
+	st.principal.Store(s.client.Principal)
+	if st.undelayWill() { // back before the delay was over
+		st.counts(st.will).Cancelled.Add(1)
+	}
+	st.ends = 0
+	st.will = s.client.Will
+	st.expiry = s.client.Expiry
+	if st.inbox == nil { // [MQTT-3.1.2-6]
+		st.durable = !st.transient && s.client.Expiry > 0
+		st.inbox = &Queue{
+			ns: st.ns, id: st.ns.r.newID(), kind: sessionQueue, own: st, durable: st.durable,
+			each: s.client.Each, keep: s.client.KeepQoS0, spec: QueueSpec{Limits: s.client.Queue},
+			head: 1, next: 1, tail: 1,
+		}
+	}
+	s.inbox = st.inbox.adopt(s)
+	for _, c := range st.shared {
+		c.queue.attach(s, c)
+	}
+	if st.durable {
+		s.fenced.Store(st.unsafe > 0)
+		t.changed(change{kind: sessionChange, st: st})
+		seq, _ := s.advance(t, true)
+		s.attachAt.Store(seq)
+	}
+	s.served.Store(true)
+	s.listReady(s.inbox)
+	for _, c := range st.shared {
+		s.listReady(c)
+	}
+}
+
+// settled follows the commit of a turn in which an attachment ended: the one
+// after it may be told that it is attached, because nothing of the earlier one
+// is on its way to the store any more.
+func (st *session) settled(t *Turn) {
+	st.mu.Lock()
+	st.unsafe--
+	s := st.current
+	if st.unsafe > 0 || s == nil || !s.fenced.CompareAndSwap(true, false) {
+		s = nil
+	}
+	st.mu.Unlock()
+	if s != nil {
+		s.sink.Ready(t)
+	}
+}
+
+// adopt gives a session's own queue a consumer for a new attachment; the
+// consumer of the one before is fenced by being another value.
+func (q *Queue) adopt(s *Session) *Consumer {
+	c := &Consumer{queue: q, opts: ConsumeOptions{QoS: 2}, session: s, member: s.st}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, old := range q.consumers {
+		q.disarm(old)
+	}
+	q.consumers = []*Consumer{c}
+	if q.durable {
+		q.startSending()
+	}
+	return c
+}
+
+// attach connects a member of a shared queue again. Where one is the active
+// one, it goes to the end of the line.
+func (q *Queue) attach(s *Session, c *Consumer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c.session = s
+	if q.spec.SingleActive && !q.gone {
+		q.drop(c)
+		q.consumers = append(q.consumers, c)
+	}
+}
+
+// SetExpiry replaces the time that the session outlives its connection.
+func (s *Session) SetExpiry(t *Turn, d time.Duration) {
+	if limit := time.Duration(s.r.limits.SessionExpiryMS) * time.Millisecond; d > limit {
+		d = limit
+	}
+	st := s.st
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.current != s {
+		return
+	}
+	st.expiry = d
+	if st.durable {
+		t.changed(change{kind: sessionChange, st: st})
+	}
+}
+
+// SetWill replaces the will; nil removes it.
+func (s *Session) SetWill(t *Turn, w *Will) Reason {
+	if r := s.r.checkWill(s.principal, w); r != OK {
+		return r
+	}
+	st := s.st
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.current != s {
+		return TakenOver
+	}
+	st.will = w
+	if st.durable {
+		t.changed(change{kind: sessionChange, st: st})
+	}
+	return OK
+}
