@@ -51,6 +51,18 @@ func (w *world) restart(o core.Options) {
 	w.open(o)
 }
 
+// crash opens a router on what is stored at this moment; nothing that follows
+// comes from the one before.
+func (w *world) crash(o core.Options) {
+	old := w.router
+	w.store = w.store.crashed()
+	w.open(o)
+	old.Close()
+}
+
+// late is the turn of a loop that has not come to its end yet.
+func (w *world) late() *core.Turn { return w.router.NewTurn(nil) }
+
 // end ends the turn and waits until the router has nothing left to do.
 func (w *world) end() {
 	w.turn.End()

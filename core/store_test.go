@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ type mapStore struct {
 	m    map[string]string
 	err  error
 	hold chan struct{} // when set, Write waits for a value
+	seen func(m map[string]string) // when set, is shown what each Write leaves
 }
 
 func newMapStore() *mapStore { return &mapStore{m: map[string]string{}} }
@@ -44,7 +46,17 @@ func (s *mapStore) Write(batches []*core.Batch, _ bool) error {
 			}
 		}
 	}
+	if s.seen != nil {
+		s.seen(s.m)
+	}
 	return nil
+}
+
+// crashed is a copy of what is stored at this moment.
+func (s *mapStore) crashed() *mapStore {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &mapStore{m: maps.Clone(s.m)}
 }
 
 func (s *mapStore) Get(key []byte) ([]byte, error) {
