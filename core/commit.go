@@ -263,9 +263,11 @@ func (c *committer) lost(t *Turn, refs []entryRef) {
 func (c *committer) stored(t *Turn, refs []entryRef) {
 	for i := 0; i < len(refs); {
 		q := refs[i].q
+		held := false // something may have waited for it
 		q.mu.Lock()
 		for ; i < len(refs) && refs[i].q == q; i++ {
 			seq := refs[i].seq
+			held = held || refs[i].m.QoS == 2
 			e := q.entry(seq)
 			switch {
 			case q.gone || e == nil || e.state == settled:
@@ -277,7 +279,10 @@ func (c *committer) stored(t *Turn, refs []entryRef) {
 				}
 			}
 		}
-		woken := q.wakeNext()
+		var woken *Consumer
+		if held {
+			woken = q.wakeNext()
+		}
 		q.mu.Unlock()
 		if woken != nil {
 			woken.notify(t)

@@ -15,7 +15,7 @@ type mapStore struct {
 	mu   sync.Mutex
 	m    map[string]string
 	err  error
-	hold chan struct{} // when set, Write waits for a value
+	hold chan struct{}             // when set, Write waits for a value
 	seen func(m map[string]string) // when set, is shown what each Write leaves
 }
 

@@ -159,3 +159,24 @@ func TestTagDoesNotReachTheStoreBeforeItsMessage(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+func TestWhatAStalledConnectionWasWokenForGoesToOthers(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, b, p := w.attach(durable("a")), w.attach(durable("b")), w.attach(core.Client{})
+		for _, f := range []string{"$share/g/x", "$queue/x"} {
+			a.sub(f, 1)
+			b.sub(f, 1)
+		}
+		a.expect(9, "")
+		b.expect(9, "")
+		p.pub("x", "1", 1) // wakes a for both
+		b.expect(9, "")
+		a.PassOn(w.turn)
+		b.settle(core.Accepted, b.expect(9, "x=1/1 x=1/1")...)
+		p.pub("x", "2", 1) // a was not armed again
+		b.settle(core.Accepted, b.expect(9, "x=2/1 x=2/1")...)
+		b.Detach(w.turn, core.ConnectionLost)
+		p.pub("x", "3", 1)
+		a.expect(9, "x=3/1 x=3/1")
+	})
+}

@@ -28,6 +28,12 @@ func (s *stream) roomWake(out *adapters.Output) (ok bool) {
 	return true
 }
 
+func (s *stream) roomStalled(room adapters.Stalled) (ok bool) {
+	defer s.rescue()
+	room.Stalled(s.loop.turn)
+	return true
+}
+
 func (s *stream) roomTick(out *adapters.Output) (ok bool) {
 	defer s.rescue()
 	s.conn.Tick(s.loop.turn, out)

@@ -117,6 +117,9 @@ func (s *stream) wake() {
 		return
 	case s.tr.waiting() > lowWater:
 		s.wakeDue = true
+		if room, shares := s.conn.(adapters.Stalled); shares && !s.roomStalled(room) {
+			s.gone(core.Internal)
+		}
 		return
 	}
 	out := s.loop.output()

@@ -223,6 +223,13 @@ func (p *peer) pour(out *adapters.Output) {
 	}
 }
 
+// Stalled implements adapters.Stalled.
+func (p *peer) Stalled(t *core.Turn) {
+	if p.in {
+		p.s.PassOn(t)
+	}
+}
+
 // Wake answers the login and takes deliveries.
 func (p *peer) Wake(t *core.Turn, out *adapters.Output) {
 	if !p.in && !p.attach(t, out) {
