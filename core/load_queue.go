@@ -265,6 +265,9 @@ func (l *loading) retained(key, value []byte) error {
 	ns := l.r.namespace(string(name))
 	ns.retained.Set(m.Topic, m)
 	ns.retainedBytes.Add(int64(m.Size()))
+	if m.Expires != 0 {
+		ns.expiresLater(l.t.Now, m.Expires)
+	}
 	if m.rev > ns.revision.Load() {
 		ns.revision.Store(m.rev)
 	}

@@ -16,7 +16,9 @@ type Namespace struct {
 	index    *topic.Index[*binding]
 	retained *topic.Retained[*Message]
 
-	delayedAlarm  *alarm        // for delayed messages
+	delayedAlarm *alarm // for delayed messages
+	sweepAlarm   *alarm // for retained messages that expire
+
 	revision      atomic.Uint64 // of retained writes
 	retainedBytes atomic.Int64
 	system        atomic.Int64 // retained messages of the gateway itself
@@ -70,6 +72,7 @@ func (r *Router) namespace(name string) *Namespace {
 			groups:   map[groupKey]*Queue{},
 		}
 		ns.delayedAlarm = &alarm{fn: ns.publishDue}
+		ns.sweepAlarm = &alarm{fn: ns.startSweep}
 		r.namespaces[name] = ns
 	}
 	return ns

@@ -71,6 +71,9 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 		t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
 		return m, true
 	})
+	if reason == OK && m.Expires != 0 && len(m.Payload) > 0 {
+		ns.expiresLater(t.Now, m.Expires)
+	}
 	return reason
 }
 

@@ -174,3 +174,40 @@ func TestBindingThatAsksGetsTheRetainedMessages(t *testing.T) {
 		expect(t, "after a restart", text(got), "x/000=r/1r x/001=r/1r")
 	})
 }
+
+func TestExpiredRetainedMessagesAreRemoved(t *testing.T) {
+	simulateWith(t, core.Options{Limits: core.Limits{Retained: 20_000}}, func(w *world) {
+		p := w.attach(core.Client{})
+		keep := func(from, to int, life time.Duration) {
+			t.Helper()
+			for i := from; i < to; i++ {
+				reason := p.send(fmt.Sprintf("r/%05d", i), "v", func(m *core.Message) {
+					if retained(m); life > 0 {
+						m.Expires = w.turn.Now.After(life)
+					}
+				})
+				expect(t, "publish", reason, core.NoReceiver)
+			}
+			w.end()
+		}
+		stored := func(want int) {
+			t.Helper()
+			expect(t, "retained", w.router.Stats().Namespaces[0].Retained, want)
+			expect(t, "records", w.store.count('r'), want)
+		}
+		keep(0, 10_000, time.Second)
+		keep(10_000, 19_000, 10*time.Minute)
+		keep(19_000, 20_000, 0)
+		w.sleep(2 * time.Minute)
+		stored(10_000)
+		keep(0, 1000, time.Hour)
+		w.restart(core.Options{})
+		p = w.attach(core.Client{})
+		w.sleep(15 * time.Minute)
+		stored(2000)
+		w.sleep(time.Hour)
+		stored(1000)
+		expect(t, "bytes of one", w.router.Stats().Namespaces[0].RetainedBytes/1000, 104)
+		expect(t, "timers", w.router.Alarms(), 0)
+	})
+}
