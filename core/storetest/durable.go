@@ -31,6 +31,10 @@ func RunDurable(t *testing.T, place func(t testing.TB) (open func() core.Store))
 		defer s.Close()
 		m.Check(t, s)
 	})
+	t.Run("TheLaterOfTwoWritesWinsWhicheverTurnEndsFirst", func(t *testing.T) {
+		t.Parallel()
+		theLaterWriteWins(t, place(t))
+	})
 }
 
 // Benchmark measures synced writes of 1, 20 and 400 records of 64 bytes.

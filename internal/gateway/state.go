@@ -118,4 +118,5 @@ func (g *Gateway) state(emit metrics.Emit) {
 		failed = 1
 	}
 	emit("entrepot_store_state", failed)
+	emit("entrepot_store_orphans", float64(s.Orphans))
 }

@@ -52,6 +52,7 @@ var commonDefinitions = []Definition{
 	{"entrepot_queue_bytes", nil, Gauge, "Memory that counts for them, in bytes."},
 	{"entrepot_inflight", nil, Gauge, "Deliveries that are not settled yet."},
 	{"entrepot_store_state", nil, Gauge, "0 the store works, 1 it refuses, 2 it failed."},
+	{"entrepot_store_orphans", nil, Gauge, "Records that the start removed from the store, because they referred to something that was not there."},
 	{"entrepot_store_errors_total", []string{"op"}, Counter, "Failed operations of the store."},
 	{"entrepot_sys_events_dropped_total", nil, Counter, "Events of clients that were not published below $SYS, because too many waited."},
 	{"entrepot_udp_dropped_total", []string{"protocol", "reason"}, Counter, "Datagrams that were not answered."},
