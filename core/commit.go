@@ -151,7 +151,9 @@ func (c *committer) write(t *Turn, group []*work) {
 			c.r.log.Error("store.failed", "error", err)
 		}
 	}
-	c.states.Reset()
+	if c.states.Reset(); cap(c.states.buf) > 1<<20 {
+		c.states = Batch{}
+	}
 	for _, w := range group {
 		if err == nil {
 			c.stored(t, w.entries)
@@ -198,6 +200,9 @@ func (c *committer) gather(group []*work) {
 				c.states.Delete(key1(keyMessage, m.stored))
 			}
 		}
+	}
+	if len(c.written) > 4096 {
+		c.written = map[change]struct{}{}
 	}
 	clear(c.written)
 }
