@@ -54,7 +54,7 @@ func TestADeadLetterAndItsRemovalAreOneChange(t *testing.T) {
 					}
 				})
 				w.end()
-				w.store.seen = func(records map[string]string) {
+				w.store.watch(func(records map[string]string) {
 					n := 0
 					for k, v := range records {
 						if k[0] == 'q' && strings.HasSuffix(v, "\x01m") {
@@ -64,7 +64,7 @@ func TestADeadLetterAndItsRemovalAreOneChange(t *testing.T) {
 					if n != 1 {
 						t.Errorf("%d copies in the store", n)
 					}
-				}
+				})
 				c.die(w, a)
 				w.end()
 				info, _ := a.Inspect(map[bool]string{true: "dead", false: "$dead/q"}[c.spec.DeadRoom != ""])

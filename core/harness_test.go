@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,11 +82,11 @@ func (w *world) sleep(d time.Duration) {
 type conn struct {
 	*core.Session
 	w       *world
-	ready   int
+	ready   atomic.Int64
 	evicted core.Reason
 }
 
-func (c *conn) Ready(*core.Turn)    { c.ready++ }
+func (c *conn) Ready(*core.Turn)    { c.ready.Add(1) }
 func (c *conn) Evict(r core.Reason) { c.evicted = r }
 
 func (w *world) attach(client core.Client) *conn {
@@ -202,9 +203,7 @@ func (c *conn) expect(window int, want string) []core.Delivery {
 // told tells that Ready was called since it was asked last.
 func (c *conn) told() bool {
 	c.w.end()
-	told := c.ready > 0
-	c.ready = 0
-	return told
+	return c.ready.Swap(0) > 0
 }
 
 func (c *conn) settle(o core.Outcome, ds ...core.Delivery) {

@@ -27,7 +27,7 @@ func TestTakeoverWaitsForTheOldConnection(t *testing.T) {
 		attached, _ = b.State()
 		expect(t, "after", attached, true)
 		expect(t, "present", b.Present(), true)
-		expect(t, "told", b.ready > 0, true)
+		expect(t, "told", b.ready.Load() > 0, true)
 	})
 }
 

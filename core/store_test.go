@@ -52,6 +52,12 @@ func (s *mapStore) Write(batches []*core.Batch, _ bool) error {
 	return nil
 }
 
+func (s *mapStore) watch(f func(m map[string]string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = f
+}
+
 // crashed is a copy of what is stored at this moment.
 func (s *mapStore) crashed() *mapStore {
 	s.mu.Lock()
