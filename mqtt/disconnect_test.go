@@ -58,7 +58,7 @@ func TestMQTT_MX6_AFarewellHasAReasonString(t *testing.T) {
 				t.Errorf("%v: %q, want %q", r, got, want)
 			}
 		}
-		small := w.connect("p", v5, num(packet.MaximumPacketSize, 20))
+		small := w.connect("p", v5, num(packet.MaximumPacketSize, 16))
 		small.Evict(core.TakenOver)
 		if got := hexOf(small.Recv()); got != "e0 01 8e" { // [MQTT-3.14.2-3]
 			t.Errorf("got %s", got)

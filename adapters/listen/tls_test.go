@@ -199,7 +199,7 @@ func TestTLS_RecordsThatBreakBeforeTheLoginAreCounted(t *testing.T) {
 	until(t, "counted", func() bool { return r.count("preauth_closed_total", "line", "tls") == 1 })
 }
 
-func TestMH6_SegmentsOfAnySizeGiveTheSameResult(t *testing.T) {
+func TestTransport_MH6_SegmentsOfAnySizeGiveTheSameResult(t *testing.T) {
 	t.Parallel()
 	onAll(t, rigOptions{}, func(t *testing.T, r *rig, i int) {
 		script := "LOGIN a\nSUB t/#\n"

@@ -21,7 +21,7 @@ func kernelOptions(t *testing.T, fd int) map[string]int {
 	return got
 }
 
-func TestMH1_NoDelayAndKeepAliveOfAMinute(t *testing.T) {
+func TestTCP_MH1_NoDelayAndKeepAliveOfAMinute(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
