@@ -61,7 +61,8 @@ var arrows = map[string][]string{
 	"internal/tlsconf/tlstest": {},
 
 	"internal/acl":            {"core", "core/topic"},
-	"internal/auth":           plus(below, "internal/auth/password"),
+	"internal/access":         plus(below, "internal/acl", "internal/auth", "internal/auth/mosquitto", "internal/auth/password", "internal/config"),
+	"internal/auth":           plus(below, "internal/auth/password", "internal/auth/scram"),
 	"internal/auth/mosquitto": plus(below, "internal/acl", "internal/auth", "internal/auth/password"),
 	"internal/auth/password":  {"internal/auth/scram"},
 	"internal/config":         {"internal/tlsconf"},
@@ -74,7 +75,7 @@ var arrows = map[string][]string{
 	"internal/eventlog":       {},
 	"internal/standard":       plus(rooms, "adapters", "core"),
 	"internal/dial":           plus(slices.Concat(clients, wire), "core/topic", "internal/config", "internal/tlsconf"),
-	"internal/gateway": plus(below, "adapters/listen", "adapters/limit", "internal/config", "internal/tlsconf", "internal/store/memory", "internal/store/disk",
+	"internal/gateway": plus(below, "adapters/listen", "adapters/limit", "internal/access", "internal/auth", "internal/config", "internal/tlsconf", "internal/store/memory", "internal/store/disk",
 		"internal/metrics", "internal/admin", "internal/standard", "internal/sys", "internal/eventlog"),
 	"internal/render":   {"internal/dial"},
 	"internal/bench":    {"internal/dial", "internal/config"},

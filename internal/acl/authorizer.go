@@ -41,7 +41,7 @@ func (a *Authorizer) grantOf(p *core.Principal) *grant {
 	if g, ok := p.Grant.Load().(*grant); ok && g.policy == policy {
 		return g
 	}
-	g := &grant{policy: policy, set: policy.setOf(p), values: valuesOf(p)}
+	g := &grant{policy: policy, set: policy.setOf(p), values: ValuesOf(p)}
 	p.Grant.Store(g)
 	return g
 }

@@ -52,6 +52,11 @@ func (p *Policy) Known(role string) bool {
 	return ok
 }
 
+// NamesClient tells that a rule of the role has the placeholder {client}.
+func (p *Policy) NamesClient(role string) bool {
+	return slices.ContainsFunc(p.roles[role], func(r Rule) bool { return slices.Contains(r.Filter, level{kind: client}) })
+}
+
 // Of is the set of a list of roles; what has no rules allows nothing.
 func (p *Policy) Of(roles []string) *Set {
 	key := strings.Join(roles, "\x00")
@@ -86,8 +91,8 @@ func (p *Policy) setOf(pr *core.Principal) *Set {
 	return p.Of(roles)
 }
 
-// valuesOf are what the placeholders stand for.
-func valuesOf(p *core.Principal) Values {
+// ValuesOf are what the placeholders stand for.
+func ValuesOf(p *core.Principal) Values {
 	v := Values{User: p.User, Namespace: p.Namespace, Attrs: p.Attrs}
 	if p.OwnsID {
 		v.Client = p.ClientID

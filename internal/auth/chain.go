@@ -5,37 +5,50 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/auth/password"
+	"github.com/entrepot/entrepot/internal/auth/scram"
 )
 
 // Listener is what one listener asks of those who come by it.
 type Listener struct {
-	Anonymous bool   // who shows nothing is let in
-	Namespace string // everybody's; "": see the user
+	Anonymous bool     // who shows nothing is let in
+	Namespace string   // everybody's; "": see the user
+	Kinds     []string // of evidence that count: cert, psk, password, scram; none: all (U3)
+}
+
+// counts tells whether evidence of a kind is weighed.
+func (l *Listener) counts(kind string) bool {
+	return len(l.Kinds) == 0 || slices.Contains(l.Kinds, kind)
 }
 
 // Options of a chain.
 type Options struct {
 	Backends  []Backend           // in the order in which they are asked
+	Table     *Table              // users that certificates, pre-shared keys and SCRAM name
 	Listeners map[string]Listener // by their names; others let nobody in without a login
-	Timeout   time.Duration       // of one backend; default 5 s
-	Failures  int                 // failed logins a minute, per address and per address and user; default 10, negative: no limit
-	Workers   *Workers            // bound what an unknown user costs
-	Roles     []string            // of everybody who is anonymous
-	Unfit     func(p *core.Principal) string
-	Trusted   func(addr string) bool // addresses that no limit applies to
-	Log       *slog.Logger
-	Now       func() time.Time // default: time.Now
+	CertUser  func(*adapters.Certificate) (string, error)
+	Timeout   time.Duration // of one backend; default 5 s
+	Failures  int           // failed logins a minute, per address and per address and user; default 10, negative: no limit
+	Workers   *Workers      // bound what an unknown user costs
+	Roles     []string      // of everybody who is anonymous
+	// Unfit names what of a principal cannot be a level of a topic although a rule makes it one; "" when all is well.
+	Unfit   func(p *core.Principal) string
+	Trusted func(addr string) bool // addresses that no limit applies to
+	Log     *slog.Logger
+	Now     func() time.Time // default: time.Now
 }
 
 // Chain asks backends in order. It is an adapters.Authenticator.
 type Chain struct {
 	options  Options
 	failures *failures
+	scram    *scram.Server              // nil: nobody has a credential
+	guests   map[string]*core.Principal // who shows nothing, by listener
 }
 
 var _ adapters.Authenticator = (*Chain)(nil)
@@ -57,19 +70,30 @@ func NewChain(o Options) *Chain {
 	if o.Workers == nil {
 		o.Workers = NewWorkers(0)
 	}
-	c := &Chain{options: o, failures: newFailures(o.Failures, o.Now)}
+	c := &Chain{options: o, failures: newFailures(o.Failures, o.Now), guests: map[string]*core.Principal{}}
 	c.failures.exempt = o.Trusted
+	for name, l := range o.Listeners {
+		if l.Anonymous && len(l.Kinds) == 0 {
+			c.guests[name] = &core.Principal{Namespace: l.Namespace, User: core.Anonymous.User, Roles: o.Roles, Method: core.Anonymous.Method}
+		}
+	}
+	if o.Table.hasSCRAM() {
+		c.scram = scram.New(scram.Options{Directory: directory{c}})
+	}
 	return c
 }
 
 // Authenticate decides about a peer. It takes as long as the backends; whoever has failed too often waits for the end
 // of the context.
 func (c *Chain) Authenticate(ctx context.Context, cr adapters.Credentials) (*core.Principal, core.Reason) {
-	l := c.options.Listeners[cr.Listener]
-	if l.Anonymous && (!cr.HasUser || len(c.options.Backends) == 0) {
-		return &core.Principal{Namespace: l.Namespace, User: core.Anonymous.User, Roles: c.options.Roles, Method: "anonymous"}, core.OK
+	if guest, ok := c.Quick(cr); ok {
+		return guest, core.OK
 	}
-	if !cr.HasUser || CheckName(cr.User) != nil {
+	l := c.options.Listeners[cr.Listener]
+	if name, method, err := c.proven(&cr, &l); err != nil || name != "" {
+		return c.byProof(&cr, l, name, method, err)
+	}
+	if !cr.HasUser || !l.counts("password") || CheckName(cr.User) != nil {
 		return nil, c.denied(&cr, "no user name that can be one")
 	}
 	addr := host(cr.Addr)
@@ -85,6 +109,17 @@ func (c *Chain) Authenticate(ctx context.Context, cr adapters.Credentials) (*cor
 		return nil, reason
 	}
 	return c.principal(&cr, l, answer)
+}
+
+// Quick is who a peer is when that can be told at once: anonymous, because it shows nothing, or because nobody could be
+// known whatever it shows (U4).
+func (c *Chain) Quick(cr adapters.Credentials) (*core.Principal, bool) {
+	guest := c.guests[cr.Listener]
+	if guest == nil {
+		return nil, false
+	}
+	nobody := len(c.options.Backends) == 0 && c.options.Table.Len() == 0
+	return guest, nobody || !cr.HasUser && cr.Certificate == nil && cr.PSKIdentity == ""
 }
 
 // ask goes through the backends. The first that knows the user decides, also when it says no (U2).
@@ -164,10 +199,8 @@ func namespace(listener, asked string, own []string) (string, bool) {
 	case asked != "":
 		want = asked
 	}
-	for _, ns := range own {
-		if ns == want {
-			return ns, true
-		}
+	if slices.Contains(own, want) {
+		return want, true
 	}
 	return "", false
 }

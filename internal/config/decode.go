@@ -31,21 +31,26 @@ func (s schema) decode(root *node) Problems {
 		}
 		if i := slices.IndexFunc(own, func(f field) bool { return f.name == e.key }); i >= 0 {
 			d.value(e.value, reflect.ValueOf(s.config).Elem().FieldByIndex(own[i].index), own[i].tag, e.key)
-			continue
-		}
-		target, ok := s.sections[e.key]
-		if !ok {
+		} else if _, ok := s.sections[e.key]; !ok {
 			d.unknown(e, "", s.sectionNames())
-			continue
 		}
-		d.value(e.value, reflect.ValueOf(target).Elem(), "", e.key)
+	}
+	s.decodeSections(d, root)
+	s.decodeListeners(d, root.child("listeners"))
+	s.config.Warnings = d.warnings
+	return d.problems
+}
+
+// decodeSections fills the further sections, and lets each say what is wrong with it as a whole.
+func (s schema) decodeSections(d *decoder, root *node) {
+	for _, e := range root.keys {
+		if target, ok := s.sections[e.key]; ok {
+			d.value(e.value, reflect.ValueOf(target).Elem(), "", e.key)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.sections)) {
 		d.validate(s.sections[name], root.child(name), name, name)
 	}
-	s.decodeListeners(d, root.child("listeners"))
-	s.config.Warnings = d.warnings
-	return d.problems
 }
 
 type decoder struct{ problems, warnings Problems }

@@ -14,6 +14,10 @@ type Listener struct {
 	URL string `yaml:"url"`
 	// Anonymous lets clients in without a login. The default is true on loopback; elsewhere it needs insecure too.
 	Anonymous *bool `yaml:"anonymous"`
+	// Auth lists the kinds of evidence that count: cert, psk, password, scram. The default is all, the strongest first. With it nobody is anonymous.
+	Auth []string `yaml:"auth" enum:"cert,psk,password,scram"`
+	// Namespace is that of everybody who comes by this listener. The default is the user's own.
+	Namespace string `yaml:"namespace"`
 	// Insecure says in plain words that a listener which others can reach may be used by everybody.
 	Insecure bool `yaml:"insecure"`
 	// TLS is the certificate and how clients are verified: of mqtts, wss, stomps, amqps.
@@ -95,7 +99,7 @@ func (s schema) decodeListener(d *decoder, i int, n *node, seen map[string]int) 
 	}
 	seen[l.URL] = i
 	s.decodeKeys(d, n, &l, label)
-	checkAnonymous(d, &l, u.at, path)
+	checkAnonymous(d, &l, s.logins(), u.at, path)
 	checkTLS(d, &l, n, u.at, path)
 	checkTransport(d, &l, n, path)
 	s.config.Listeners = append(s.config.Listeners, l)
@@ -170,20 +174,31 @@ func (d *decoder) key(e *entry, v reflect.Value, path string) bool {
 	return false
 }
 
+// logins tells that somebody could log in by what the sections say.
+func (s schema) logins() bool {
+	for _, section := range s.sections {
+		if l, ok := section.(interface{ Logins() bool }); ok && l.Logins() {
+			return true
+		}
+	}
+	return false
+}
+
 // checkAnonymous keeps a listener that others can reach closed unless the configuration says in plain words that it is
-// open. SECURITY S14
-func checkAnonymous(d *decoder, l *Listener, at origin, path string) {
+// open. Where somebody can log in, nobody is anonymous as a matter of course. SECURITY S14, U4
+func checkAnonymous(d *decoder, l *Listener, logins bool, at origin, path string) {
 	if l.Anonymous == nil {
-		loopback := l.Address.Loopback()
-		l.Anonymous = &loopback
+		open := l.Address.Loopback() && !logins && len(l.Auth) == 0
+		l.Anonymous = &open
 	}
 	switch {
-	case l.Address.Loopback() && *l.Anonymous:
-	case *l.Anonymous && l.Insecure:
+	case *l.Anonymous && len(l.Auth) > 0:
+		d.fail(at, CodeAnonymous, path, l.URL+": auth asks for evidence, and anonymous lets in who shows none").Hint = "leave one of the two out"
+	case l.Address.Loopback() && *l.Anonymous, *l.Anonymous && l.Insecure, !*l.Anonymous && logins:
 	case l.Address.Loopback():
-		d.fail(at, CodeAnonymous, path, l.URL+": anonymous is false, and there is no user who could log in").Hint = "leave anonymous out"
+		d.fail(at, CodeAnonymous, path, l.URL+": anonymous is false, and there is no user who could log in").Hint = "leave anonymous out, or add a user: entrepot user add NAME"
 	default:
 		p := d.fail(at, CodeAnonymous, path, l.URL+" can be reached from other machines and asks for no login")
-		p.Hint = fmt.Sprintf("listen on 127.0.0.1, or say that everybody may use it: anonymous: true and insecure: true (--listen '%s?anonymous=true&insecure=true')", l.URL)
+		p.Hint = fmt.Sprintf("listen on 127.0.0.1, add users, or say that everybody may use it: anonymous: true and insecure: true (--listen '%s?anonymous=true&insecure=true')", l.URL)
 	}
 }

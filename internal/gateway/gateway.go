@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/listen"
 	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/access"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/eventlog"
 	"github.com/entrepot/entrepot/internal/standard"
@@ -44,6 +46,7 @@ type Gateway struct {
 	metrics *adapters.Metrics
 	store   core.Store
 	closers []func() error // of the store
+	access  *access.Control
 	router  *core.Router
 	server  *listen.Server
 	admin   []*adminListener
@@ -77,14 +80,18 @@ func (g *Gateway) open() error {
 		return err
 	}
 	limits := g.limits()
-	var err error
-	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: limits.core(), Observer: g.observer()}); err != nil {
+	settings, err := g.openAccess()
+	if err != nil {
+		return err
+	}
+	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: limits.core(), Observer: g.observer(), Authorizer: g.access}); err != nil {
 		return fmt.Errorf("the store in %s cannot be read: %w", g.options.Config.Node.Data, err)
 	}
-	host := &adapters.Host{Router: g.router, Log: g.log, Limits: limits.adapters(), Version: g.options.Version, Metrics: g.metrics}
+	host := &adapters.Host{Router: g.router, Log: g.log, Auth: g.access, Limits: limits.adapters(), Version: g.options.Version, Metrics: g.metrics}
 	if err := g.bindRooms(host); err != nil {
 		return err
 	}
+	g.access.Use(settings, g.doors())
 	if err := g.bindAdmin(); err != nil {
 		ended, end := context.WithCancel(context.Background())
 		end()
@@ -166,6 +173,7 @@ func (g *Gateway) close() (err error) {
 // Sections makes the structures of all sections that the gateway and its protocols have, at their defaults.
 func Sections() map[string]any {
 	all := map[string]any{"limits": DefaultLimits(), "store": DefaultStore(), "sys": DefaultSys()}
+	maps.Copy(all, access.Sections())
 	for _, r := range standard.Protocols() {
 		all[r.Name] = r.Config()
 	}

@@ -83,6 +83,12 @@ func TestEveryKeyIsInTheDefaultFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, section := range gateway.Sections() {
+		if reflect.TypeOf(section).Elem().Kind() != reflect.Struct {
+			if !strings.Contains(string(text), "\n"+name+":") {
+				t.Errorf("%s is not in configs/default.yaml", name)
+			}
+			continue
+		}
 		for _, f := range config.Fields(reflect.TypeOf(section).Elem()) {
 			if !strings.Contains(string(text), " "+f.Name+":") {
 				t.Errorf("%s.%s is not in configs/default.yaml", name, f.Name)

@@ -59,8 +59,18 @@ func (w *writer) section(name string, v reflect.Value) {
 	w.WriteByte('\n')
 	about, _, _ := strings.Cut(afterName(doc), ". ")
 	w.comment("", strings.TrimSuffix(about, ".")+".")
-	fmt.Fprintf(w, "%s:\n", name)
-	w.fields("  ", v)
+	switch v.Kind() {
+	case reflect.Map:
+		fmt.Fprintf(w, "%s: {}\n", name)
+	case reflect.Slice:
+		fmt.Fprintf(w, "%s: []\n", name)
+		if element := v.Type().Elem(); element.Kind() == reflect.Struct {
+			w.elementKeys("  # ", element)
+		}
+	default:
+		fmt.Fprintf(w, "%s:\n", name)
+		w.fields("  ", v)
+	}
 }
 
 // afterName drops "Config is" from the comment of a type, which is for programmers.
@@ -119,6 +129,8 @@ func (w *writer) value(v reflect.Value, f config.Field, comment string) (text st
 		return "{}", true
 	case reflect.Slice:
 		return "[]", len(candidates(comment)) == 0
+	case reflect.Struct: // a secret that is not there
+		return `""`, true
 	case reflect.String:
 		return `""`, f.Tag.Get("enum") == ""
 	case reflect.Pointer:
@@ -132,15 +144,16 @@ func (w *writer) listeners() {
 	for _, u := range config.DefaultListeners() {
 		fmt.Fprintf(w, "  - url: %s\n", u)
 	}
-	w.listenerKeys("    # ", reflect.TypeFor[config.Listener]())
+	w.elementKeys("    # ", reflect.TypeFor[config.Listener]())
 }
 
-// listenerDefaults are the keys of a listener as they would be written; the others show no value.
-var listenerDefaults = map[string]string{"anonymous": "true", "insecure": "false", "origins": "[]", "headers": "{}", "mode": "0660", "group": `""`,
-	"cert": "server.pem", "key": "server.key", "client_ca": `""`, "client_auth": "none", "min_version": "1.2", "crl": `""`, "from": "[]"}
+// elementDefaults are the keys of a listener or a user as they would be written; the others show no value.
+var elementDefaults = map[string]string{"anonymous": "true", "insecure": "false", "origins": "[]", "auth": "[]", "namespace": `""`, "headers": "{}", "mode": "0660", "group": `""`,
+	"cert": "server.pem", "key": "server.key", "client_ca": `""`, "client_auth": "none", "min_version": "1.2", "crl": `""`, "from": "[]",
+	"name": `""`, "role": "[]", "client_ids": "[]", "namespaces": "[]", "password": "none"}
 
-// listenerKeys writes the keys of a listener as comments, since none of them is set.
-func (w *writer) listenerKeys(indent string, t reflect.Type) {
+// elementKeys writes the keys of an element of a list as comments, since none of them is set.
+func (w *writer) elementKeys(indent string, t reflect.Type) {
 	_, docs, err := comments(w.root, t)
 	w.err = first(w.err, err)
 	for _, f := range config.Fields(t) {
@@ -149,13 +162,13 @@ func (w *writer) listenerKeys(indent string, t reflect.Type) {
 		}
 		field := t.FieldByIndex(f.Index)
 		w.comment(strings.TrimSuffix(indent, "# "), docs[field.Name])
-		value, known := listenerDefaults[f.Name]
+		value, known := elementDefaults[f.Name]
 		if known {
 			value = " " + value
 		}
 		fmt.Fprintf(w, "%s%s:%s\n", indent, f.Name, value)
 		if inner := field.Type; !known && inner.Kind() == reflect.Pointer {
-			w.listenerKeys(indent+"  ", inner.Elem())
+			w.elementKeys(indent+"  ", inner.Elem())
 		}
 	}
 }
