@@ -81,10 +81,8 @@ func TestSlow(t *testing.T) {
 			t.Errorf("%s: %v, then %v", what, before.sum(what), after.sum(what))
 		}
 	}
-	for _, on := range []string{"mqtt", "stomp", "amqp"} {
-		if !g.log.has("preauth.closed", "protocol="+on, "reason=deadline") {
-			t.Errorf("no log line about %s", on)
-		}
+	if !g.log.has("preauth.closed", "reason=deadline") { // all end within a second, more than a second's lines: the counters tell them apart
+		t.Error("no log line")
 	}
 }
 
