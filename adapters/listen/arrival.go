@@ -28,6 +28,9 @@ type arrival struct {
 	state atomic.Uint32
 	once  sync.Once // counting out
 
+	asked    atomic.Bool // whether everything that the peer has sent was read
+	caughtUp func()      // the answer: it was
+
 	counted netip.Addr // the address at which the gate counts it
 	remote  netip.AddrPort
 	local   netip.AddrPort
@@ -61,6 +64,9 @@ func (a *arrival) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := a.Conn.Read(b)
+	if a.asked.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+		n, err = a.readRest(b)
+	}
 	a.left.Add(-int64(n))
 	return n, err
 }
@@ -212,7 +218,7 @@ func (l *listener) serveArrival(a *arrival) {
 	if l.tls == nil && a.adopt(info) {
 		return
 	}
-	l.runPump(&netCarrier{Conn: nc}, l.counts, info, l.streamRoom(), a.since)
+	l.runPump(&netCarrier{Conn: nc}, a, l.counts, info, l.streamRoom())
 }
 
 // lingered discards what the peer of a failed handshake still sends, for a

@@ -14,6 +14,7 @@ const (
 	bitChunk                // pump: input was read
 	bitDrained              // pump: output was written
 	bitEnd                  // pump: the transport ended
+	bitCaughtUp             // pump: what the peer had sent before a takeover was read
 	reasonShift = 8
 )
 

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -91,4 +93,33 @@ func processOf(socket string) (name string, pid int) {
 		return string(bytes.TrimSpace(comm)), pid
 	}
 	return "", 0
+}
+
+// readNow reads without waiting.
+func readNow(c net.Conn, b []byte) (n int, err error) {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return 0, errNothing
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		for n, failed = rawRead(int(fd), b); failed == unix.EINTR; n, failed = rawRead(int(fd), b) {
+		}
+		return true
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case failed == unix.EAGAIN:
+		return 0, errNothing
+	case failed != nil:
+		return 0, failed
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }

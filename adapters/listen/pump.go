@@ -32,9 +32,10 @@ type carrier interface {
 type pump struct {
 	stream
 	car    carrier       // Immutable.
+	from   *arrival      // Immutable.
 	resume chan struct{} // Immutable; a token lets the reader go on, closed by release
 
-	evictAt core.Time   // Owned by the loop: when a takeover, that lets the reader catch up, takes effect; 0: there is none
+	evictAt core.Time   // Owned by the loop: when a takeover takes effect at the latest; 0: there is none
 	chunk   []byte      // the loop's from post(bitChunk) to the token
 	ending  core.Reason // the loop's from post(bitEnd)
 	broken  error       // the loop's from post(bitEnd): TLS failed
@@ -51,12 +52,13 @@ type pump struct {
 
 // runPump opens the stream on its loop and reads until the carrier ends. The
 // gate has admitted the connection.
-func (l *listener) runPump(car carrier, counts *counters, info adapters.Info, room adapters.StreamRoom, since core.Time) {
-	p := &pump{car: car, resume: make(chan struct{}, 1)}
+func (l *listener) runPump(car carrier, a *arrival, counts *counters, info adapters.Info, room adapters.StreamRoom) {
+	p := &pump{car: car, from: a, resume: make(chan struct{}, 1)}
 	p.counts, p.own = counts, p
+	a.caughtUp = func() { p.post(bitCaughtUp) }
 	target := l.server.pick()
 	p.loop = target
-	if !target.call(func(*loop) { p.start(p, info, room, since) }) {
+	if !target.call(func(*loop) { p.start(p, info, room, a.since) }) {
 		l.unadmit(info.Remote.Addr())
 		car.close()
 		return
@@ -79,10 +81,6 @@ func (l *listener) runPump(car carrier, counts *counters, info adapters.Info, ro
 	}
 }
 
-// catchUp is how long a connection that is taken over goes on: what its peer had sent before, a farewell perhaps, may
-// still be with the kernel or the reader.
-const catchUp = 20 * time.Millisecond
-
 // attend does what was posted.
 func (p *pump) attend(bits uint32) {
 	if bits&bitDrained != 0 && p.phase != closed {
@@ -98,9 +96,14 @@ func (p *pump) attend(bits uint32) {
 	if takenOver(bits) && p.phase <= open && !p.owed && p.evictAt == 0 {
 		p.evictAt = p.loop.turn.Now.After(catchUp)
 		p.loop.wheel.arm(&p.link, p.evictAt)
+		p.from.ask()
 		bits &^= bitEvict
 	}
 	p.stream.attend(bits)
+	if bits&bitCaughtUp != 0 && p.evictAt != 0 {
+		p.evictAt = 0
+		p.evict(core.TakenOver)
+	}
 	if bits&bitEnd != 0 {
 		if p.broken != nil && p.phase <= loggingIn { // A5a
 			p.counts.preauthClosed("tls")

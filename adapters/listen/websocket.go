@@ -228,7 +228,7 @@ func (h *webSocket) run(ws *websocket.Conn, u *upgrading, room adapters.WebSocke
 		info.Certificate = certificate(tc, info.Certificate)
 	}
 	u.left.Store(int64(h.l.server.limits.PreauthBytes))
-	h.l.runPump(newWSCarrier(ws, o, u), h.counts[room.Name()], info, room, u.a.since)
+	h.l.runPump(newWSCarrier(ws, o, u), u.a, h.counts[room.Name()], info, room)
 }
 
 // connState counts the goroutine of a connection out.
