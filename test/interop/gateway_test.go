@@ -1,6 +1,8 @@
-// Package interop runs the scripts of the matrix with real clients as separate processes against the built binary:
+// Package interop runs real clients as separate processes against the built binary: the scripts of the matrix with
 // mosquitto_pub and mosquitto_sub, the mqtt package of npm over WebSocket, coap-client, python3-stomp, python3-pika,
-// amqp-publish and amqp-consume, and for MQTT-SN the binary's own pub and sub. A client that is missing fails the run.
+// amqp-publish and amqp-consume, and for MQTT-SN the binary's own pub and sub; the scenarios of mqtt_flavour_test.go with
+// mosquitto's programs, both Paho libraries of Go, python3-paho-mqtt and npm's mqtt in every version and over TCP and
+// WebSocket; and bridges of mosquitto. A client that is missing fails the run.
 package interop
 
 import (

@@ -10,14 +10,13 @@ import (
 type ability uint32
 
 const (
-	resumes     ability = 1 << iota // reconnects by itself and repeats what it published
-	comesBack                       // reconnects by itself as a receiver
-	onceIn                          // recognises a repeated QoS 2 PUBLISH
-	onceOut                         // repeats no PUBLISH after PUBREL
-	byDup                           // recognises it by DUP alone
-	seesAcks                        // shows the reason codes of PUBACK and PUBREC
-	seesPresent                     // shows Session Present
-	connects                        // connects without subscribing; else a connection lives from its first subscription on
+	resumes   ability = 1 << iota // reconnects by itself and repeats what it published
+	comesBack                     // reconnects by itself as a receiver
+	onceIn                        // recognises a repeated QoS 2 PUBLISH
+	onceOut                       // repeats no PUBLISH after PUBREL
+	byDup                         // recognises it by DUP alone
+	seesAcks                      // shows the reason codes of PUBACK and PUBREC
+	connects                      // connects without subscribing; else a connection lives from its first subscription on
 	unsubscribes
 	aliases        // sets topic aliases
 	readsAlias     // understands them
@@ -30,7 +29,7 @@ const (
 )
 
 // library is what every library can; mosquitto's programs cannot.
-const library = resumes | comesBack | onceIn | onceOut | seesPresent | connects | unsubscribes
+const library = resumes | comesBack | onceIn | onceOut | connects | unsubscribes
 
 // flavour is one way to speak MQTT: a client, a version and a transport.
 type flavour struct {

@@ -293,20 +293,17 @@ type mqttClient struct {
 	name string
 	got  *box[mqttAnswer] // messages
 	ends *box[int]        // codes of lost connections
-	ups  *box[struct{}]   // reconnections
 	ack  mqttAnswer       // the CONNACK
 }
 
 func newClient(t *testing.T, p mqttPeer) *mqttClient {
-	c := &mqttClient{t: t, peer: p, name: fmt.Sprintf("c%d", serial.Add(1)), got: newBox[mqttAnswer](), ends: newBox[int](), ups: newBox[struct{}]()}
+	c := &mqttClient{t: t, peer: p, name: fmt.Sprintf("c%d", serial.Add(1)), got: newBox[mqttAnswer](), ends: newBox[int]()}
 	p.listen(c.name, func(a mqttAnswer) {
 		switch a.Event {
 		case "message":
 			c.got.put(a)
 		case "lost":
 			c.ends.put(a.Code)
-		case "up":
-			c.ups.put(struct{}{})
 		}
 	})
 	return c
