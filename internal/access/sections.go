@@ -48,7 +48,7 @@ type JWT struct {
 	// JWKS is the URL of the key set, or file:PATH.
 	JWKS string `yaml:"jwks"`
 	// Secret is the key of HMAC tokens; never together with jwks.
-	Secret Secret `yaml:"secret"`
+	Secret config.Secret `yaml:"secret"`
 	// Algorithms that are accepted. The default is RS256, ES256 and EdDSA; HS256 with a secret.
 	Algorithms []string `yaml:"algorithms"`
 	// Issuer must be the token's iss, if it is set.
@@ -65,7 +65,7 @@ type JWT struct {
 	ClientIDs string `yaml:"client_ids"`
 }
 
-func (j *JWT) set() bool { return j.JWKS != "" || !j.Secret.Empty() }
+func (j *JWT) set() bool { return j.JWKS != "" || !j.Secret.IsZero() }
 
 // HTTP is `auth.http`.
 type HTTP struct {
@@ -74,7 +74,7 @@ type HTTP struct {
 	// Timeout of one request.
 	Timeout time.Duration `yaml:"timeout" min:"100ms" max:"1m"`
 	// HMAC is the key that requests are signed with.
-	HMAC Secret `yaml:"hmac"`
+	HMAC config.Secret `yaml:"hmac"`
 }
 
 // Cert is `auth.cert`.

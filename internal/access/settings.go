@@ -190,7 +190,7 @@ func readMosquitto[T any](s *Settings, file string, read func(io.Reader, string)
 
 func (s *Settings) readBackends() (err error) {
 	if j := &s.auth.JWT; j.set() {
-		o := auth.JWTOptions{Secret: j.Secret.Bytes(), Algorithms: j.Algorithms, Issuer: j.Issuer, Audience: j.Audience,
+		o := auth.JWTOptions{Secret: []byte(j.Secret.Reveal()), Algorithms: j.Algorithms, Issuer: j.Issuer, Audience: j.Audience,
 			User: j.User, Namespace: j.Namespace, Roles: j.Roles, ClientIDs: j.ClientIDs}
 		if o.Keys, err = keys(j.JWKS); err != nil {
 			return fmt.Errorf("auth.jwt.jwks: %w", err)
@@ -203,7 +203,7 @@ func (s *Settings) readBackends() (err error) {
 		if err = webURL(h.URL); err != nil {
 			return fmt.Errorf("auth.http.url: %w", err)
 		}
-		s.http = auth.NewHTTP(auth.HTTPOptions{URL: h.URL, Timeout: h.Timeout, Secret: h.HMAC.Bytes()})
+		s.http = auth.NewHTTP(auth.HTTPOptions{URL: h.URL, Timeout: h.Timeout, Secret: []byte(h.HMAC.Reveal())})
 	}
 	return nil
 }

@@ -50,15 +50,6 @@ func Parse(text string) (Rule, error) {
 	return r, err
 }
 
-// UnmarshalText is Parse.
-func (r *Rule) UnmarshalText(text []byte) (err error) {
-	*r, err = Parse(string(text))
-	return err
-}
-
-// Locate is told where the rule is written.
-func (r *Rule) Locate(file string, line int) { r.At = fmt.Sprintf("%s:%d", file, line) }
-
 func (r *Rule) verbs(list string) error {
 	for name := range strings.SplitSeq(list, ",") {
 		v := verbNamed(name)

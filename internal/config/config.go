@@ -11,8 +11,6 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
-	"path/filepath"
 )
 
 // maxFile bounds a configuration file, in bytes.
@@ -46,59 +44,58 @@ type Config struct {
 	Warnings Problems `yaml:"-"`
 	// Source is the path of the file, empty if there was none.
 	Source string `yaml:"-"`
-	// Sum is the SHA-256 of the file's bytes in hexadecimal; of nothing, if there was no file.
+	// Sum is the SHA-256 in hexadecimal of the file's bytes, followed by those of the files that it includes; of nothing,
+	// if there was no file.
 	Sum string `yaml:"-"`
+
+	root     *node // what was written, with its places
+	sources  []source
+	schema   schema
+	problems Problems
 }
 
-// Load reads and checks a configuration. The error, if there is one, is a [Problems].
+// Load reads and checks a configuration. The error, if there is one, is a [Problems] without warnings.
 func Load(in Input) (*Config, error) {
-	c := Default()
-	var text []byte
-	root := newMap(origin{})
-	var problems Problems
-	if in.File != "" {
-		b, err := readFile(in.File)
-		if err != nil {
-			return nil, Problems{{Code: CodeFile, File: in.File, Message: err.Error()}}
-		}
-		text = b
-		c.Source = in.File
-		parsed, errs := parse(in.File, b)
-		problems = append(problems, errs...)
-		if parsed != nil {
-			root = parsed
-		}
-	}
-	sum := sha256.Sum256(text)
-	c.Sum = hex.EncodeToString(sum[:])
-	s := schema{config: c, sections: in.Sections, protocols: in.Protocols}
-	problems = append(problems, expand(root, in.Environ)...)
-	problems = append(problems, overlayEnviron(root, in.Environ, s)...)
-	overlayListen(root, in.Listen)
-	problems = append(problems, overlaySet(root, in.Set)...)
-	problems = append(problems, s.decode(root)...)
-	if len(problems) > 0 {
-		problems.finish(in.File, text)
-		return nil, problems
+	c, problems := Read(in)
+	if problems.Failed() {
+		return nil, problems.Errors()
 	}
 	return c, nil
 }
 
-// readFile returns the file's content, or an error without Go's own words in it.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, plainError{verb: "cannot be read", err: err}
+// Read reads and checks a configuration, and returns it with all that is wrong with it, warnings too. If the problems
+// have failed ([Problems.Failed]) the configuration is only good for [Config.Problem] and [Config.Finish].
+func Read(in Input) (*Config, Problems) {
+	c := read(in, osDisk)
+	return c, c.problems
+}
+
+func read(in Input, from disk) *Config {
+	c := Default()
+	c.root = newMap(origin{})
+	a := assembly{disk: from, environ: in.Environ, names: map[string]origin{}}
+	if in.File != "" {
+		c.Source = in.File
+		a.names[from.same(in.File)] = origin{file: in.File, line: 1}
+		if root := a.file(in.File, origin{}, nil); root != nil {
+			c.root = root
+		}
 	}
-	if info.IsDir() {
-		return nil, plainError{verb: "is a directory; name a file such as " + filepath.Join(path, "entrepot.yaml")}
+	c.sources = a.sources
+	sum := sha256.New()
+	for _, s := range c.sources {
+		sum.Write(s.text)
 	}
-	if info.Size() > maxFile {
-		return nil, plainError{verb: "is larger than 1 MiB"}
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, plainError{verb: "cannot be read", err: err}
-	}
-	return b, nil
+	c.Sum = hex.EncodeToString(sum.Sum(nil))
+	s := schema{config: c, sections: in.Sections, protocols: in.Protocols, environ: in.Environ}
+	c.schema = s
+	problems := a.problems
+	problems = append(problems, overlayEnviron(c.root, in.Environ, s)...)
+	overlayListen(c.root, in.Listen)
+	problems = append(problems, overlaySet(c.root, in.Set)...)
+	problems = append(problems, s.decode(c.root)...)
+	problems = c.Finish(problems)
+	c.problems = problems
+	c.Warnings = problems.Warnings()
+	return c
 }

@@ -399,9 +399,10 @@ func FuzzLoadNeverPanics(f *testing.F) {
 		}
 		expand(root, nil)
 		r := &room{}
-		s := schema{config: Default(), sections: map[string]any{"mqtt": r}, protocols: map[string][]string{"mqtt": {"mqtt"}}}
-		ps := s.decode(root)
-		ps.finish("f", text)
+		c := Default()
+		c.root, c.sources = root, []source{{path: "f", text: text}}
+		c.schema = schema{config: c, sections: map[string]any{"mqtt": r}, protocols: map[string][]string{"mqtt": {"mqtt"}}}
+		ps := c.Finish(c.schema.decode(root))
 		_ = ps.Error()
 	})
 }

@@ -14,16 +14,17 @@ type schema struct {
 	config    *Config
 	sections  map[string]any
 	protocols map[string][]string
+	environ   []string
 }
 
 // sectionNames lists all sections that exist.
 func (s schema) sectionNames() []string {
-	return append(fieldNames(fields(reflect.TypeFor[Config]())), slices.Sorted(maps.Keys(s.sections))...)
+	return append(append(fieldNames(fields(reflect.TypeFor[Config]())), "include"), slices.Sorted(maps.Keys(s.sections))...)
 }
 
 // decode fills the structures from the tree and reports every mistake.
 func (s schema) decode(root *node) Problems {
-	d := &decoder{}
+	d := &decoder{environ: s.environ}
 	own := fields(reflect.TypeFor[Config]())
 	for _, e := range root.keys {
 		if e.key == "listeners" {
@@ -37,7 +38,6 @@ func (s schema) decode(root *node) Problems {
 	}
 	s.decodeSections(d, root)
 	s.decodeListeners(d, root.child("listeners"))
-	s.config.Warnings = d.warnings
 	return d.problems
 }
 
@@ -53,11 +53,21 @@ func (s schema) decodeSections(d *decoder, root *node) {
 	}
 }
 
-type decoder struct{ problems, warnings Problems }
+type decoder struct {
+	environ  []string
+	problems Problems
+}
 
 func (d *decoder) fail(at origin, code, path, message string) *Problem {
 	d.problems = append(d.problems, at.problem(code, path, message))
 	return &d.problems[len(d.problems)-1]
+}
+
+// warn reports what works and should be changed all the same.
+func (d *decoder) warn(at origin, code, path, message string) *Problem {
+	p := d.fail(at, code, path, message)
+	p.Warning = true
+	return p
 }
 
 func (d *decoder) unknown(e *entry, in string, known []string) {
@@ -119,7 +129,7 @@ func (d *decoder) structValue(n *node, v reflect.Value, tag reflect.StructTag, p
 	for _, e := range n.keys {
 		i := slices.IndexFunc(list, func(f field) bool { return f.name == e.key })
 		if i < 0 {
-			d.unknown(e, path, fieldNames(list))
+			d.unknown(e, path+n.label(), fieldNames(list))
 			continue
 		}
 		d.value(e.value, v.FieldByIndex(list[i].index), list[i].tag, path+"."+e.key)
@@ -191,6 +201,16 @@ func (d *decoder) validate(section any, n *node, name, path string) {
 	d.fail(at, CodeRange, path, path+": "+message)
 }
 
+// label names an element of a list by what it calls itself. OPERATIONS C15
+func (n *node) label() string {
+	for _, key := range []string{"name", "url"} {
+		if c := n.child(key); c != nil && c.kind == kindScalar {
+			return " (" + clip(c.text) + ")"
+		}
+	}
+	return ""
+}
+
 // describe names what a node is, in a reader's words.
 func (n *node) describe() string {
 	switch n.kind {
@@ -201,7 +221,15 @@ func (n *node) describe() string {
 	case kindNull:
 		return "nothing"
 	}
-	return strconv.Quote(clip(n.text))
+	return strconv.Quote(clip(n.shown()))
+}
+
+// shown is what messages show of a scalar: not what a variable holds.
+func (n *node) shown() string {
+	if n.expanded {
+		return n.written
+	}
+	return n.text
 }
 
 func clip(s string) string {

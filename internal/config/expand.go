@@ -23,6 +23,7 @@ func expand(root *node, environ []string) Problems {
 		if fault != "" {
 			problems = append(problems, n.at.problem(CodeVariable, "", fault))
 		}
+		n.expanded, n.written = strings.Contains(n.text, "${"), n.text
 		n.text = text
 	})
 	return problems

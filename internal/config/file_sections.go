@@ -6,33 +6,31 @@ import (
 )
 
 // LoadSections reads a file that holds some sections and nothing else, into the structures that are given by name. The
-// error, if there is one, is a [Problems].
+// error, if there is one, is a [Problems] without warnings.
 func LoadSections(file string, environ []string, sections map[string]any) error {
-	text, err := readFile(file)
-	if err != nil {
-		return Problems{{Code: CodeFile, File: file, Message: err.Error()}}
+	c := &Config{Source: file, root: newMap(origin{})}
+	a := assembly{disk: osDisk, environ: environ, names: map[string]origin{osDisk.same(file): {file: file, line: 1}}}
+	if root := a.file(file, origin{}, nil); root != nil {
+		c.root = root
 	}
-	root, problems := parse(file, text)
-	if root != nil {
-		problems = append(problems, expand(root, environ)...)
-		problems = append(problems, only(root, sections)...)
+	c.sources = a.sources
+	c.schema = schema{config: c, sections: sections, environ: environ}
+	problems := c.Finish(append(a.problems, c.schema.only(c.root)...))
+	if problems.Failed() {
+		return problems.Errors()
 	}
-	if len(problems) == 0 {
-		return nil
-	}
-	problems.finish(file, text)
-	return problems
+	return nil
 }
 
 // only decodes the sections of a file that holds no others.
-func only(root *node, sections map[string]any) Problems {
-	known := slices.Sorted(maps.Keys(sections))
-	d := &decoder{}
+func (s schema) only(root *node) Problems {
+	known := slices.Sorted(maps.Keys(s.sections))
+	d := &decoder{environ: s.environ}
 	for _, e := range root.keys {
-		if _, ok := sections[e.key]; !ok {
+		if _, ok := s.sections[e.key]; !ok {
 			d.unknown(e, "", known)
 		}
 	}
-	schema{sections: sections}.decodeSections(d, root)
+	s.decodeSections(d, root)
 	return d.problems
 }

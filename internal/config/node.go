@@ -20,12 +20,14 @@ type origin struct {
 
 // A node is one value of the tree that file, environment and flags are merged into.
 type node struct {
-	kind   kind
-	text   string // of a scalar
-	quoted bool   // the scalar was quoted in the file
-	at     origin
-	keys   []*entry // of a map, in their order
-	items  []*node  // of a list
+	kind     kind
+	text     string // of a scalar
+	quoted   bool   // the scalar was quoted in the file
+	expanded bool   // a variable was put into the scalar
+	written  string // what the scalar was before
+	at       origin
+	keys     []*entry // of a map, in their order
+	items    []*node  // of a list
 }
 
 // An entry is one key of a map.

@@ -20,14 +20,28 @@ const (
 
 // parse reads one YAML document. The tree is nil if the text is not YAML at all.
 func parse(file string, text []byte) (*node, Problems) {
+	root, _, problems := parseWithin(file, text, maxNodes)
+	return root, problems
+}
+
+// parseWithin reads a document of at most so many values, and tells how many there were.
+func parseWithin(file string, text []byte, most int) (*node, int, Problems) {
+	c := converter{file: file, most: most, anchors: map[string]ast.Node{}}
+	root := c.document(text)
+	return root, c.nodes, c.problems
+}
+
+func (c *converter) document(text []byte) *node {
+	file := c.file
 	if !utf8.Valid(text) {
-		return nil, Problems{{Code: CodeSyntax, File: file, Line: 1, Column: 1, Message: "the file is not UTF-8 text"}}
+		c.problems = Problems{{Code: CodeSyntax, File: file, Line: 1, Column: 1, Message: "the file is not UTF-8 text"}}
+		return nil
 	}
 	doc, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		return nil, Problems{syntaxProblem(file, err)}
+		c.problems = Problems{syntaxProblem(file, err)}
+		return nil
 	}
-	c := converter{file: file, anchors: map[string]ast.Node{}}
 	root := newMap(origin{file: file, line: 1, column: 1})
 	for i, d := range doc.Docs {
 		if d.Body == nil {
@@ -45,9 +59,9 @@ func parse(file string, text []byte) (*node, Problems) {
 	if root != nil && root.kind != kindMap {
 		c.problems = append(c.problems, Problem{Code: CodeType, File: file, Line: root.at.line, Column: root.at.column,
 			Message: "the file must hold sections such as listeners: and limits:, one key to a line"})
-		return nil, c.problems
+		return nil
 	}
-	return root, c.problems
+	return root
 }
 
 var excess = regexp.MustCompile(`\s+`)
@@ -68,6 +82,7 @@ func syntaxProblem(file string, err error) Problem {
 type converter struct {
 	file     string
 	nodes    int
+	most     int
 	anchors  map[string]ast.Node
 	problems Problems
 }
@@ -93,8 +108,8 @@ func (c *converter) convert(n ast.Node, depth int) *node {
 	if depth > maxDepth {
 		return c.fail(n, CodeSyntax, fmt.Sprintf("nested deeper than %d levels", maxDepth))
 	}
-	if c.nodes > maxNodes {
-		if c.nodes == maxNodes+1 {
+	if c.nodes > c.most {
+		if c.nodes == c.most+1 {
 			return c.fail(n, CodeSyntax, fmt.Sprintf("more than %d values", maxNodes))
 		}
 		return &node{at: c.at(n)}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -24,11 +23,18 @@ const (
 	CodeAnonymous = "E-CONFIG-ANONYMOUS"
 	CodeTLS       = "E-CONFIG-TLS"
 	CodeExpiring  = "E-CONFIG-TLS-EXPIRING"
+	CodeInclude   = "E-CONFIG-INCLUDE"
+	CodeSecret    = "E-CONFIG-SECRET"
+	CodePort      = "E-CONFIG-PORT"
+	CodeData      = "E-CONFIG-DATA"
+	CodeLimits    = "E-CONFIG-LIMITS"
+	CodeFixed     = "E-CONFIG-NOT-RELOADABLE"
 )
 
 // Codes lists all codes, in the order of docs/errors.md.
 func Codes() []string {
-	return []string{CodeFile, CodeSyntax, CodeUnknown, CodeDuplicate, CodeType, CodeRange, CodeVariable, CodeURL, CodeAnonymous, CodeTLS, CodeExpiring}
+	return []string{CodeFile, CodeSyntax, CodeUnknown, CodeDuplicate, CodeType, CodeRange, CodeVariable, CodeURL, CodeAnonymous, CodeTLS, CodeExpiring,
+		CodeInclude, CodeSecret, CodePort, CodeData, CodeLimits, CodeFixed}
 }
 
 // A Problem is one mistake in a configuration, with the place where it was made.
@@ -44,23 +50,41 @@ type Problem struct {
 	Message string
 	// Hint is what to write instead, often empty.
 	Hint string
+	// Warning: it works all the same.
+	Warning bool
 
 	excerpt string
 	arg     string // the argument that File names
 }
 
+// Severity is error or warning.
+func (p Problem) Severity() string {
+	if p.Warning {
+		return "warning"
+	}
+	return "error"
+}
+
+// Place is file:line:column, or the flag or variable with what it holds.
+func (p Problem) Place() string {
+	place := p.File
+	if p.Line > 0 {
+		place += fmt.Sprintf(":%d:%d", p.Line, p.Column)
+	}
+	if p.arg != "" {
+		place += " " + p.arg
+	}
+	return place
+}
+
 // String formats the problem with its excerpt, without a newline at the end.
 func (p Problem) String() string {
 	var b strings.Builder
-	b.WriteString(p.File)
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	if place := p.Place(); place != "" {
+		b.WriteString(place + ": ")
 	}
-	if p.arg != "" {
-		b.WriteString(" " + p.arg)
-	}
-	if b.Len() > 0 {
-		b.WriteString(": ")
+	if p.Warning {
+		b.WriteString("warning: ")
 	}
 	b.WriteString(p.Message)
 	b.WriteString(p.excerpt)
@@ -75,51 +99,103 @@ func (p Problem) String() string {
 // Problems are all mistakes of a configuration, sorted by position.
 type Problems []Problem
 
-// Error formats every problem with its excerpt, one after the other.
+// Error formats every problem with its excerpt, one after the other, and counts them.
 func (ps Problems) Error() string {
 	var b strings.Builder
 	for _, p := range ps {
 		b.WriteString(p.String() + "\n")
 	}
-	if len(ps) == 1 {
-		b.WriteString("1 error.")
-	} else {
-		fmt.Fprintf(&b, "%d errors.", len(ps))
-	}
-	return b.String()
+	return b.String() + ps.Count() + "."
 }
 
-// finish sorts the problems, drops repetitions and adds the excerpts.
-func (ps *Problems) finish(file string, text []byte) {
-	slices.SortStableFunc(*ps, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(rank(a, file), rank(b, file)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
-	*ps = slices.CompactFunc(*ps, func(a, b Problem) bool {
-		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message && a.arg == b.arg
-	})
-	lines := bytes.Split(text, []byte("\n"))
-	for i := range *ps {
-		p := &(*ps)[i]
-		if p.File == file && p.Line > 0 && p.Line <= len(lines) {
-			p.excerpt = excerpt(lines, p.Line, p.Column)
+// Count says how many there are, as 2 errors, 1 warning.
+func (ps Problems) Count() string {
+	var parts []string
+	errs, warnings := len(ps.Errors()), len(ps.Warnings())
+	for _, c := range []struct {
+		n    int
+		word string
+	}{{errs, "error"}, {warnings, "warning"}} {
+		switch {
+		case c.n == 1:
+			parts = append(parts, "1 "+c.word)
+		case c.n > 1 || c.word == "error" && warnings == 0:
+			parts = append(parts, fmt.Sprintf("%d %ss", c.n, c.word))
 		}
 	}
+	return strings.Join(parts, ", ")
 }
 
-// rank puts the file before the environment and that before the flags, as they are read.
-func rank(p Problem, file string) int {
-	switch p.File {
-	case file:
-		return 0
-	case fromEnvironment:
-		return 1
-	default:
-		return 2
+// Failed tells whether one of them is an error.
+func (ps Problems) Failed() bool {
+	return slices.ContainsFunc(ps, func(p Problem) bool { return !p.Warning })
+}
+
+// Errors are those that are errors.
+func (ps Problems) Errors() (list Problems) { return ps.only(false) }
+
+// Warnings are those that are warnings.
+func (ps Problems) Warnings() (list Problems) { return ps.only(true) }
+
+func (ps Problems) only(warning bool) (list Problems) {
+	for _, p := range ps {
+		if p.Warning == warning {
+			list = append(list, p)
+		}
 	}
+	return list
+}
+
+// Problem makes a problem at the place where a key such as roles.sensor[0] was written, or the nearest key above it.
+func (c *Config) Problem(code, path, message string) Problem {
+	at := origin{file: c.Source}
+	if n := c.root.find(path); n != nil {
+		at = n.at
+	}
+	return at.problem(code, path, message)
+}
+
+// Finish sorts problems, drops repetitions, and adds excerpts in which no secret can be read.
+func (c *Config) Finish(ps Problems) Problems {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(c.rank(a), c.rank(b)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	ps = slices.CompactFunc(ps, func(a, b Problem) bool {
+		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message && a.arg == b.arg
+	})
+	veil := c.schema.veil()
+	lines := map[string][]string{}
+	for i := range ps {
+		p := &ps[i]
+		p.Message, p.arg = veil.url(p.Message), veil.argument(p.arg)
+		at := slices.IndexFunc(c.sources, func(s source) bool { return s.path == p.File })
+		if at < 0 || p.Line == 0 || p.excerpt != "" {
+			continue
+		}
+		if lines[p.File] == nil {
+			lines[p.File] = veil.file(c.sources[at].text)
+		}
+		if p.Line <= len(lines[p.File]) {
+			raw := strings.Split(string(c.sources[at].text), "\n")[p.Line-1]
+			p.excerpt = excerpt(lines[p.File], p.Line, veil.column(raw, lines[p.File][p.Line-1], p.Column))
+		}
+	}
+	return ps
+}
+
+// rank puts the files, in the order of their reading, before the environment and that before the flags.
+func (c *Config) rank(p Problem) int {
+	if at := slices.IndexFunc(c.sources, func(s source) bool { return s.path == p.File }); at >= 0 {
+		return at
+	}
+	if p.File == fromEnvironment {
+		return maxFiles + 1
+	}
+	return maxFiles + 2
 }
 
 // excerpt shows the line, up to two before it and a caret below the column.
-func excerpt(lines [][]byte, line, column int) string {
+func excerpt(lines []string, line, column int) string {
 	var b strings.Builder
 	for n := max(1, line-2); n <= line; n++ {
 		mark := " "
@@ -134,13 +210,13 @@ func excerpt(lines [][]byte, line, column int) string {
 }
 
 // printable keeps a line of the file to one line of at most 160 characters on a terminal.
-func printable(line []byte) string {
+func printable(line string) string {
 	s := strings.Map(func(r rune) rune {
 		if r == '\t' || r == '\r' || r == utf8.RuneError || r < ' ' || r == 0x7f {
 			return ' '
 		}
 		return r
-	}, strings.TrimRight(string(line), "\r"))
+	}, strings.TrimRight(line, "\r"))
 	if r := []rune(s); len(r) > 160 {
 		return string(r[:160]) + "..."
 	}

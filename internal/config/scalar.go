@@ -36,13 +36,21 @@ func (d *decoder) scalarValue(n *node, v reflect.Value, tag reflect.StructTag, p
 		d.fail(n.at, CodeType, path, fmt.Sprintf("%s is one value, not %s", path, n.describe()))
 		return
 	}
+	if v.Type() == secretType {
+		word, err := d.secret(n, path)
+		if err != nil {
+			d.fail(n.at, CodeSecret, path, path+": "+err.Error())
+		}
+		v.Set(reflect.ValueOf(word))
+		return
+	}
 	if err := setScalar(v, n.text, tag); err != nil {
 		var range_ rangeError
 		code := CodeType
 		if errors.As(err, &range_) {
 			code = CodeRange
 		}
-		p := d.fail(n.at, code, path, fmt.Sprintf("%s: %q is not valid: %s", path, clip(n.text), err))
+		p := d.fail(n.at, code, path, fmt.Sprintf("%s: %q is not valid: %s", path, clip(n.shown()), err))
 		if words := enum(tag); words != nil {
 			p.Hint = didYouMean(n.text, words)
 		}
@@ -51,6 +59,14 @@ func (d *decoder) scalarValue(n *node, v reflect.Value, tag reflect.StructTag, p
 	if v.Type() == fileType {
 		v.SetString(string(n.at.settle(File(n.text))))
 	}
+	if l, ok := v.Addr().Interface().(locator); ok {
+		l.Locate(n.at.file, n.at.line)
+	}
+}
+
+// A locator is a value that wants to know where it was written: the file and its line, or a flag or the environment and 0.
+type locator interface {
+	Locate(file string, line int)
 }
 
 // A rangeError is a value of the right kind that is too small or too large.

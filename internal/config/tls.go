@@ -56,11 +56,6 @@ func checkTLS(d *decoder, l *Listener, n *node, at origin, path string) {
 		if f.Ending {
 			code = CodeExpiring
 		}
-		p := place.problem(code, path+".tls."+f.Key, path+".tls: "+f.Message)
-		if f.Warning {
-			d.warnings = append(d.warnings, p)
-		} else {
-			d.problems = append(d.problems, p)
-		}
+		d.fail(place, code, path+".tls."+f.Key, path+".tls: "+f.Message).Warning = f.Warning
 	}
 }
