@@ -151,3 +151,19 @@ type DatagramRoom interface {
 	// Listen makes the state machine of a listener.
 	Listen(l Loop, info ListenerInfo) Endpoint
 }
+
+// Successor is a room with state that outlives a change of the configuration:
+// the exchanges of AMQP.
+type Successor interface {
+	// Succeed takes over from the room of the same protocol that served so
+	// far, which keeps its connections. It is called before the room serves,
+	// and may be undone by the same call on the other one.
+	Succeed(old Room)
+}
+
+// Reconfigurable is an Endpoint that can go on with another room of its
+// protocol, keeping its peers.
+type Reconfigurable interface {
+	// Reconfigure is called by the loop.
+	Reconfigure(r DatagramRoom)
+}

@@ -29,7 +29,17 @@ type Room struct {
 	v091 *amqp091.Listener
 }
 
-var _ adapters.StreamRoom = (*Room)(nil)
+var (
+	_ adapters.StreamRoom = (*Room)(nil)
+	_ adapters.Successor  = (*Room)(nil)
+)
+
+// Succeed implements adapters.Successor: the exchanges stay.
+func (r *Room) Succeed(old adapters.Room) {
+	if o, ok := old.(*Room); ok && o != r {
+		r.v091.Succeed(o.v091)
+	}
+}
 
 // Name implements adapters.Room.
 func (r *Room) Name() string { return exchange.Protocol }

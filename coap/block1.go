@@ -11,12 +11,18 @@ import (
 // budget is octets that all transfers share, over all listeners.
 type budget struct {
 	used  atomic.Int64
-	limit int64
+	limit atomic.Int64
+}
+
+func budgetOf(limit int64) *budget {
+	b := new(budget)
+	b.limit.Store(limit)
+	return b
 }
 
 // take reserves n octets; false when they are not there.
 func (b *budget) take(n int) bool {
-	if b.used.Add(int64(n)) > b.limit {
+	if b.used.Add(int64(n)) > b.limit.Load() {
 		b.used.Add(-int64(n))
 		return false
 	}

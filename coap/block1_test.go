@@ -11,7 +11,7 @@ import (
 )
 
 func testLimits() uploadLimits {
-	return uploadLimits{body: 4096, count: 3, ttl: time.Minute, memory: &budget{limit: 1 << 20}}
+	return uploadLimits{body: 4096, count: 3, ttl: time.Minute, memory: budgetOf(1 << 20)}
 }
 
 func block(num uint32, more bool, szx uint8) message.Block {
@@ -177,7 +177,7 @@ func TestCoAP_B13_TransfersAndMemoryAreBounded(t *testing.T) {
 	if l.memory.used.Load() != 0 {
 		t.Fatal("not given back")
 	}
-	l.memory.limit = 10
+	l.memory.limit.Store(10)
 	if _, s := us.put([]byte("k"), block(0, true, 0), 0, 0, make([]byte, 16), 1, l); s != stepNoMemory || l.memory.used.Load() != 0 {
 		t.Fatalf("step %d, %d used", s, l.memory.used.Load())
 	}

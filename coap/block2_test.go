@@ -74,7 +74,7 @@ func TestCoAP_M20_BodyOfOneBlockNeedsNoOption(t *testing.T) {
 func TestCoAP_B12_TransferIsHeldUntilItsTimeIsOver(t *testing.T) {
 	t.Parallel()
 	var ds downloads
-	m := &budget{limit: 100}
+	m := budgetOf(100)
 	ds.keep([]byte("a"), &response{payload: make([]byte, 60)}, 1000, 2, m)
 	if ds.find([]byte("a"), 1000+59_999, time.Minute) == nil {
 		t.Fatal("gone too early")
@@ -99,7 +99,7 @@ func TestCoAP_B12_TransferIsHeldUntilItsTimeIsOver(t *testing.T) {
 func TestTheTransferIdleLongestMakesRoom(t *testing.T) {
 	t.Parallel()
 	var ds downloads
-	m := &budget{limit: 100}
+	m := budgetOf(100)
 	for i := range 3 {
 		ds.keep([]byte(fmt.Sprint(i)), &response{payload: []byte("x")}, 1000, 2, m)
 		ds.find([]byte("0"), 2000, time.Minute)

@@ -12,9 +12,11 @@ import (
 // Endpoint is one listener: it finds the peer of a datagram, and looks after
 // what bounds all of them.
 type Endpoint struct {
-	// Immutable.
-	room    *Room
-	cfg     *Config
+	// Changed by Reconfigure alone.
+	room *Room
+	cfg  *Config
+
+	// Immutable, but for szx.
 	loop    adapters.Loop
 	info    adapters.ListenerInfo
 	handler handler
@@ -40,6 +42,19 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *Endpoint
 		szx:    message.SZXFor(min(r.cfg.BlockSize, r.cfg.MaxDatagram-headroom)),
 		spread: rand.Float64,
 		peers:  map[netip.AddrPort]*peer{}, sources: map[netip.Addr]int{},
+	}
+}
+
+// Reconfigure goes on with another room; the peers stay.
+func (e *Endpoint) Reconfigure(r adapters.DatagramRoom) {
+	room, ok := r.(*Room)
+	if !ok {
+		return
+	}
+	e.room, e.cfg = room, &room.cfg
+	e.szx = message.SZXFor(min(e.cfg.BlockSize, e.cfg.MaxDatagram-headroom))
+	if t, ok := e.handler.(*topics); ok {
+		t.room, t.cfg = e.room, e.cfg
 	}
 }
 

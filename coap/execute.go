@@ -162,7 +162,7 @@ func (p *peer) finishUpload(u *upload, r *response) {
 	r.set |= hasBlock1
 	r.block1 = u.last
 	r.block1.SZX = min(u.last.SZX, p.ep.szx)
-	u.finish(r, &p.ep.room.memory)
+	u.finish(r, p.ep.room.memory)
 }
 
 func (p *peer) blockFailed(st step, r *response) {

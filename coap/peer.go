@@ -162,8 +162,8 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 		id.close(t, r)
 	}
 	if p.transfers != nil {
-		p.transfers.up.clear(&p.ep.room.memory)
-		p.transfers.down.clear(&p.ep.room.memory)
+		p.transfers.up.clear(p.ep.room.memory)
+		p.transfers.down.clear(p.ep.room.memory)
 	}
 	p.ep.room.entries.add(-p.dedup.clear())
 	p.blocked, p.full = nil, nil
@@ -193,7 +193,7 @@ func (p *peer) expireTransfers(now core.Time) {
 		return
 	}
 	p.transfers.up.expire(now, p.uploadLimits())
-	p.transfers.down.expire(now, p.ep.cfg.BlockTTL, &p.ep.room.memory)
+	p.transfers.down.expire(now, p.ep.cfg.BlockTTL, p.ep.room.memory)
 	if len(p.transfers.up.list)+len(p.transfers.down.list) == 0 {
 		p.transfers = nil
 	}
@@ -201,5 +201,5 @@ func (p *peer) expireTransfers(now core.Time) {
 
 func (p *peer) uploadLimits() uploadLimits {
 	c := p.ep.cfg
-	return uploadLimits{body: c.MaxBody, count: c.BlocksPerEndpoint, ttl: c.BlockTTL, memory: &p.ep.room.memory}
+	return uploadLimits{body: c.MaxBody, count: c.BlocksPerEndpoint, ttl: c.BlockTTL, memory: p.ep.room.memory}
 }

@@ -61,7 +61,7 @@ func (p *peer) block(t *core.Turn, a *ask, key []byte, whole, r *response) {
 		kept := *whole
 		kept.set &^= hasObserve // O17: of block 0 only
 		kept.opens = nil
-		p.moving().down.keep(key, &kept, t.Now, p.ep.cfg.BlocksPerEndpoint, &p.ep.room.memory)
+		p.moving().down.keep(key, &kept, t.Now, p.ep.cfg.BlocksPerEndpoint, p.ep.room.memory)
 	}
 }
 

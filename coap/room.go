@@ -30,9 +30,9 @@ type Room struct {
 	serve func(*Endpoint) handler // what lies behind the message layer; nil: the topics
 
 	// Atomic.
-	memory   budget // of all transfers
-	observes gauge  // observations of all listeners
-	entries  gauge  // message ids remembered for duplicates
+	memory   *budget // of all transfers
+	observes gauge   // observations of all listeners
+	entries  gauge   // message ids remembered for duplicates
 }
 
 var (
@@ -40,6 +40,9 @@ var (
 	_ adapters.Config       = (*Config)(nil)
 	_ adapters.Endpoint     = (*Endpoint)(nil)
 	_ adapters.Driven       = (*peer)(nil)
+
+	_ adapters.Successor      = (*Room)(nil)
+	_ adapters.Reconfigurable = (*Endpoint)(nil)
 )
 
 // New makes the room. Its error is that of Config.Validate.
@@ -48,7 +51,7 @@ func New(h *adapters.Host, c Config) (*Room, error) {
 		return nil, err
 	}
 	r := &Room{host: h, cfg: c.withDefaults(), metas: map[message.Format]*core.Meta{}, echo: newEchoKey()}
-	r.memory.limit = int64(r.cfg.BlockMemory)
+	r.memory = budgetOf(int64(r.cfg.BlockMemory))
 	r.count.open(h.Metrics)
 	r.observes.counter = h.Metrics.Counter("coap_observers")
 	r.entries.counter = h.Metrics.Counter("coap_dedup_entries")
@@ -56,6 +59,15 @@ func New(h *adapters.Host, c Config) (*Room, error) {
 		r.metas[f] = metaOf(f)
 	}
 	return r, nil
+}
+
+// Succeed shares with the room that served so far what transfers under way
+// hold, and what clients have proved.
+func (r *Room) Succeed(old adapters.Room) {
+	if o, ok := old.(*Room); ok {
+		r.memory, r.echo = o.memory, o.echo
+		r.memory.limit.Store(int64(r.cfg.BlockMemory))
+	}
 }
 
 // Name is the protocol's name.

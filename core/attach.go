@@ -10,7 +10,7 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	if c.Principal == nil {
 		c.Principal = Anonymous
 	}
-	if limit := time.Duration(r.limits.SessionExpiryMS) * time.Millisecond; c.Expiry > limit {
+	if limit := time.Duration(r.limits().SessionExpiryMS) * time.Millisecond; c.Expiry > limit {
 		c.Expiry = limit
 	}
 	if reason := r.checkWill(c.Principal, c.Will); reason != OK {
@@ -30,7 +30,7 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	ns.mu.Lock()
 	st := ns.sessions[key]
 	if st == nil {
-		if len(ns.sessions) >= r.limits.Sessions {
+		if len(ns.sessions) >= r.limits().Sessions {
 			ns.mu.Unlock()
 			return nil, Quota
 		}

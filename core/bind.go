@@ -31,7 +31,7 @@ func (s *Session) Bind(t *Turn, queue string, sub Subscription) (seq uint64, pen
 	}
 	q.mu.Lock()
 	existed := q.bindings[sub.Filter] != nil
-	over := len(q.bindings) >= s.r.limits.Bindings && !existed
+	over := len(q.bindings) >= s.r.limits().Bindings && !existed
 	q.mu.Unlock()
 	if over {
 		return 0, false, Quota

@@ -54,7 +54,7 @@ func (s *Session) PublishLater(t *Turn, m *Message, after time.Duration, most in
 			return 0, false, reason
 		}
 	}
-	if !s.ns.delayed.reserve(m, most, r.limits.QueueBytes) {
+	if !s.ns.delayed.reserve(m, most, r.limits().QueueBytes) {
 		return 0, false, Quota
 	}
 	d.id, d.due = r.newID(), r.clock.After(after)

@@ -37,7 +37,7 @@ func (ns *Namespace) declare(t *Turn, spec QueueSpec) (q *Queue, created bool, r
 	if q = ns.queues[spec.Name]; q != nil {
 		return q, false, OK
 	}
-	if len(ns.queues) >= ns.r.limits.Queues {
+	if len(ns.queues) >= ns.r.limits().Queues {
 		return nil, false, Quota
 	}
 	if spec.Durable && ns.r.failed.Load() {
@@ -89,7 +89,7 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	if q := ns.queues[name]; q != nil {
 		return q, OK
 	}
-	if len(ns.queues) >= ns.r.limits.Queues {
+	if len(ns.queues) >= ns.r.limits().Queues {
 		return nil, Quota
 	}
 	q := ns.newQueue(namedQueue, QueueSpec{Name: name, Durable: true, IdleExpiry: idle})

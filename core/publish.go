@@ -34,7 +34,7 @@ func (m *Match) Topic() string { return m.topic }
 func (m *Match) Any() bool { return len(m.targets) > 0 }
 
 func (r *Router) topicLimits() topic.Limits {
-	return topic.Limits{Bytes: r.limits.TopicBytes, Levels: r.limits.TopicLevels}
+	return topic.Limits{Bytes: r.limits().TopicBytes, Levels: r.limits().TopicLevels}
 }
 
 func (r *Router) checkTopic(name string) Reason {

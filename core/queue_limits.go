@@ -3,7 +3,7 @@ package core
 import "slices"
 
 func (q *Queue) limits() (messages int, bytes int64) {
-	def := &q.ns.r.limits
+	def := q.ns.r.limits()
 	messages, bytes = q.spec.Limits.Messages, q.spec.Limits.Bytes
 	if messages == 0 {
 		messages = def.QueueMessages

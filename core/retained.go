@@ -78,7 +78,7 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 }
 
 func (ns *Namespace) mayRetain(grows int64, replaces bool, stored int) bool {
-	l := &ns.r.limits
+	l := ns.r.limits()
 	if !replaces && stored >= l.Retained {
 		return false
 	}

@@ -73,7 +73,7 @@ type Router struct {
 	clock    *Clock
 	store    Store
 	log      *slog.Logger
-	limits   Limits
+	bounds   atomic.Pointer[Limits] // but for SetLimits
 	auth     Authorizer
 	hook     PublishHook
 	observer Observer
@@ -105,9 +105,10 @@ func New(o Options) (*Router, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Router{
-		clock: o.Clock, store: o.Store, log: o.Log, limits: o.Limits.withDefaults(),
+		clock: o.Clock, store: o.Store, log: o.Log,
 		auth: o.Authorizer, hook: o.Hook, observer: o.Observer, namespaces: map[string]*Namespace{},
 	}
+	r.SetLimits(o.Limits)
 	r.commit = newCommitter(r)
 	r.timers = newTimers(r)
 	if err := r.load(); err != nil {
@@ -117,6 +118,15 @@ func New(o Options) (*Router, error) {
 	r.timers.start()
 	return r, nil
 }
+
+// SetLimits makes other limits hold from now on. What there is already stays,
+// also where it is more.
+func (r *Router) SetLimits(l Limits) {
+	l = l.withDefaults()
+	r.bounds.Store(&l)
+}
+
+func (r *Router) limits() *Limits { return r.bounds.Load() }
 
 // Clock is the router's clock.
 func (r *Router) Clock() *Clock { return r.clock }

@@ -92,7 +92,7 @@ func (q *Queue) attach(s *Session, c *Consumer) {
 
 // SetExpiry replaces the time that the session outlives its connection.
 func (s *Session) SetExpiry(t *Turn, d time.Duration) {
-	if limit := time.Duration(s.r.limits.SessionExpiryMS) * time.Millisecond; d > limit {
+	if limit := time.Duration(s.r.limits().SessionExpiryMS) * time.Millisecond; d > limit {
 		d = limit
 	}
 	st := s.st

@@ -72,7 +72,7 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	old := st.subs[sub.Filter]
-	if old == nil && len(st.subs)+len(st.shared) >= s.r.limits.Subscriptions {
+	if old == nil && len(st.subs)+len(st.shared) >= s.r.limits().Subscriptions {
 		return false, nil, Quota
 	}
 	if st.subs == nil {
@@ -100,7 +100,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 	st := s.st
 	st.mu.Lock()
 	old := st.shared[sub.Filter]
-	quota := old == nil && len(st.subs)+len(st.shared) >= s.r.limits.Subscriptions
+	quota := old == nil && len(st.subs)+len(st.shared) >= s.r.limits().Subscriptions
 	st.mu.Unlock()
 	if quota {
 		return false, Quota

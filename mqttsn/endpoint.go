@@ -18,14 +18,16 @@ type origin struct {
 
 // endpoint is the gateway on one listener.
 type endpoint struct {
-	// Immutable.
+	// Changed by Reconfigure alone.
 	room     *Room
 	cfg      *Config
+	exchange time.Duration // a login, or an attachment, takes no longer
+
+	// Immutable.
 	metrics  *metrics
 	loop     adapters.Loop
 	listener string
 	trusted  func(netip.Addr) bool // exempt from rates per source
-	exchange time.Duration         // a login, or an attachment, takes no longer
 
 	// Owned by the loop.
 	peers     map[origin]*peer
@@ -46,22 +48,34 @@ type endpoint struct {
 
 func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint {
 	e := &endpoint{
-		room: r, cfg: &r.cfg, metrics: r.metrics, loop: l, listener: info.Listener,
+		metrics: r.metrics, loop: l, listener: info.Listener,
 		trusted:   limit.Loopback,
-		exchange:  r.host.Limits.WithDefaults().PreauthExchange,
 		peers:     map[origin]*peer{},
 		byID:      map[string]*peer{},
 		perSource: limit.NewPeers(r.cfg.MaxClients, r.cfg.MaxClientsPerSource),
 		perNode:   map[netip.AddrPort]int{},
-		parked:    parking{limit: r.cfg.MaxClients},
-		tables:    map[string]*predefined{},
-		common:    r.cfg.predefinedBy(nil),
-		sources:   newBuckets(r.cfg.RatePerSource),
-		answers:   newBuckets(r.cfg.UnsolicitedRate),
 		taken:     make([]core.Delivery, 0, maxTaken),
 	}
+	e.Reconfigure(r)
 	e.anonymous = newMinusOne(e)
 	return e
+}
+
+// Reconfigure goes on with another room; the peers stay. Those who have a
+// table of predefined topics keep it, as their clients do.
+func (e *endpoint) Reconfigure(r adapters.DatagramRoom) {
+	room, ok := r.(*Room)
+	if !ok {
+		return
+	}
+	e.room, e.cfg = room, &room.cfg
+	e.exchange = room.host.Limits.WithDefaults().PreauthExchange
+	e.perSource.SetLimits(e.cfg.MaxClients, e.cfg.MaxClientsPerSource)
+	e.parked.limit = e.cfg.MaxClients
+	e.tables = map[string]*predefined{}
+	e.common = e.cfg.predefinedBy(nil)
+	e.sources = newBuckets(e.cfg.RatePerSource)
+	e.answers = newBuckets(e.cfg.UnsolicitedRate)
 }
 
 // Datagram takes one datagram.

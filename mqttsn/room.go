@@ -17,7 +17,10 @@ type Room struct {
 	forwarders []netip.Prefix
 }
 
-var _ adapters.DatagramRoom = (*Room)(nil)
+var (
+	_ adapters.DatagramRoom   = (*Room)(nil)
+	_ adapters.Reconfigurable = (*endpoint)(nil)
+)
 
 // Registration is this protocol for the list of the binary.
 func Registration() adapters.Registration {

@@ -25,9 +25,8 @@ const (
 // of one address (L4), and the rate of one address (L6). It is safe for
 // concurrent use.
 type Gate struct {
-	l adapters.Limits // Immutable.
-
 	mu      sync.Mutex // guards what follows
+	l       adapters.Limits
 	open    int
 	preauth int
 	places  map[netip.Addr]int
@@ -37,6 +36,13 @@ type Gate struct {
 // NewGate makes a gate. Zero limits are the defaults.
 func NewGate(l adapters.Limits) *Gate {
 	return &Gate{l: l.WithDefaults(), places: map[netip.Addr]int{}, rates: map[netip.Addr]*Bucket{}}
+}
+
+// SetLimits makes other limits hold for who comes next.
+func (g *Gate) SetLimits(l adapters.Limits) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.l = l.WithDefaults()
 }
 
 // Admit counts a connection in, as unauthenticated. Trusted addresses are
@@ -109,11 +115,10 @@ func (g *Gate) Authenticated(addr netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.preauth--
-	if g.l.Exempt(addr) {
-		return
-	}
-	k := Key(addr)
-	if g.places[k]--; g.places[k] <= 0 {
+	k := Key(addr) // exempt addresses have none; who is exempt may have changed since
+	if n, counted := g.places[k]; counted && n > 1 {
+		g.places[k] = n - 1
+	} else {
 		delete(g.places, k)
 	}
 }

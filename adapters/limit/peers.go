@@ -18,6 +18,9 @@ func NewPeers(max, perAddress int) *Peers {
 	return &Peers{max: max, perAddress: perAddress, by: map[netip.Addr]int{}, exempt: Loopback}
 }
 
+// SetLimits makes other numbers hold for who comes next.
+func (p *Peers) SetLimits(max, perAddress int) { p.max, p.perAddress = max, perAddress }
+
 // Exempt says which addresses are not counted one by one
 // (adapters.Limits.Exempt). Call it before the first Add.
 func (p *Peers) Exempt(f func(netip.Addr) bool) { p.exempt = f }

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"io"
+	"net"
 	"net/netip"
 	"os"
 
@@ -62,15 +63,47 @@ func detach(c io.Closer) (fd int, err error) {
 	return fd, nil
 }
 
-// close stops accepting, on the acceptor's loop.
+// close stops accepting, on the acceptor's loop, and returns when it has.
 func (a *acceptor) close() {
-	a.loop.call(func(l *loop) {
-		if !a.gone {
-			a.gone = true
-			l.wheel.remove(&a.link)
-			unix.Close(a.fd)
+	a.onLoop(a.shut)
+}
+
+// release stops accepting, but keeps the address: the socket is a listener of
+// Go again.
+func (a *acceptor) release() (ln net.Listener, err error) {
+	err = net.ErrClosed
+	a.onLoop(func(l *loop) {
+		var fd int
+		if a.gone {
+			return
 		}
+		if fd, err = unix.FcntlInt(uintptr(a.fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			return
+		}
+		f := os.NewFile(uintptr(fd), "listener")
+		if ln, err = net.FileListener(f); err == nil {
+			a.shut(l)
+		}
+		f.Close()
 	})
+	return ln, err
+}
+
+func (a *acceptor) shut(l *loop) {
+	if !a.gone {
+		a.gone = true
+		l.wheel.remove(&a.link)
+		l.wait.forget(a)
+		unix.Close(a.fd)
+	}
+}
+
+// onLoop runs f on the acceptor's loop and waits for it.
+func (a *acceptor) onLoop(f func(*loop)) {
+	done := make(chan struct{})
+	if a.loop.call(func(l *loop) { f(l); close(done) }) {
+		<-done
+	}
 }
 
 // ready accepts a batch.

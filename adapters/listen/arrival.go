@@ -23,6 +23,7 @@ type arrival struct {
 	net.Conn
 	allowance
 	l     *listener
+	terms *terms // of its accept
 	since core.Time
 	limit time.Time // L1
 	state atomic.Uint32
@@ -125,16 +126,16 @@ func (a *arrival) CloseWrite() error {
 
 // accept takes connections until the listener closes, and serves each on a
 // goroutine of its own.
-func (l *listener) accept(serve func(*arrival)) {
+func (l *listener) accept(ln net.Listener, serve func(*arrival)) {
 	for {
-		a, ok := l.acceptPaced()
+		a, ok := l.acceptPaced(ln)
 		if !ok {
 			return
 		}
 		l.server.wg.Go(func() {
 			stop := context.AfterFunc(l.server.ctx, a.abort)
 			defer stop()
-			if l.cfg.Proxies == nil || a.proxyHeader() {
+			if a.terms.Proxies == nil || a.proxyHeader() {
 				serve(a)
 			} else {
 				a.Close()
@@ -145,16 +146,16 @@ func (l *listener) accept(serve func(*arrival)) {
 
 // acceptPaced is the next connection that the limits let in; false: the
 // listener was closed.
-func (l *listener) acceptPaced() (*arrival, bool) {
+func (l *listener) acceptPaced(ln net.Listener) (*arrival, bool) {
 	for {
 		now := l.server.clock.Now()
 		if at := l.pace(now); at > now {
 			l.rest(at.Until(now))
 			continue
 		}
-		nc, err := l.tcp.Accept()
+		nc, err := ln.Accept()
 		switch {
-		case err != nil && (l.isClosed() || l.server.ctx.Err() != nil):
+		case err != nil && (errors.Is(err, net.ErrClosed) || l.isClosed() || l.server.ctx.Err() != nil):
 			return nil, false
 		case err != nil: // no descriptors left
 			l.counts.refused("descriptors")
@@ -171,12 +172,12 @@ func (l *listener) acceptPaced() (*arrival, bool) {
 // arrive asks the gate; nil: close it. Where proxies connect, their address
 // is not counted: the one that the header tells will be.
 func (l *listener) arrive(nc net.Conn) *arrival {
-	a := &arrival{Conn: nc, l: l, since: l.server.clock.Now(), limit: time.Now().Add(l.server.limits.PreauthDeadline),
+	a := &arrival{Conn: nc, l: l, terms: l.terms.Load(), since: l.server.clock.Now(), limit: time.Now().Add(l.server.limits().PreauthDeadline),
 		remote: addrPort(nc.RemoteAddr()), local: addrPort(nc.LocalAddr())}
 	a.left.Store(proxyMost)
 	a.counted = a.remote.Addr()
-	if l.cfg.Proxies != nil {
-		if !l.fromProxy(a.remote.Addr()) {
+	if a.terms.Proxies != nil {
+		if !a.terms.fromProxy(a.remote.Addr()) {
 			l.preauthClosed(a.remote, "proxy", errNoProxy)
 			return nil
 		}
@@ -203,7 +204,7 @@ func (a *arrival) info() adapters.Info {
 // serveArrival runs a connection of a stream room.
 func (l *listener) serveArrival(a *arrival) {
 	nc, info := net.Conn(a), a.info()
-	if l.tls != nil {
+	if l.secure {
 		tc, err := a.handshake()
 		if err != nil {
 			a.failed("tls", err)
@@ -215,7 +216,7 @@ func (l *listener) serveArrival(a *arrival) {
 		a.Close()
 		return
 	}
-	if l.tls == nil && a.adopt(info) {
+	if !l.secure && a.adopt(info) {
 		return
 	}
 	l.runPump(&netCarrier{Conn: nc}, a, l.counts, info, l.streamRoom())

@@ -13,6 +13,7 @@ import (
 // preauth_closed_total, limit_refused_total, udp_dropped_total, logins_total,
 // bytes_total, write_waiting_bytes, datagrams_total. Gauges are counters that are also taken from.
 type counters struct {
+	of             *listener
 	metrics        *adapters.Metrics
 	protocol       string
 	listener       string
@@ -25,9 +26,10 @@ type counters struct {
 	disconnectedBy [64]atomic.Pointer[atomic.Uint64]
 }
 
-func newCounters(m *adapters.Metrics, protocol, listener string) *counters {
+func newCounters(of *listener, protocol string) *counters {
+	m, listener := of.server.metrics, of.name
 	c := &counters{
-		metrics: m, protocol: protocol, listener: listener,
+		of: of, metrics: m, protocol: protocol, listener: listener,
 		unauth:   m.Counter("connections", protocol, listener, "unauth"),
 		auth:     m.Counter("connections", protocol, listener, "auth"),
 		accepted: m.Counter("connects_total", protocol, "accepted", ""),

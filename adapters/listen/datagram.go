@@ -59,15 +59,27 @@ func (l *listener) serveDatagrams() {
 func (e *endpoint) listen() (ok bool) {
 	defer e.rescue()
 	a := e.l.addr.(*net.UDPAddr).AddrPort()
-	e.room = e.l.room.(adapters.DatagramRoom).Listen(e, adapters.ListenerInfo{
+	e.room = e.l.terms.Load().room.(adapters.DatagramRoom).Listen(e, adapters.ListenerInfo{
 		Listener: e.l.name, Scheme: e.l.scheme, Local: netip.AddrPortFrom(a.Addr().Unmap(), a.Port())})
 	return true
 }
 
 // closeUDP lets the room say goodbye, then closes the socket.
 func (l *listener) closeUDP() {
-	if e := l.endpoint; e == nil || !e.loop.call(func(*loop) { e.shut(core.ShuttingDown) }) {
+	done := make(chan struct{})
+	if e := l.endpoint; e == nil || !e.loop.call(func(*loop) { e.shut(core.ShuttingDown); close(done) }) {
 		l.udp.Close()
+		return
+	}
+	<-done
+}
+
+// reconfigure gives the endpoint a new room, if its room knows how to.
+func (e *endpoint) reconfigure(r adapters.Room) {
+	defer e.rescue()
+	room, ok := r.(adapters.DatagramRoom)
+	if x, can := e.room.(adapters.Reconfigurable); ok && can && !e.over {
+		x.Reconfigure(room)
 	}
 }
 

@@ -57,6 +57,7 @@ func newUDPSocket(e *endpoint) *udpSocket {
 func (s *udpSocket) start() bool { return s.e.loop.wait.watch(s.fd, s) == nil }
 
 func (s *udpSocket) close() {
+	s.e.loop.wait.forget(s)
 	unix.Close(s.fd)
 	s.fd = -1
 }

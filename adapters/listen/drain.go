@@ -33,7 +33,10 @@ func (s *Server) Undrain() { s.redirect(false) }
 // redirect tells the rooms, and returns those that know another server.
 func (s *Server) redirect(on bool) (rooms []*drained) {
 	seen := map[adapters.RedirectingRoom]bool{}
-	for _, l := range s.listeners {
+	s.mu.Lock()
+	s.redirects = on
+	s.mu.Unlock()
+	for _, l := range s.list() {
 		for _, r := range l.redirecting() {
 			if seen[r] {
 				continue
@@ -50,12 +53,12 @@ func (s *Server) redirect(on bool) (rooms []*drained) {
 // redirecting are the rooms of the listener that may know another server.
 func (l *listener) redirecting() (rooms []adapters.RedirectingRoom) {
 	if l.kind != kindWebSocket {
-		if r, ok := l.room.(adapters.RedirectingRoom); ok {
+		if r, ok := l.terms.Load().room.(adapters.RedirectingRoom); ok {
 			rooms = append(rooms, r)
 		}
 		return rooms
 	}
-	for _, r := range l.cfg.Rooms {
+	for _, r := range l.terms.Load().Rooms {
 		_, web := r.(adapters.WebSocketRoom)
 		if r, ok := r.(adapters.RedirectingRoom); ok && web {
 			rooms = append(rooms, r)

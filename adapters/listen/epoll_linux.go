@@ -57,8 +57,20 @@ type source interface{ ready() }
 
 // watch registers a source.
 func (e *epoll) watch(fd int, s source) error {
-	e.sources = append(e.sources, s)
+	if i := slices.Index(e.sources, nil); i >= 0 {
+		e.sources[i] = s
+	} else {
+		e.sources = append(e.sources, s)
+	}
 	return e.control(unix.EPOLL_CTL_ADD, fd, e.place(s), unix.EPOLLIN)
+}
+
+// forget gives the place of a source to the next one. Its descriptor is closed;
+// an event that is still under way finds nothing, or wakes the next one early.
+func (e *epoll) forget(s source) {
+	if i := slices.Index(e.sources, s); i >= 0 {
+		e.sources[i] = nil
+	}
 }
 
 // place is the Event.Fd of a source.
@@ -127,7 +139,9 @@ func (e *epoll) dispatch() {
 			var buf [8]byte
 			unix.Read(e.event, buf[:])
 		case ev.Fd < atWake:
-			e.sources[-2-ev.Fd].ready()
+			if s := e.sources[-2-ev.Fd]; s != nil {
+				s.ready()
+			}
 		default:
 			if s := e.l.streams.get(ev.Fd); s != nil {
 				if c, ok := s.tr.(*rawConn); ok && c.fd == int(ev.Pad) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/limit"
@@ -18,7 +19,7 @@ const maxStacks = 256 // defects that are told apart
 // written is the affair of the log's handler.
 type events struct {
 	log         *slog.Logger
-	connections bool // client.connected and client.disconnected are wanted
+	connections atomic.Bool // client.connected and client.disconnected are wanted
 
 	mu     sync.Mutex
 	stacks map[string]struct{} // Guarded by mu: defects whose stack was logged
@@ -28,7 +29,9 @@ func newEvents(log *slog.Logger, connections bool) *events {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &events{log: log, connections: connections, stacks: map[string]struct{}{}}
+	e := &events{log: log, stacks: map[string]struct{}{}}
+	e.connections.Store(connections)
+	return e
 }
 
 // addrText is an address as logs show it.
@@ -41,7 +44,7 @@ func addrText(a netip.AddrPort) string {
 
 // client logs what became of a client; reason OK is left out.
 func (e *events) client(level slog.Level, event string, c *counters, who adapters.Identity, addr string, r core.Reason) {
-	if !e.connections || !e.log.Enabled(context.Background(), level) {
+	if !e.connections.Load() || !e.log.Enabled(context.Background(), level) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 8)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/limit"
@@ -18,10 +19,9 @@ import (
 // listener is one bound address.
 type listener struct {
 	target
+	key    string // its URL in the configuration, where the port may be 0
 	server *Server
-	cfg    Listener
-	room   adapters.Room // nil for WebSocket
-	tls    *tls.Config
+	terms  atomic.Pointer[terms]
 	counts *counters // of the room; for WebSocket of the listener, before the path is known
 
 	addr     net.Addr
@@ -38,23 +38,36 @@ type listener struct {
 	closed bool         // Guarded by mu.
 }
 
-func newListener(s *Server, cfg Listener) (*listener, error) {
+// terms are what a listener's next connections get; a change of the
+// configuration replaces them.
+type terms struct {
+	Listener
+	room  adapters.Room                     // nil for WebSocket
+	paths map[string]adapters.WebSocketRoom // of WebSocket
+	tls   *tls.Config                       // nil: plain
+}
+
+func newListener(s *Server, cfg Listener, rooms map[string]adapters.Room) (*listener, error) {
 	if cfg.Rooms == nil {
-		cfg.Rooms = s.options.Rooms
+		cfg.Rooms = rooms
 	}
 	t, err := parseTarget(cfg.URL, cfg.Rooms)
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{target: t, server: s, cfg: cfg}
-	if t.kind != kindWebSocket {
-		l.room = cfg.Rooms[t.scheme]
+	l := &listener{target: t, key: t.name, server: s}
+	now := &terms{Listener: cfg}
+	if t.kind == kindWebSocket {
+		now.paths = webSocketRooms(cfg.Rooms)
+	} else {
+		now.room = cfg.Rooms[t.scheme]
 	}
 	if t.secure {
-		if l.tls = cfg.TLS; l.tls == nil {
+		if now.tls = cfg.TLS; now.tls == nil {
 			return nil, fmt.Errorf("%s: TLS needs a certificate and a key", t.name)
 		}
 	}
+	l.terms.Store(now)
 	return l, nil
 }
 
@@ -81,10 +94,10 @@ func (l *listener) bind() error {
 	}
 	l.target.bound(l.addr)
 	protocol := "ws"
-	if l.room != nil {
-		protocol = l.room.Name()
+	if r := l.terms.Load().room; r != nil {
+		protocol = r.Name()
 	}
-	l.counts = newCounters(l.server.metrics, protocol, l.name)
+	l.counts = newCounters(l, protocol)
 	if l.udp != nil {
 		l.counts.countDatagrams()
 	}
@@ -98,9 +111,10 @@ func (l *listener) serve() {
 		l.serveDatagrams()
 	case l.kind == kindWebSocket:
 		l.serveWebSocket()
-	case l.tls == nil && l.cfg.Proxies == nil && l.serveRaw():
+	case !l.secure && l.terms.Load().Proxies == nil && l.serveRaw():
 	default:
-		l.server.wg.Go(func() { l.accept(l.serveArrival) })
+		ln := l.tcp
+		l.server.wg.Go(func() { l.accept(ln, l.serveArrival) })
 	}
 }
 
@@ -144,7 +158,7 @@ func (l *listener) admitAt(c *counters, remote netip.AddrPort, at netip.Addr) bo
 
 // ask asks the gate, and counts and logs a refusal.
 func (l *listener) ask(c *counters, remote netip.AddrPort, at netip.Addr) limit.Refusal {
-	now, rate := l.server.clock.Now(), l.server.limits.AcceptRate
+	now, rate := l.server.clock.Now(), l.server.limits().AcceptRate
 	l.mu.Lock()
 	l.rate.Take(now, 1, rate, 2*rate)
 	l.mu.Unlock()
@@ -167,16 +181,16 @@ func (l *listener) unadmit(remote netip.Addr) {
 func (l *listener) pace(now core.Time) core.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rate := l.server.limits.AcceptRate
+	rate := l.server.limits().AcceptRate
 	return l.rate.Wait(now, rate, 2*rate)
 }
 
-func (l *listener) streamRoom() adapters.StreamRoom { return l.room.(adapters.StreamRoom) }
+func (l *listener) streamRoom() adapters.StreamRoom { return l.terms.Load().room.(adapters.StreamRoom) }
 
 // info describes a connection of the listener.
 func (l *listener) info(remote, local netip.AddrPort) adapters.Info {
 	return adapters.Info{Listener: l.name, Scheme: l.scheme, Remote: remote, Local: local,
-		TLS: l.tls != nil, Loopback: limit.Loopback(remote.Addr())}
+		TLS: l.secure, Loopback: limit.Loopback(remote.Addr())}
 }
 
 // preauthClosed counts and logs a connection that ended before its room; err

@@ -48,9 +48,9 @@ type proxied struct {
 	certificate *adapters.Certificate
 }
 
-func (l *listener) fromProxy(a netip.Addr) bool {
+func (t *terms) fromProxy(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	return slices.ContainsFunc(l.cfg.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+	return slices.ContainsFunc(t.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // proxyHeader reads the header and makes its source the peer, whom limits,

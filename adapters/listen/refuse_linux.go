@@ -20,7 +20,7 @@ const (
 // words for it that cost us no handshake, the peer is told; those who are told
 // are few at a time, beyond the limit's own count, and briefly there.
 func (a *acceptor) turnAway(fd int, remote netip.AddrPort, limited limit.Refusal) {
-	room, able := a.listener.room.(adapters.RefusingRoom)
+	room, able := a.listener.terms.Load().room.(adapters.RefusingRoom)
 	var why core.Reason
 	switch limited {
 	case limit.Connections: // L5
@@ -59,8 +59,8 @@ func (s *stream) startRefused(tr transport, info adapters.Info, room adapters.Re
 	s.addr, s.port, s.uid = info.Remote.Addr(), info.Remote.Port(), noUID
 	s.at = l.streams.add(s)
 	l.live++
-	s.allowance = int32(min(l.server.limits.PreauthBytes, 1<<30))
-	s.until(l.turn.Now.After(min(turnAwayTime, l.server.limits.PreauthDeadline)))
+	s.allowance = int32(min(l.server.limits().PreauthBytes, 1<<30))
+	s.until(l.turn.Now.After(min(turnAwayTime, l.server.limits().PreauthDeadline)))
 	if !s.roomOpenRefused(info, room, why) {
 		s.gone(core.Internal)
 	} else if l.stopping {

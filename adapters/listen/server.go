@@ -22,45 +22,59 @@ const shutdownTime = 4 * time.Second
 // Bind, then Serve.
 type Server struct {
 	// Immutable after New.
-	options Options
+	options Options // Rooms and Listeners are those of the start
 	router  *core.Router
-	limits  adapters.Limits
 	metrics *adapters.Metrics
 	clock   *core.Clock
 	gate    *limit.Gate
 	events  *events
 
-	listeners []*listener
-	loops     []*loop
-	ctx       context.Context // of the handshakes; ends when Serve stops
-	cancel    context.CancelFunc
-	wg        sync.WaitGroup // every goroutine but the loops
+	bounds atomic.Pointer[adapters.Limits]
+	loops  []*loop
+	ctx    context.Context // of the handshakes; ends when Serve stops
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // every goroutine but the loops
 
 	turnedAway atomic.Int32 // connections that are told that they are refused
 
-	mu   sync.Mutex
-	turn int // Guarded by mu: the loop that gets the next connection
+	mu        sync.Mutex
+	turn      int         // Guarded by mu: the loop that gets the next connection
+	listeners []*listener // Guarded by mu: never changed, but replaced
+	redirects bool        // Guarded by mu: newcomers are sent elsewhere
+
+	changing sync.Mutex // held while listeners come and go
+	stopped  bool       // Guarded by changing.
 }
+
+// limits are those of now.
+func (s *Server) limits() *adapters.Limits { return s.bounds.Load() }
 
 // New makes a server. It binds nothing yet; errors are those of the URLs and
 // certificates.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, router: o.Host.Router, limits: o.Host.Limits.WithDefaults(), metrics: o.Host.Metrics,
-		clock: o.Host.Router.Clock()}
+	s := &Server{options: o, router: o.Host.Router, metrics: o.Host.Metrics, clock: o.Host.Router.Clock()}
 	if s.metrics == nil {
 		s.metrics = adapters.NewMetrics()
 	}
-	s.limits.Connections = min(s.limits.Connections, maxConnections())
-	s.gate = limit.NewGate(s.limits)
+	s.bounds.Store(boundsOf(o.Host.Limits))
+	s.gate = limit.NewGate(*s.limits())
 	s.events = newEvents(o.Host.Log, !o.Quiet)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var errs []error
 	for _, cfg := range o.Listeners {
-		l, err := newListener(s, cfg)
+		l, err := newListener(s, cfg, o.Rooms)
 		errs = append(errs, err)
 		s.listeners = append(s.listeners, l)
 	}
 	return s, errors.Join(errs...)
+}
+
+// boundsOf are limits with their defaults, and no more connections than the
+// process may have descriptors.
+func boundsOf(l adapters.Limits) *adapters.Limits {
+	l = l.WithDefaults()
+	l.Connections = min(l.Connections, maxConnections())
+	return &l
 }
 
 // Bind takes all addresses, or none and says why not: *BindError. Nothing is
@@ -77,6 +91,13 @@ func (s *Server) Bind() error {
 	return nil
 }
 
+// list are the listeners of now.
+func (s *Server) list() []*listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listeners
+}
+
 // Addr is one bound address.
 type Addr struct {
 	URL      string // as configured, with the port that was bound
@@ -87,10 +108,10 @@ type Addr struct {
 // Addrs are the bound addresses, in the order of the options.
 func (s *Server) Addrs() []Addr {
 	var all []Addr
-	for _, l := range s.listeners {
+	for _, l := range s.list() {
 		a := Addr{URL: l.name, Addr: l.addr}
-		if l.room != nil {
-			a.Protocol = l.room.Name()
+		if r := l.terms.Load().room; r != nil {
+			a.Protocol = r.Name()
 		}
 		all = append(all, a)
 	}
@@ -150,6 +171,8 @@ func (s *Server) start() (loops *sync.WaitGroup, err error) {
 	for _, l := range s.loops {
 		loops.Go(l.run)
 	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	for _, l := range s.listeners {
 		l.serve()
 	}
@@ -178,6 +201,8 @@ func (s *Server) pick() *loop {
 func (s *Server) stop(loops *sync.WaitGroup) {
 	timer := time.NewTimer(shutdownTime)
 	defer timer.Stop()
+	s.changing.Lock()
+	s.stopped = true
 	rooms := s.redirect(true)
 	s.closeListeners(func(l *listener) bool { return !l.serves(rooms) })
 	if len(rooms) > 0 {
@@ -186,6 +211,7 @@ func (s *Server) stop(loops *sync.WaitGroup) {
 		cancel()
 		s.closeListeners(func(l *listener) bool { return l.serves(rooms) })
 	}
+	s.changing.Unlock()
 	s.cancel()
 	for _, l := range s.loops {
 		l.call(func(l *loop) { l.evictAll(rooms) })

@@ -102,7 +102,7 @@ func (s *stream) start(tr transport, info adapters.Info, room adapters.StreamRoo
 	}
 	s.at = l.streams.add(s)
 	l.live++
-	limits := &l.server.limits
+	limits := l.server.limits()
 	s.allowance = int32(min(limits.PreauthBytes, 1<<30))
 	s.counts.connected()
 	s.until(since.After(limits.PreauthDeadline)) // PROXY header, TLS and the upgrade included (L1)
@@ -131,7 +131,7 @@ func (s *stream) LoggingIn() {
 	if s.phase == unauthenticated {
 		s.phase = loggingIn
 		s.tr.loggingIn()
-		s.until(s.loop.turn.Now.After(s.loop.server.limits.PreauthExchange))
+		s.until(s.loop.turn.Now.After(s.loop.server.limits().PreauthExchange))
 	}
 }
 
@@ -189,7 +189,7 @@ func (s *stream) expire(now core.Time) {
 		s.tick = 0
 		out := s.loop.output()
 		out.Held = s.held
-		s.held = s.tr.waiting() > s.loop.server.limits.WriteBuffer
+		s.held = s.tr.waiting() > s.loop.server.limits().WriteBuffer
 		if !s.roomTick(out) {
 			s.failed()
 			return
@@ -227,7 +227,7 @@ func (s *stream) close(r core.Reason) {
 	s.kept = nil
 	if s.tr.waiting() > 0 {
 		s.phase = flushing
-		s.stall = s.loop.turn.Now.After(s.loop.server.limits.WriteStall)
+		s.stall = s.loop.turn.Now.After(s.loop.server.limits().WriteStall)
 		s.until(s.loop.turn.Now.After(linger))
 	} else {
 		s.leave(r)

@@ -55,24 +55,34 @@ func (l *listener) bindUnix() error {
 
 // shareSocket lets mode and group connect.
 func (l *listener) shareSocket(path string) error {
-	if l.cfg.Group != "" {
-		id := l.cfg.Group
-		if g, err := user.LookupGroup(l.cfg.Group); err == nil {
-			id = g.Gid
-		}
-		gid, err := strconv.Atoi(id)
+	t := l.terms.Load()
+	if t.Group != "" {
+		gid, err := groupID(t.Group)
 		if err != nil {
-			return fmt.Errorf("group %s is unknown", l.cfg.Group)
+			return err
 		}
 		if err := os.Chown(path, -1, gid); err != nil {
-			return fmt.Errorf("group %s: %w", l.cfg.Group, err)
+			return fmt.Errorf("group %s: %w", t.Group, err)
 		}
 	}
-	mode := l.cfg.Mode
+	mode := t.Mode
 	if mode == 0 {
 		mode = socketMode
 	}
 	return os.Chmod(path, mode)
+}
+
+// groupID is the number of a group.
+func groupID(name string) (int, error) {
+	id := name
+	if g, err := user.LookupGroup(name); err == nil {
+		id = g.Gid
+	}
+	gid, err := strconv.Atoi(id)
+	if err != nil {
+		return 0, fmt.Errorf("group %s is unknown", name)
+	}
+	return gid, nil
 }
 
 // removeSocket removes the socket's file, unless another one has its name.

@@ -3,6 +3,7 @@
 package listen
 
 import (
+	"net"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -49,6 +50,8 @@ func (waiter) close()    {}
 type acceptor struct{}
 
 func (*acceptor) close() {}
+
+func (*acceptor) release() (net.Listener, error) { return nil, net.ErrClosed }
 
 func (*listener) serveRaw() bool { return false }
 

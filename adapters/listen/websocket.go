@@ -103,7 +103,7 @@ func (h handover) Addr() net.Addr { return h.l.addr }
 // serve does the TLS of a connection, and gives it to the http.Server.
 func (h handover) serve(a *arrival) {
 	u := &upgrading{Conn: a, a: a, allowance: &allowance{}}
-	if h.l.tls != nil {
+	if h.l.secure {
 		tc, err := a.handshake()
 		if err != nil {
 			a.failed("tls", err)
@@ -112,7 +112,7 @@ func (h handover) serve(a *arrival) {
 		u.Conn = tc
 	}
 	a.off.Store(true)
-	u.left.Store(int64(h.l.server.limits.PreauthBytes))
+	u.left.Store(int64(h.l.server.limits().PreauthBytes))
 	h.l.server.wg.Add(1) // until connState
 	select {
 	case h.next <- u:
@@ -125,27 +125,25 @@ func (h handover) serve(a *arrival) {
 // webSocket serves the rooms of one ws:// or wss:// listener.
 type webSocket struct {
 	l      *listener
-	rooms  map[string]adapters.WebSocketRoom // by path
-	counts map[string]*counters              // by protocol
+	counts map[string]*counters // by protocol
 }
 
 func (l *listener) serveWebSocket() {
-	h := &webSocket{l: l, rooms: webSocketRooms(l.cfg.Rooms), counts: map[string]*counters{}}
-	for _, r := range h.rooms {
-		h.counts[r.Name()] = newCounters(l.server.metrics, r.Name(), l.name)
+	h := &webSocket{l: l, counts: map[string]*counters{}}
+	for _, r := range l.terms.Load().paths {
+		h.counts[r.Name()] = newCounters(l, r.Name())
 	}
 	l.http = &http.Server{
 		Handler: h, ConnState: l.connState, MaxHeaderBytes: maxHeader, ErrorLog: discardLog,
-		// Not of what is upgraded; the arrival bounds the whole.
-		ReadTimeout: l.server.limits.PreauthDeadline, WriteTimeout: l.server.limits.PreauthDeadline,
-		IdleTimeout: l.server.limits.PreauthDeadline,
+		// No time-outs: the arrival bounds the whole, by the limits of when it came.
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, upgradingKey{}, c)
 		},
 	}
 	ln := handover{l: l, next: make(chan *upgrading), done: make(chan struct{}), once: new(sync.Once)}
 	l.server.wg.Go(func() { l.http.Serve(ln) }) //nolint:errcheck // ends with close
-	l.server.wg.Go(func() { l.accept(ln.serve) })
+	tcp := l.tcp
+	l.server.wg.Go(func() { l.accept(tcp, ln.serve) })
 }
 
 type upgradingKey struct{}
@@ -160,10 +158,11 @@ func (h *webSocket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // not from our listener, which cannot be
 	}
 	u.answer.Store(true)
-	for name, values := range h.l.cfg.Headers {
+	now := u.a.terms
+	for name, values := range now.Headers {
 		w.Header()[name] = values
 	}
-	room := h.rooms[r.URL.Path]
+	room := now.paths[r.URL.Path]
 	if room == nil {
 		http.NotFound(w, r)
 		h.refused(u, h.l.counts, "path")
@@ -178,16 +177,16 @@ func (h *webSocket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	why := "upgrade" // method, version, key, or another header that is missing
 	up := websocket.Upgrader{
-		HandshakeTimeout: h.l.server.limits.PreauthDeadline, ReadBufferSize: 1024, WriteBufferSize: 4096,
+		HandshakeTimeout: h.l.server.limits().PreauthDeadline, ReadBufferSize: 1024, WriteBufferSize: 4096,
 		WriteBufferPool: &writeBuffers, CheckOrigin: func(r *http.Request) bool {
-			if h.l.originAllowed(r) {
+			if now.originAllowed(r) {
 				return true
 			}
 			why = "origin"
 			return false
 		},
 	}
-	header := h.l.cfg.Headers.Clone()
+	header := now.Headers.Clone()
 	if header == nil {
 		header = http.Header{}
 	}
@@ -227,7 +226,7 @@ func (h *webSocket) run(ws *websocket.Conn, u *upgrading, room adapters.WebSocke
 	if tc, ok := u.Conn.(*tls.Conn); ok {
 		info.Certificate = certificate(tc, info.Certificate)
 	}
-	u.left.Store(int64(h.l.server.limits.PreauthBytes))
+	u.left.Store(int64(h.l.server.limits().PreauthBytes))
 	h.l.runPump(newWSCarrier(ws, o, u), u.a, h.counts[room.Name()], info, room)
 }
 
@@ -265,7 +264,7 @@ func choose(ours, offered []string) string {
 
 // originAllowed checks the Origin header, which browsers send and others need
 // not: one of the listener's, or without a list the same host.
-func (l *listener) originAllowed(r *http.Request) bool {
+func (t *terms) originAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return true
@@ -274,10 +273,10 @@ func (l *listener) originAllowed(r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	if len(l.cfg.Origins) == 0 {
+	if len(t.Origins) == 0 {
 		return strings.EqualFold(u.Host, r.Host)
 	}
-	return slices.ContainsFunc(l.cfg.Origins, func(o string) bool {
+	return slices.ContainsFunc(t.Origins, func(o string) bool {
 		return o == "*" || strings.EqualFold(strings.TrimSuffix(o, "/"), u.Scheme+"://"+u.Host)
 	})
 }

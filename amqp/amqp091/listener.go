@@ -22,8 +22,13 @@ type Listener struct {
 	count   counters
 	server  wire.Table // server-properties
 
-	mu     sync.Mutex
-	spaces map[string]*exchange.Space // by namespace
+	spaces *spaces
+}
+
+// spaces are the exchanges, by namespace. Listeners share them.
+type spaces struct {
+	mu sync.Mutex
+	of map[string]*exchange.Space // Guarded by mu.
 }
 
 // New makes the listener; c has been validated. It reads the exchanges that
@@ -36,7 +41,7 @@ func New(h *adapters.Host, c Config) (*Listener, error) {
 		traffic: h.Metrics.Traffic(exchange.Protocol),
 		count:   newCounters(h.Metrics),
 		server:  serverProperties(h.Version),
-		spaces:  map[string]*exchange.Space{},
+		spaces:  &spaces{of: map[string]*exchange.Space{}},
 	}
 	h.Router.OnDead(exchange.Protocol, l.deadLetter)
 	return l, l.restore()
@@ -65,14 +70,21 @@ func (l *Listener) restore() error {
 
 // space is the exchanges of a namespace.
 func (l *Listener) space(namespace string) *exchange.Space {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.spaces[namespace]
+	l.spaces.mu.Lock()
+	defer l.spaces.mu.Unlock()
+	s := l.spaces.of[namespace]
 	if s == nil {
 		s = exchange.NewSpace(l.config.MaxExchanges)
-		l.spaces[namespace] = s
+		l.spaces.of[namespace] = s
 	}
 	return s
+}
+
+// Succeed shares the exchanges of another listener, and buries what dies from
+// now on.
+func (l *Listener) Succeed(old *Listener) {
+	l.spaces = old.spaces
+	l.host.Router.OnDead(exchange.Protocol, l.deadLetter)
 }
 
 // serverProperties is what start announces (AQ8): a capability is named when
