@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bufio"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -48,8 +49,12 @@ func (b *box[T]) put(x T) {
 
 // take waits for the next; false when it does not come.
 func (b *box[T]) take(limit time.Duration) (x T, ok bool) {
-	late := time.NewTimer(limit)
-	defer late.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return b.next(ctx)
+}
+
+func (b *box[T]) next(ctx context.Context) (x T, ok bool) {
 	for {
 		b.mu.Lock()
 		if len(b.items) > 0 {
@@ -60,7 +65,7 @@ func (b *box[T]) take(limit time.Duration) (x T, ok bool) {
 		b.mu.Unlock()
 		select {
 		case <-b.more:
-		case <-late.C:
+		case <-ctx.Done():
 			return x, false
 		}
 	}

@@ -33,7 +33,7 @@ type helper struct {
 	in      *json.Encoder
 	seq     int
 	answers map[int]chan string
-	inbox   map[int]chan dial.Message
+	inbox   map[int]*box[dial.Message]
 	ended   chan struct{}
 }
 
@@ -80,7 +80,7 @@ func (h *helper) start(t *testing.T, name string, args ...string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%s: %v; make setup installs it", name, err)
 	}
-	h.in, h.answers, h.inbox, h.ended = json.NewEncoder(stdin), map[int]chan string{}, map[int]chan dial.Message{}, make(chan struct{})
+	h.in, h.answers, h.inbox, h.ended = json.NewEncoder(stdin), map[int]chan string{}, map[int]*box[dial.Message]{}, make(chan struct{})
 	go func() {
 		defer close(h.ended)
 		lines := bufio.NewScanner(stdout)
@@ -110,7 +110,7 @@ func (h *helper) line(line []byte) {
 		m := dial.Message{Topic: h.decode(a.Address), Payload: payload, QoS: a.QoS, Retain: a.Retain}
 		h.read(a.Properties, &m)
 		if box := h.inbox[a.ID]; box != nil {
-			box <- m
+			box.put(m)
 		}
 		return
 	}
@@ -168,7 +168,7 @@ func (h *helper) Publish(ctx context.Context, m dial.Message) error {
 
 // Subscribe implements script.Peer.
 func (h *helper) Subscribe(ctx context.Context, filter string, qos int) (script.Receiver, error) {
-	box := make(chan dial.Message, 256)
+	box := newBox[dial.Message]()
 	h.mu.Lock()
 	id := len(h.inbox) + 1
 	h.inbox[id] = box
@@ -182,16 +182,15 @@ func (h *helper) Subscribe(ctx context.Context, filter string, qos int) (script.
 type helperReceiver struct {
 	h   *helper
 	id  int
-	box chan dial.Message
+	box *box[dial.Message]
 }
 
 func (r *helperReceiver) Next(ctx context.Context, _ []byte) (dial.Message, error) {
-	select {
-	case m := <-r.box:
-		return m, nil
-	case <-ctx.Done():
-		return dial.Message{}, fmt.Errorf("nothing came: %w", ctx.Err())
+	m, ok := r.box.next(ctx)
+	if !ok {
+		return m, fmt.Errorf("nothing came: %w", ctx.Err())
 	}
+	return m, nil
 }
 
 func (r *helperReceiver) Close() {
