@@ -59,6 +59,7 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	}
 	if free {
 		s.observe(t, EventConnected, OK, Subscription{})
+		s.withdraw(t, "resume", s.denied)
 	}
 	return s, OK
 }

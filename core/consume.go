@@ -24,15 +24,24 @@ func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions, filter string
 }
 
 // consume joins a session to a queue for as long as its connection lasts.
-func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions) (*Consumer, Reason) {
+func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions, policy uint64) (*Consumer, Reason) {
 	c, reason := q.addConsumer(t, s, o, "")
 	if reason != OK {
 		return nil, reason
 	}
+	s.added(t, c, policy)
+	return c, OK
+}
+
+// added makes the session serve a consumer. The rules of that generation allowed
+// it.
+func (s *Session) added(t *Turn, c *Consumer, policy uint64) {
 	s.consumers = append(s.consumers, c)
 	s.listReady(c)
 	s.sink.Ready(t)
-	return c, OK
+	if s.r.policy.Load() != policy {
+		s.r.timers.soon(c.queue.recheck)
+	}
 }
 
 // leave ends a membership with its session. A group ends with its last member,
@@ -83,11 +92,12 @@ func (s *Session) pruneConsumers() {
 // Consume makes a consumer of a named queue. NotFound, Locked, InUse,
 // NotAuthorized.
 func (s *Session) Consume(t *Turn, queue string, o ConsumeOptions) (*Consumer, Reason) {
+	policy := s.r.policy.Load()
 	q, reason := s.lookup(queue, ActionSubscribe)
 	if reason != OK {
 		return nil, reason
 	}
-	return s.consume(t, q, o)
+	return s.consume(t, q, o, policy)
 }
 
 // TakeOne takes one message of a named queue without staying its consumer
@@ -125,6 +135,7 @@ func (s *Session) getter(q *Queue, noAck bool) *Consumer {
 // it ends with the consumer. Retained messages of the filters come first, as
 // RetainHandling says.
 func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscription) (*Consumer, Reason) {
+	policy := s.r.policy.Load()
 	for i := range subs {
 		if reason := s.checkSubscribe(&subs[i]); reason != OK {
 			return nil, reason
@@ -147,8 +158,6 @@ func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscr
 			}
 		}
 	}
-	s.consumers = append(s.consumers, c)
-	s.listReady(c)
-	s.sink.Ready(t)
+	s.added(t, c, policy)
 	return c, OK
 }

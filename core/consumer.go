@@ -24,6 +24,7 @@ type Consumer struct {
 	isOwed   bool      // woken, and has not taken yet
 	inflight int
 	closed   Reason
+	rights   *readRights // nil until they are asked for
 
 	// The attachment whose list it is in. A late wake-up of the attachment
 	// before must not keep it out of the list of the one after.
@@ -55,7 +56,8 @@ func notifyAll(t *Turn, cs []*Consumer) {
 	}
 }
 
-// Closed reports that core ended the consumer, and why: its queue was deleted.
+// Closed reports that core ended the consumer, and why: its queue was deleted,
+// or the right to it was taken away.
 func (c *Consumer) Closed() (Reason, bool) {
 	c.queue.mu.Lock()
 	defer c.queue.mu.Unlock()

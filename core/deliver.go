@@ -115,28 +115,21 @@ func (c *Consumer) skips(e *entry) bool {
 	if c.opts.NoLocal && e.m.From == c.member.id {
 		return true
 	}
-	return len(q.consumers) > 1 && q.ns.r.auth != nil && !c.mayRead(e) && slices.ContainsFunc(q.consumers, func(o *Consumer) bool { return o.mayRead(e) })
-}
-
-func (c *Consumer) mayRead(e *entry) bool {
-	return c.queue.ns.r.allows(c.member.principal.Load(), ActionDeliver, e.m.Topic)
+	return len(q.consumers) > 1 && !c.mayRead(e) && slices.ContainsFunc(q.consumers, func(o *Consumer) bool { return o.mayRead(e) })
 }
 
 // deliver appends one entry to a take, or drops it when it may no longer be
 // sent; false leaves it where it was.
 func (q *Queue) deliver(k *taking, seq uint64, e *entry) bool {
-	r := q.ns.r
-	if e.attempts == 0 { // [MQTT-4.3.3-7] [MQTT-4.3.3-13]
-		if e.m.Expired(k.t.Now) { // [MQTT-3.3.2-5]
-			q.giveUp(k.t, e, DropExpired)
-			q.remove(k.t, seq)
-			return true
-		}
-		if !k.c.mayRead(e) {
-			q.remove(k.t, seq)
-			r.drop(DropDenied)
-			return true
-		}
+	if e.attempts == 0 && e.m.Expired(k.t.Now) { // [MQTT-4.3.3-7] [MQTT-4.3.3-13] [MQTT-3.3.2-5]
+		q.giveUp(k.t, e, DropExpired)
+		q.remove(k.t, seq)
+		return true
+	}
+	if e.state != received && !k.c.mayRead(e) { // also what was sent before: the rights of now count
+		q.remove(k.t, seq)
+		q.ns.r.drop(DropDenied)
+		return true
 	}
 	qos := q.qosFor(k.c, e)
 	switch {

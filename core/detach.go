@@ -67,6 +67,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	}
 	if next != nil {
 		next.observe(t, EventConnected, OK, Subscription{})
+		next.withdraw(t, "resume", next.denied)
 		next.sink.Ready(t)
 	}
 }

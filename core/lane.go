@@ -12,6 +12,7 @@ import "slices"
 type lane struct {
 	sub    Subscription
 	ids    *[]uint32
+	free   uint32   // the mark of the subscription
 	after  string   // last name that was visited
 	rev    uint64   // retained writes after this one arrive live
 	owner  *Session // the walk starts when owner.Safe() >= hold; nil: at once
@@ -29,7 +30,7 @@ func (ns *Namespace) newLane(b *binding) *lane {
 		return nil
 	}
 	logged := b.queue.kind == sessionQueue && b.queue.durable && b.sub.QoS > 0
-	return &lane{sub: b.sub, ids: b.ids, rev: ns.revision.Load(), logged: logged}
+	return &lane{sub: b.sub, ids: b.ids, free: b.free.Load(), rev: ns.revision.Load(), logged: logged}
 }
 
 // walkFor starts retained walks on a session's own queue, in place of those
@@ -89,6 +90,11 @@ func (q *Queue) serveSide(k *taking) {
 			return
 		}
 		q.sideBack = q.sideBack[1:]
+		if e.state != received && !k.c.mayRead(e) {
+			q.finish(k.t, seq)
+			q.ns.r.drop(DropDenied)
+			continue
+		}
 		q.deliverSide(k, seq, e)
 	}
 	q.sideBack = nil
@@ -129,13 +135,12 @@ func (q *Queue) resumeWalk(t *Turn) {
 
 // walk serves one lane; false when it has to be continued later.
 func (q *Queue) walk(k *taking, l *lane) bool {
-	r := q.ns.r
 	logged := false
 	for k.has(l.sub.QoS) {
 		items, next, done := q.ns.retained.Scan(nil, l.sub.Filter, l.after, min(laneSlice, max(1, cap(k.out)-len(k.out))))
 		for i := range items {
 			m := items[i].Value
-			if m.rev > l.rev || m.Expired(k.t.Now) || !r.allows(k.c.member.principal.Load(), ActionDeliver, m.Topic) {
+			if m.rev > l.rev || m.Expired(k.t.Now) || !k.c.mayReadTopic(m.Topic, l.free) {
 				continue
 			}
 			qos := min(m.QoS, l.sub.QoS)
@@ -166,7 +171,7 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 func (q *Queue) walkTo(k *taking, l *lane, m *Message, qos uint8) (logged bool) {
 	seq := q.sideSeq | laneBit
 	q.sideSeq++
-	e := &entry{m: m, ids: l.ids, qos: qos, retain: true, logged: l.logged && qos > 0}
+	e := &entry{m: m, ids: l.ids, free: l.free, qos: qos, retain: true, logged: l.logged && qos > 0}
 	if e.logged {
 		q.keepSide(seq, e)
 		k.t.logEntry(q, seq, e)

@@ -35,7 +35,8 @@ type Namespace struct {
 type binding struct {
 	queue *Queue
 	sub   Subscription
-	ids   *[]uint32 // {sub.ID}, nil without one; shared by every message
+	ids   *[]uint32     // {sub.ID}, nil without one; shared by every message
+	free  atomic.Uint32 // the mark of its queue under which all that it matches may be read; 0: none
 }
 
 func newBinding(q *Queue, sub Subscription) *binding {

@@ -12,6 +12,7 @@ import (
 type Match struct {
 	topic   string
 	stamp   topic.Stamp
+	routes  uint64 // Router.routes, before anything was asked
 	targets []target
 	direct  bool // targets are named queues, not found by the index
 	valid   bool
@@ -20,10 +21,11 @@ type Match struct {
 // target is one queue that a message reaches, with the merged options of the
 // subscriptions that led there.
 type target struct {
-	q   *Queue
-	ids *[]uint32
-	qos uint8
-	rap bool
+	q    *Queue
+	ids  *[]uint32
+	free uint32 // the highest mark of the subscriptions
+	qos  uint8
+	rap  bool
 }
 
 // Topic is the topic as a string that may be kept.
@@ -56,17 +58,18 @@ func reserved(name string) bool {
 func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 	m := &s.match
 	ns := s.ns
-	if m.valid && !m.direct && m.topic == string(name) && ns.index.Current(m.stamp) {
+	routes := s.r.routes.Load()
+	if m.valid && !m.direct && m.routes == routes && m.topic == string(name) && ns.index.Current(m.stamp) {
 		return m, OK
 	}
-	m.valid = false
+	m.valid, m.routes = false, routes
 	if topic.CheckName(name, s.r.topicLimits()) != nil {
 		return nil, BadTopic
 	}
 	if m.topic != string(name) {
 		m.topic = string(name)
 	}
-	if reserved(m.topic) || !s.r.allows(s.principal, ActionPublish, m.topic) {
+	if reserved(m.topic) || !s.mayPublish(m.topic) {
 		return nil, NotAuthorized
 	}
 	if queue, ok := strings.CutPrefix(m.topic, queuePrefix); ok {
@@ -87,7 +90,7 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, Reason) {
 	m := &s.match
 	m.valid = false
-	if !s.r.allows(s.principal, ActionPublish, name) {
+	if !s.mayPublish(name) {
 		return nil, NotAuthorized
 	}
 	m.topic = name
@@ -135,12 +138,13 @@ func (m *Match) add(b *binding) {
 			if tg := &m.targets[i]; tg.q == b.queue {
 				tg.qos = max(tg.qos, b.sub.QoS)
 				tg.rap = tg.rap || b.sub.RetainAsPublished
+				tg.free = max(tg.free, b.free.Load())
 				tg.ids = joinIDs(tg.ids, b.ids)
 				return
 			}
 		}
 	}
-	m.targets = append(m.targets, target{q: b.queue, qos: b.sub.QoS, rap: b.sub.RetainAsPublished, ids: b.ids}) // [MQTT-3.3.4-5]
+	m.targets = append(m.targets, target{q: b.queue, free: b.free.Load(), qos: b.sub.QoS, rap: b.sub.RetainAsPublished, ids: b.ids}) // [MQTT-3.3.4-5]
 }
 
 func joinIDs(a, b *[]uint32) *[]uint32 {

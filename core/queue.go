@@ -49,6 +49,7 @@ type Queue struct {
 	sideSeq   uint64
 	bindings  map[string]*binding // named, group and private queues
 	age       *ageing             // of queues with a TTL
+	frees     *frees              // session queues, where there are rules
 	given     *given              // session queues: what memberships gave; nil until the first
 	sending   *sending            // durable session queues that were attached
 	idleSince Time
@@ -71,6 +72,7 @@ type entry struct {
 	ids      *[]uint32
 	owner    *Consumer
 	tag      uint32
+	free     uint32 // the mark of the subscription that it came by
 	attempts uint16
 	qos      uint8
 	state    entryState

@@ -12,7 +12,7 @@ func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	q.count++
 	q.bytes += int64(m.Size())
 	e := q.at(seq)
-	*e = entry{m: m, ids: tg.ids, qos: qos, retain: tg.rap && m.Retain} // [MQTT-3.3.1-12] [MQTT-3.3.1-13] [3: MQTT-3.3.1-9]
+	*e = entry{m: m, ids: tg.ids, free: tg.free, qos: qos, retain: tg.rap && m.Retain} // [MQTT-3.3.1-12] [MQTT-3.3.1-13] [3: MQTT-3.3.1-9]
 	q.limitAge(t, seq)
 	if q.durable && qos > 0 {
 		e.logged = true

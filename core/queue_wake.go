@@ -72,7 +72,7 @@ func (q *Queue) wakeNext() *Consumer {
 
 // picky tells that one entry may be for others than the next.
 func (q *Queue) picky() bool {
-	return q.kind != sessionQueue && (q.ns.r.auth != nil || slices.ContainsFunc(q.consumers, func(c *Consumer) bool { return c.opts.NoLocal }))
+	return q.kind != sessionQueue && slices.ContainsFunc(q.consumers, func(c *Consumer) bool { return c.opts.NoLocal || !c.readsAll() })
 }
 
 // yields tells that the consumer's turn has not come: another is the active

@@ -13,11 +13,15 @@ func (s *Session) Renew(p *Principal) Reason {
 		return NotAuthorized
 	}
 	s.principal = p
-	s.match.valid = false // the right to publish is asked for again
-	s.st.mu.Lock()
-	defer s.st.mu.Unlock()
-	if s.st.current == s {
-		s.st.principal.Store(p)
+	s.match.valid, s.may = false, nil // the right to publish is asked for again
+	st := s.st
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.current == s {
+		st.principal.Store(p)
+		if !s.r.open.Load() {
+			s.r.timers.soon(st.recheck)
+		}
 	}
 	return OK
 }

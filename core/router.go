@@ -22,7 +22,7 @@ type Options struct {
 	Clock      *Clock       // default: a new one
 	Log        *slog.Logger // default: discards
 	Limits     Limits
-	Authorizer Authorizer  // default: everything is allowed
+	Authorizer Authorizer  // default: everything is allowed; Recheck says that its rules have changed
 	Hook       PublishHook // default: none
 	Observer   Observer    // default: none
 }
@@ -75,12 +75,18 @@ type Router struct {
 	log      *slog.Logger
 	bounds   atomic.Pointer[Limits] // but for SetLimits
 	auth     Authorizer
+	freer    Freer // auth, if it is one
 	hook     PublishHook
 	observer Observer
 	commit   *committer
 	timers   *timers
 	notes    notes
 	orphans  uint64 // records that the start removed; immutable after it
+
+	open     atomic.Bool   // nothing is asked of auth
+	policy   atomic.Uint64 // the generation of the rules, from 1
+	routes   atomic.Uint64 // what a publisher found under another value is looked up again
+	rechecks rechecks
 
 	lastID   atomic.Uint64 // sessions, queues and shared messages are numbered from it
 	failed   atomic.Bool   // the store cannot write
@@ -109,6 +115,9 @@ func New(o Options) (*Router, error) {
 		auth: o.Authorizer, hook: o.Hook, observer: o.Observer, namespaces: map[string]*Namespace{},
 	}
 	r.SetLimits(o.Limits)
+	r.freer, _ = o.Authorizer.(Freer)
+	r.open.Store(isOpen(o.Authorizer))
+	r.policy.Store(1)
 	r.commit = newCommitter(r)
 	r.timers = newTimers(r)
 	if err := r.load(); err != nil {
@@ -142,6 +151,7 @@ func (r *Router) Stopping() bool { return r.stopping.Load() }
 // may be under way. The store stays open.
 func (r *Router) Close() {
 	r.Stop()
+	r.rechecks.stop()
 	r.timers.stop()
 	r.commit.stop()
 }
@@ -151,7 +161,3 @@ func (r *Router) Close() {
 func (r *Router) StoreFailed() bool { return r.failed.Load() }
 
 func (r *Router) newID() uint64 { return r.lastID.Add(1) }
-
-func (r *Router) allows(p *Principal, a Action, topic string) bool {
-	return r.auth == nil || r.auth.Authorize(p, a, topic)
-}

@@ -30,6 +30,7 @@ func (st *session) serveLocked(t *Turn, s *Session) {
 		}
 	}
 	s.inbox = st.inbox.adopt(s)
+	st.resume(t, s)
 	for _, c := range st.shared {
 		c.queue.attach(s, c)
 	}

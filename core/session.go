@@ -59,11 +59,13 @@ type Session struct {
 	// Owned by the connection's goroutine.
 	principal *Principal // client's, or that of a later login
 	match     Match
+	may       *decisions // nil until a right to publish is asked for
 	seq       uint64
 	pending   uint64 // highest seq that was submitted
 	consumers []*Consumer
 	exclusive []*Queue // named queues that end with the connection
 	detached  bool
+	denied    []verdict // subscriptions that ended with the attachment
 
 	safe   atomic.Uint64
 	failed atomic.Pointer[[]seqRange]

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ func (s *Session) Subscribe(t *Turn, subs []Subscription, grants []Grant) (_ []G
 	st := s.st
 	durable := false
 	var lanes []*lane
+	policy := s.r.policy.Load()
 	for i := range subs {
 		sub := subs[i]
 		g := Grant{QoS: sub.QoS}
@@ -28,10 +30,14 @@ func (s *Session) Subscribe(t *Turn, subs []Subscription, grants []Grant) (_ []G
 			g.Existed, g.Reason = s.join(t, sub)
 		default:
 			var l *lane
-			g.Existed, l, g.Reason = s.subscribeOwn(t, sub)
-			if l != nil {
+			if g.Existed, l, g.Reason = s.subscribeOwn(t, sub); l != nil {
 				lanes = append(lanes, l)
 			}
+		}
+		if g.Reason == OK && s.r.policy.Load() != policy && !s.r.mayHold(s.principal, sub.Filter) { // the rules changed under our hands
+			s.unsubscribe(t, sub.Filter)
+			lanes = slices.DeleteFunc(lanes, func(l *lane) bool { return l.sub.Filter == sub.Filter })
+			g.Reason = NotAuthorized
 		}
 		if g.Reason == OK {
 			durable = durable || st.durable
@@ -65,6 +71,7 @@ func (s *Session) checkSubscribe(sub *Subscription) Reason {
 }
 
 func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane, reason Reason) {
+	policy := s.r.policy.Load()
 	if reason = s.checkSubscribe(&sub); reason != OK {
 		return false, nil, reason
 	}
@@ -79,6 +86,7 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 		st.subs = map[string]*binding{}
 	}
 	b := newBinding(st.inbox, sub)
+	st.markFree(b, policy, s.principal)
 	st.subs[sub.Filter] = b
 	if old != nil {
 		st.ns.index.Replace(sub.Filter, old, b) // [MQTT-3.8.4-3] [MQTT-3.8.4-4] [3: MQTT-3.8.4-3]
@@ -164,11 +172,12 @@ func (s *Session) sharedQueue(t *Turn, sub Subscription) (*Queue, Reason) {
 // JoinGroup makes a consumer of the group's queue that is not part of the
 // session's subscriptions and ends with the connection.
 func (s *Session) JoinGroup(t *Turn, group, filter string, o ConsumeOptions) (*Consumer, Reason) {
+	policy := s.r.policy.Load()
 	q, reason := s.sharedQueue(t, Subscription{Filter: "$share/" + group + "/" + filter})
 	if reason != OK {
 		return nil, reason
 	}
-	return s.consume(t, q, o)
+	return s.consume(t, q, o, policy)
 }
 
 // Unsubscribe ends subscriptions and memberships, one Reason each: OK,
