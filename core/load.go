@@ -3,7 +3,6 @@ package core
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -15,7 +14,7 @@ type loading struct {
 	sessions map[uint64]*session
 	queues   map[uint64]*Queue
 	messages map[uint64]*Message
-	people   map[string]*Principal // of delayed messages, shared
+	people   map[string]*Principal // of sessions and delayed messages, shared
 	orphans  orphans
 }
 
@@ -67,8 +66,10 @@ func (l *loading) session(key, value []byte) error {
 	r := &reader{b: value}
 	ns := l.r.namespace(r.text())
 	st := &session{ns: ns, id: id, durable: true}
-	st.key = sessionKey{r.text(), r.text()}
-	st.principal.Store(&Principal{Namespace: ns.name, User: st.key.user})
+	client := r.text()
+	p := l.person(r.principal(ns.name))
+	st.key = sessionKey{p.User, client}
+	st.principal.Store(p)
 	st.expiry = time.Duration(r.uint())
 	st.ends, st.willAt = Time(r.uint()), Time(r.uint())
 	q := &Queue{ns: ns, kind: sessionQueue, own: st, durable: true, head: 1, next: 1, tail: 1}
@@ -140,16 +141,22 @@ func (l *loading) delayed(key, value []byte) error {
 	if r.err() != nil {
 		return r.err()
 	}
-	who := strings.Join(append([]string{ns.name, d.principal.User, d.principal.Method}, d.principal.Roles...), "\x00")
-	if known := l.people[who]; known != nil {
-		d.principal = known
-	}
-	l.people[who] = d.principal
+	d.principal = l.person(d.principal)
 	l.last = max(l.last, d.m.From)
 	ns.delayed.count++
 	ns.delayed.bytes += int64(d.m.Size())
 	d.wait()
 	return nil
+}
+
+// person is the one principal for all that are alike.
+func (l *loading) person(p *Principal) *Principal {
+	who := p.Namespace + "\x00" + string(putPrincipal(nil, p))
+	if known := l.people[who]; known != nil {
+		return known
+	}
+	l.people[who] = p
+	return p
 }
 
 // finish removes what nothing refers to any more and sets the timers.

@@ -2,6 +2,8 @@ package core
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -141,17 +143,45 @@ func (t *Turn) putMessage(m *Message) {
 	t.set(key1(keyMessage, m.stored), appendMessage(nil, m))
 }
 
+// Principals: what their rights are judged by when they are not there.
+
+func putPrincipal(b []byte, p *Principal) []byte {
+	b = putText(b, p.User)
+	b = putText(b, p.Method)
+	b = putText(b, p.ClientID)
+	b = putBool(b, p.OwnsID)
+	b = putUint(b, uint64(len(p.Roles)))
+	for _, role := range p.Roles {
+		b = putText(b, role)
+	}
+	b = putUint(b, uint64(len(p.Attrs)))
+	for _, name := range slices.Sorted(maps.Keys(p.Attrs)) {
+		b = putText(putText(b, name), p.Attrs[name])
+	}
+	return b
+}
+
+func (r *reader) principal(namespace string) *Principal {
+	p := &Principal{Namespace: namespace, User: r.text(), Method: r.text(), ClientID: r.text(), OwnsID: r.bool()}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		p.Roles = append(p.Roles, r.text())
+	}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		if p.Attrs == nil {
+			p.Attrs = map[string]string{}
+		}
+		name := r.text()
+		p.Attrs[name] = r.text()
+	}
+	return p
+}
+
 // Delayed messages.
 
 func (t *Turn) putDelayed(d *delayed) {
 	b := putText(nil, d.ns.name)
 	b = putUint(b, uint64(d.due))
-	b = putText(b, d.principal.User)
-	b = putText(b, d.principal.Method)
-	b = putUint(b, uint64(len(d.principal.Roles)))
-	for _, role := range d.principal.Roles {
-		b = putText(b, role)
-	}
+	b = putPrincipal(b, d.principal)
 	t.set(key1(keyDelayed, d.id), appendMessage(b, d.m))
 	w := t.pendingWork()
 	w.delayed = append(w.delayed, d)
@@ -159,10 +189,7 @@ func (t *Turn) putDelayed(d *delayed) {
 
 func (r *reader) delayed(id uint64, ns *Namespace) *delayed {
 	d := &delayed{ns: ns, id: id, due: Time(r.uint())}
-	d.principal = &Principal{Namespace: ns.name, User: r.text(), Method: r.text()}
-	for n := r.count(); n > 0 && !r.bad; n-- {
-		d.principal.Roles = append(d.principal.Roles, r.text())
-	}
+	d.principal = r.principal(ns.name)
 	d.m = r.message()
 	return d
 }
@@ -172,8 +199,8 @@ func (r *reader) delayed(id uint64, ns *Namespace) *delayed {
 // session adds the record of a session. st.mu is held.
 func (b *Batch) session(st *session, sentBelow uint64) {
 	v := putText(nil, st.ns.name)
-	v = putText(v, st.key.user)
 	v = putText(v, st.key.client)
+	v = putPrincipal(v, st.principal.Load())
 	v = putUint(v, uint64(st.expiry))
 	v = putUint(v, uint64(st.ends))
 	v = putUint(v, uint64(st.willAt))

@@ -19,9 +19,16 @@ func (s *Session) Renew(p *Principal) Reason {
 	defer st.mu.Unlock()
 	if st.current == s {
 		st.principal.Store(p)
-		if !s.r.open.Load() {
-			s.r.timers.soon(st.recheck)
-		}
+		s.r.timers.soon(st.renewed)
 	}
 	return OK
+}
+
+// renewed follows another login: the record says who it is, and the
+// subscriptions are looked at again.
+func (st *session) renewed(t *Turn) {
+	if st.durable {
+		t.changed(change{kind: sessionChange, st: st})
+	}
+	st.recheck(t)
 }

@@ -17,6 +17,9 @@ import (
 // Control is who may log in and what they may do, as the configuration of the moment says. It is safe for concurrent
 // use.
 type Control struct {
+	// Changed is called when other rules hold; nil: nobody minds. It is set before the first Use.
+	Changed func()
+
 	log        *slog.Logger
 	workers    *auth.Workers
 	authorizer *acl.Authorizer
@@ -28,6 +31,8 @@ var (
 	_ adapters.Exchanger = (*Control)(nil)
 	_ adapters.Quick     = (*Control)(nil)
 	_ core.Authorizer    = (*Control)(nil)
+	_ core.Opener        = (*Control)(nil)
+	_ core.Freer         = (*Control)(nil)
 )
 
 // Options of a control.
@@ -58,6 +63,9 @@ func (c *Control) Use(s *Settings, listeners map[string]auth.Listener) {
 		Unfit: func(p *core.Principal) string { return unfit(s.policy, p) }, Trusted: s.trusted, Log: c.log,
 	}))
 	c.open.Store(!s.configured)
+	if c.Changed != nil {
+		c.Changed()
+	}
 }
 
 // unfit names a value that a rule of the principal's makes a level and that cannot be one.
@@ -89,6 +97,9 @@ func (c *Control) Begin(method string, cr adapters.Credentials) adapters.Convers
 func (c *Control) Authorize(p *core.Principal, a core.Action, name string) bool {
 	return c.open.Load() || c.authorizer.Authorize(p, a, name)
 }
+
+// Open tells that nothing is configured, so that everybody may do everything.
+func (c *Control) Open() bool { return c.open.Load() }
 
 // Free tells that whatever the filter matches may be read by the principal, as long as the configuration stays.
 func (c *Control) Free(p *core.Principal, filter string) bool {

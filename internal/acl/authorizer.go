@@ -12,7 +12,10 @@ type Authorizer struct {
 	counts [core.ActionCount][2]atomic.Uint64 // denied, allowed
 }
 
-var _ core.Authorizer = (*Authorizer)(nil)
+var (
+	_ core.Authorizer = (*Authorizer)(nil)
+	_ core.Freer      = (*Authorizer)(nil)
+)
 
 // NewAuthorizer makes an authorizer with a policy.
 func NewAuthorizer(p *Policy) *Authorizer {
@@ -24,7 +27,7 @@ func NewAuthorizer(p *Policy) *Authorizer {
 // Policy is the policy of the moment.
 func (a *Authorizer) Policy() *Policy { return a.policy.Load() }
 
-// Swap replaces the policy. Who calls it tells core to look at its subscriptions again.
+// Swap replaces the policy. Who calls it calls Router.Recheck next.
 func (a *Authorizer) Swap(p *Policy) { a.policy.Store(p) }
 
 // A grant is what a policy says of one principal: it is kept with the principal and made anew when the policy is

@@ -87,6 +87,7 @@ func (g *Gateway) open() error {
 	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: limits.core(), Observer: g.observer(), Authorizer: g.access}); err != nil {
 		return fmt.Errorf("the store in %s cannot be read: %w", g.options.Config.Node.Data, err)
 	}
+	g.access.Changed = g.router.Recheck
 	host := &adapters.Host{Router: g.router, Log: g.log, Auth: g.access, Limits: limits.adapters(), Version: g.options.Version, Metrics: g.metrics}
 	if err := g.bindRooms(host); err != nil {
 		return err
