@@ -29,13 +29,13 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	key := sessionKey{c.Principal.User, c.ID} // [MQTT-3.1.3-2] [3: MQTT-3.1.3-2]
 	ns.mu.Lock()
 	st := ns.sessions[key]
+	if !ns.mayEnter(st, &c) {
+		ns.mu.Unlock()
+		return nil, Quota
+	}
 	if st == nil {
-		if len(ns.sessions) >= r.limits().Sessions {
-			ns.mu.Unlock()
-			return nil, Quota
-		}
 		st = ns.newSession(c, false)
-		ns.sessions[key] = st
+		ns.enter(st, c.Expiry > 0)
 	}
 	st.mu.Lock()
 	s.st = st
@@ -90,7 +90,8 @@ func (ns *Namespace) newSession(c Client, transient bool) *session {
 func (ns *Namespace) replace(t *Turn, old *session, c Client) *session {
 	old.ended = true
 	st := ns.newSession(c, false)
-	ns.sessions[old.key] = st
+	ns.remove(old)
+	ns.enter(st, c.Expiry > 0)
 	st.mu.Lock()
 	old.mu.Unlock()
 	return st

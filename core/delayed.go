@@ -164,6 +164,7 @@ func (d *delayed) send(t *Turn) Reason {
 			return reason
 		}
 	}
+	d.m.owner = owner(d.principal)
 	reason := d.ns.publish(t, d.m)
 	if reason == Quota { // of retained messages
 		d.ns.r.drop(DropQueueFull)

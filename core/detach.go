@@ -49,7 +49,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		served.serveLocked(t, next)
 	case ends:
 		st.ended = true
-		delete(ns.sessions, st.key)
+		ns.remove(st)
 	case next != nil:
 		st.serveLocked(t, next)
 	default:

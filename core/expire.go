@@ -27,7 +27,7 @@ func (st *session) tick(t *Turn) {
 	ends := away && st.ends != 0 && t.Now >= st.ends // [MQTT-4.1.0-2]
 	if ends {
 		st.ended = true
-		delete(ns.sessions, st.key)
+		ns.remove(st)
 	} else if away {
 		will = st.dueWill(t)
 		st.schedule()

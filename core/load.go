@@ -86,10 +86,11 @@ func (l *loading) session(key, value []byte) error {
 	l.last = max(l.last, q.id)
 	if old := ns.sessions[st.key]; old != nil { // two of one client: the end of the older was on its way
 		l.orphans.add(keySession, old.key.client)
+		ns.remove(old)
 		l.drop(old)
 	}
 	l.sessions[id], l.queues[q.id] = st, q
-	ns.sessions[st.key] = st
+	ns.enter(st, true)
 	return nil
 }
 

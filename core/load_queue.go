@@ -259,12 +259,14 @@ func (l *loading) retained(key, value []byte) error {
 	}
 	r := &reader{b: value}
 	m := r.message()
+	m.owner = r.text()
 	if r.err() != nil || m.Topic != string(rest) {
 		return errRecord
 	}
 	ns := l.r.namespace(string(name))
 	ns.retained.Set(m.Topic, m)
 	ns.retainedBytes.Add(int64(m.Size()))
+	ns.retainers.add(m.owner, 1)
 	if m.Expires != 0 {
 		ns.expiresLater(l.t.Now, m.Expires)
 	}

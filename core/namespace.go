@@ -23,6 +23,8 @@ type Namespace struct {
 	retainedBytes atomic.Int64
 	system        atomic.Int64 // retained messages of the gateway itself
 	delayed       schedule
+	kept          owned // sessions that outlive their connections
+	retainers     owned // retained messages
 
 	// Guarded by mu.
 	mu       sync.Mutex

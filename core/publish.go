@@ -195,8 +195,11 @@ func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Messa
 			return 0, false, reason
 		}
 	}
-	if m.Retain && !mt.direct && !s.r.allows(s.principal, ActionRetain, m.Topic) {
-		return 0, false, NotAuthorized
+	if m.Retain && !mt.direct {
+		if !s.r.allows(s.principal, ActionRetain, m.Topic) {
+			return 0, false, NotAuthorized
+		}
+		m.owner = owner(s.principal)
 	}
 	durable, reason := s.ns.route(t, mt, m, cond)
 	if reason != OK && reason != NoReceiver {

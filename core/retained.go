@@ -43,6 +43,7 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 	ns.retained.Update(m.Topic, func(old *Message, had bool) (*Message, bool) {
 		if had && old.Expired(t.Now) {
 			ns.retainedBytes.Add(-int64(old.Size()))
+			ns.retainers.add(old.owner, -1)
 			t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
 			old, had = nil, false
 		}
@@ -57,16 +58,21 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 		if len(m.Payload) == 0 { // [MQTT-3.3.1-6] [MQTT-3.3.1-7] [3: MQTT-3.3.1-10] [3: MQTT-3.3.1-11]
 			ns.retainedBytes.Add(grows)
 			if had {
+				ns.retainers.add(old.owner, -1)
 				t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
 			}
 			return nil, false
 		}
 		grows += int64(m.Size())
-		if !ns.mayRetain(grows, had, stored) {
+		if !ns.mayRetain(grows, had, stored) || !ns.ownsMore(m, old) {
 			reason = Quota
 			return old, had
 		}
 		ns.retainedBytes.Add(grows)
+		if had {
+			ns.retainers.add(old.owner, -1)
+		}
+		ns.retainers.add(m.owner, 1)
 		m.rev = ns.revision.Add(1)
 		t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
 		return m, true
@@ -83,6 +89,12 @@ func (ns *Namespace) mayRetain(grows int64, replaces bool, stored int) bool {
 		return false
 	}
 	return grows <= 0 || ns.retainedBytes.Load()+grows <= l.RetainedBytes
+}
+
+// ownsMore tells whether m's publisher may have one more retained message, unless
+// the one that it replaces, which may be nil, is its own.
+func (ns *Namespace) ownsMore(m, old *Message) bool {
+	return old != nil && old.owner == m.owner || ns.retainers.of(m.owner) < ns.r.limits().PrincipalRetained
 }
 
 // Revision grows with each retained write of the namespace; 0 for a message

@@ -49,6 +49,7 @@ func (ns *Namespace) removeExpired(t *Turn, name string) {
 			return old, had // replaced meanwhile
 		}
 		ns.retainedBytes.Add(-int64(old.Size()))
+		ns.retainers.add(old.owner, -1)
 		t.changed(change{kind: retainedChange, ns: ns, text: name})
 		return nil, false
 	})

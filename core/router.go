@@ -29,17 +29,19 @@ type Options struct {
 
 // Limits bound what a namespace may hold. Zero fields mean the default.
 type Limits struct {
-	Sessions        int   // stored and connected sessions a namespace; default 1,000,000
-	Subscriptions   int   // filters a session; default 10,000
-	Retained        int   // retained messages a namespace; default 1,000,000
-	RetainedBytes   int64 // their sum; default 1 GiB
-	Queues          int   // named queues a namespace; default 10,000
-	Bindings        int   // filters a named queue; default 1000
-	QueueMessages   int   // messages a queue; default 1,000,000
-	QueueBytes      int64 // their sum; default 1 GiB
-	TopicBytes      int   // default 65535
-	TopicLevels     int   // default 128
-	SessionExpiryMS int64 // longest session expiry in milliseconds; default 7 days
+	Sessions          int   // stored and connected sessions a namespace; default 1,000,000
+	PrincipalSessions int   // sessions of one principal that outlive their connections; not of the anonymous one; default 10,000
+	Subscriptions     int   // filters a session; default 10,000
+	Retained          int   // retained messages a namespace; default 1,000,000
+	PrincipalRetained int   // of one principal, not of the anonymous one; default 100,000
+	RetainedBytes     int64 // their sum; default 1 GiB
+	Queues            int   // named queues a namespace; default 10,000
+	Bindings          int   // filters a named queue; default 1000
+	QueueMessages     int   // messages a queue; default 1,000,000
+	QueueBytes        int64 // their sum; default 1 GiB
+	TopicBytes        int   // default 65535
+	TopicLevels       int   // default 128
+	SessionExpiryMS   int64 // longest session expiry in milliseconds; default 7 days
 }
 
 func (l Limits) withDefaults() Limits {
@@ -54,6 +56,8 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	set(&l.Sessions, 1_000_000)
+	set(&l.PrincipalSessions, 10_000)
+	set(&l.PrincipalRetained, 100_000)
 	set(&l.Subscriptions, 10_000)
 	set(&l.Retained, 1_000_000)
 	set64(&l.RetainedBytes, 1<<30)

@@ -20,6 +20,9 @@ type session struct {
 	durable bool // it has, or will have, a record in the store
 	inbox   *Queue
 
+	// Guarded by ns.mu.
+	owner string // whom it is counted for; "": nobody
+
 	// Guarded by mu.
 	mu      sync.Mutex
 	ended   bool

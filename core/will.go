@@ -76,6 +76,6 @@ func (st *session) publishWill(t *Turn, w *Will) {
 	if w.Expiry > 0 {
 		m.Expires = t.Now.After(w.Expiry)
 	}
-	m.From = st.id
+	m.From, m.owner = st.id, owner(st.principal.Load())
 	st.ns.publish(t, m)
 }

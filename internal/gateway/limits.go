@@ -41,12 +41,12 @@ type Limits struct {
 	QueueBytes config.Size `yaml:"queue_bytes" min:"1KiB"`
 	// WriteBuffer bounds what waits for a peer that reads slowly.
 	WriteBuffer WriteBuffer `yaml:"write_buffer" plain:"bytes"`
-	// SessionsOffline is the number of stored sessions.
-	SessionsOffline int `yaml:"sessions_offline" min:"1"`
+	// SessionsOffline bounds sessions that outlive their connections.
+	SessionsOffline SessionsOffline `yaml:"sessions_offline" plain:"namespace"`
 	// SessionExpiryMax caps the life of a session after its connection, and the delay of a will.
 	SessionExpiryMax time.Duration `yaml:"session_expiry_max" min:"1s" max:"3650d"`
-	// Retained is the number of retained messages.
-	Retained int `yaml:"retained" min:"1"`
+	// Retained bounds retained messages.
+	Retained Retained `yaml:"retained" plain:"namespace"`
 	// RetainedBytes is the memory that counts for them.
 	RetainedBytes config.Size `yaml:"retained_bytes" min:"1KiB"`
 	// Queues bounds named queues.
@@ -93,6 +93,22 @@ type WriteBuffer struct {
 	Stalled time.Duration `yaml:"stalled" min:"1s" max:"1h"`
 }
 
+// SessionsOffline bounds sessions that outlive their connections.
+type SessionsOffline struct {
+	// Namespace is the number of all, those that are connected included.
+	Namespace int `yaml:"namespace" min:"1"`
+	// Principal is the number of one user's; anonymous clients are not counted.
+	Principal int `yaml:"principal" min:"1"`
+}
+
+// Retained bounds retained messages.
+type Retained struct {
+	// Namespace is the number of all.
+	Namespace int `yaml:"namespace" min:"1"`
+	// Principal is the number of those that one user published last; anonymous clients are not counted.
+	Principal int `yaml:"principal" min:"1"`
+}
+
 // Queues bounds named queues.
 type Queues struct {
 	// Namespace is the number of all.
@@ -129,9 +145,9 @@ func DefaultLimits() *Limits {
 		QueueMessages:    1_000_000,
 		QueueBytes:       1 << 30,
 		WriteBuffer:      WriteBuffer{config.Size(a.WriteBuffer), a.WriteStall},
-		SessionsOffline:  1_000_000,
+		SessionsOffline:  SessionsOffline{1_000_000, 10_000},
 		SessionExpiryMax: 7 * 24 * time.Hour,
-		Retained:         1_000_000,
+		Retained:         Retained{1_000_000, 100_000},
 		RetainedBytes:    1 << 30,
 		Queues:           Queues{10_000, 1000},
 		UDP:              UDP{a.UDPPeers, a.UDPPeersPerAddress},
@@ -163,7 +179,8 @@ func rate(r config.Rate) int {
 // core are the bounds of a namespace.
 func (l *Limits) core() core.Limits {
 	return core.Limits{
-		Sessions: l.SessionsOffline, Subscriptions: l.Subscriptions, Retained: l.Retained, RetainedBytes: int64(l.RetainedBytes),
+		Sessions: l.SessionsOffline.Namespace, PrincipalSessions: l.SessionsOffline.Principal, Subscriptions: l.Subscriptions,
+		Retained: l.Retained.Namespace, PrincipalRetained: l.Retained.Principal, RetainedBytes: int64(l.RetainedBytes),
 		Queues: l.Queues.Namespace, Bindings: l.Queues.Bindings, QueueMessages: l.QueueMessages, QueueBytes: int64(l.QueueBytes),
 		TopicBytes: l.TopicBytes, TopicLevels: l.TopicLevels, SessionExpiryMS: l.SessionExpiryMax.Milliseconds(),
 	}
