@@ -90,7 +90,7 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, Reason) {
 	m := &s.match
 	m.valid = false
-	if !s.mayPublish(name) {
+	if reserved(name) || !s.mayPublish(name) {
 		return nil, NotAuthorized
 	}
 	m.topic = name
