@@ -100,7 +100,7 @@ func (g *target) restart() {
 
 // until polls a condition that another goroutine makes true.
 func until(done func() bool) bool {
-	tick, end := time.NewTicker(5*time.Millisecond), time.After(patience/4)
+	tick, end := time.NewTicker(5*time.Millisecond), time.After(patience)
 	defer tick.Stop()
 	for !done() {
 		select {
