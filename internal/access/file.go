@@ -79,6 +79,9 @@ func (f *File) SetPassword(name, hash string) error {
 // EditUsers changes a file of users as a whole: what was read, changed and checked replaces it at once, and a crash
 // leaves the old file or the new one. A file that is not there is made. Comments are not kept.
 func EditUsers(path string, change func(*File) error) error {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // the link stays one
+	}
 	f := new(File)
 	raw, err := os.ReadFile(path)
 	switch {
@@ -106,13 +109,17 @@ func EditUsers(path string, change func(*File) error) error {
 	return replace(path, append([]byte("# Users, as `entrepot user` writes them. Passwords are hashes.\n"), text...))
 }
 
-// replace writes a file by a synced temporary one and a rename.
+// replace writes a file by a synced temporary one and a rename. Its owner stays, so that the gateway of another user can
+// read what root has written.
 func replace(path string, text []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".users-*") // 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp.Name()) //nolint:errcheck // gone after the rename
+	if old, err := os.Stat(path); err == nil {
+		keepOwner(tmp, old)
+	}
 	if _, err = tmp.Write(text); err == nil {
 		err = tmp.Sync()
 	}

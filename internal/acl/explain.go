@@ -18,6 +18,16 @@ type Explanation struct {
 type Match struct {
 	Rule   Rule
 	Filter string // with the values filled in
+	Never  bool   // a value is missing or cannot be a level: the rule matches nothing
+}
+
+// Filled are all rules with the values filled in.
+func (s *Set) Filled(v *Values) (all []Match) {
+	for _, r := range s.rules {
+		text, ok := r.Filter.fill(v)
+		all = append(all, Match{Rule: r, Filter: text, Never: !ok})
+	}
+	return all
 }
 
 // Explain decides as Allows does, and tells why.
@@ -44,9 +54,9 @@ func (s *Set) Explain(v *Values, a core.Action, name string) Explanation {
 		if !matches {
 			continue
 		}
-		e.Matches = append(e.Matches, Match{r, text})
+		e.Matches = append(e.Matches, Match{Rule: r, Filter: text})
 		if r.Deny != e.Allowed && e.Decisive == nil {
-			e.Decisive = &Match{r, text}
+			e.Decisive = &Match{Rule: r, Filter: text}
 		}
 	}
 	return e

@@ -134,6 +134,9 @@ func (d *decoder) structValue(n *node, v reflect.Value, tag reflect.StructTag, p
 		}
 		d.value(e.value, v.FieldByIndex(list[i].index), list[i].tag, path+"."+e.key)
 	}
+	if l, ok := v.Addr().Interface().(locator); ok {
+		l.Locate(n.at.file, n.at.line)
+	}
 }
 
 func (d *decoder) sliceValue(n *node, v reflect.Value, tag reflect.StructTag, path string) {
