@@ -80,7 +80,8 @@ var arrows = map[string][]string{
 	"internal/render":   {"internal/dial"},
 	"internal/bench":    {"internal/dial", "internal/config"},
 	"internal/generate": plus(below, "internal/config", "internal/standard", "internal/gateway", "internal/metrics", "internal/sys"),
-	"cmd/entrepot":      {"adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/render", "internal/bench", "internal/eventlog"},
+	"cmd/entrepot": {"adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/render", "internal/bench", "internal/eventlog",
+		"internal/access", "internal/acl", "internal/auth", "internal/auth/password", "core", "core/topic"},
 
 	"test":         {},
 	"test/script":  {"internal/dial"},

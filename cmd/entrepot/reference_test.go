@@ -35,17 +35,26 @@ func reference() string {
 	var b strings.Builder
 	b.WriteString(referenceHead)
 	for _, c := range root(streams{}).Commands() {
-		fmt.Fprintf(&b, "\n## entrepot %s\n\n%s.\n", c.Use, strings.TrimSuffix(c.Short, "."))
-		if c.Long != "" {
-			b.WriteString("\n" + c.Long + "\n")
-		}
-		if c.Example != "" {
-			b.WriteString("\n```sh\n" + strings.ReplaceAll(c.Example, "\n  ", "\n")[2:] + "\n```\n")
-		}
-		flags(&b, c)
+		chapter(&b, c, "##")
 	}
 	b.WriteString(referenceFoot)
 	return b.String()
+}
+
+// chapter is what a command's help says, and below it its own commands.
+func chapter(b *strings.Builder, c *cobra.Command, mark string) {
+	_, args, _ := strings.Cut(c.Use, " ")
+	fmt.Fprintf(b, "\n%s %s\n\n%s.\n", mark, strings.TrimSpace(c.CommandPath()+" "+args), strings.TrimSuffix(c.Short, "."))
+	if c.Long != "" {
+		b.WriteString("\n" + c.Long + "\n")
+	}
+	if c.Example != "" {
+		b.WriteString("\n```sh\n" + strings.ReplaceAll(c.Example, "\n  ", "\n")[2:] + "\n```\n")
+	}
+	flags(b, c)
+	for _, sub := range c.Commands() {
+		chapter(b, sub, mark+"#")
+	}
 }
 
 func flags(b *strings.Builder, c *cobra.Command) {
@@ -89,12 +98,12 @@ const referenceFoot = `
 | Exit | Meaning |
 |---|---|
 | 0 | done; ` + "`-C`" + ` reached |
-| 1 | failed for another reason |
+| 1 | failed for another reason; an import that could not translate everything |
 | 2 | usage: an unknown flag, a missing argument, a URL or value that does not parse, something the protocol cannot say |
 | 3 | the configuration is not valid, a port is taken, a file cannot be read |
 | 4 | connection refused, host unknown, no answer |
 | 5 | login refused |
-| 6 | denied, or the topic is not valid there |
+| 6 | denied by a rule, or the topic is not valid there |
 | 27 | ` + "`-W`" + ` elapsed before ` + "`-C`" + ` messages |
 | 130 | interrupted |
 
