@@ -53,7 +53,7 @@ var portless = regexp.MustCompile(`(mqtt|ws|mqttsn|coap|stomp|amqp|http)://127\.
 func (s *server) example(t *testing.T, line string) {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"order.json": "{}", "entrepot.yaml": "log: {level: info}\n",
+	for name, text := range map[string]string{"order.json": "{}", "entrepot.yaml": "log: {level: info}\n", "mosquitto.conf": "listener 1883\nallow_anonymous true\n",
 		"users.yaml": "users: [{name: gw1, role: [sensor], password: none}]\n", "secret.txt": "sesame\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
