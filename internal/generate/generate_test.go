@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,28 @@ func TestEveryFileInConfigsLoads(t *testing.T) {
 			t.Fatal(err)
 		}
 		load(t, copied)
+	}
+}
+
+func TestEveryConfigurationInTheDocumentsLoads(t *testing.T) {
+	t.Parallel()
+	count := 0
+	for _, page := range []string{"security.md", "configuration.md"} {
+		text, err := os.ReadFile(filepath.Join(root, "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+			file := filepath.Join(t.TempDir(), page+".yaml")
+			if err := os.WriteFile(file, []byte(m[1]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			load(t, file)
+			count++
+		}
+	}
+	if count < 4 {
+		t.Errorf("only %d were found", count)
 	}
 }
 

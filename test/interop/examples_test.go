@@ -26,12 +26,12 @@ func blocks(t *testing.T, page string) (all [][]string) {
 	return all
 }
 
-// TestX6_EveryCommandInTheDocumentsRuns runs every command line of the README and of docs/commands.md, on the ports of a gateway of its own.
+// TestX6_EveryCommandInTheDocumentsRuns runs every command line of the README, of docs/commands.md and of docs/security.md, on the ports of a gateway of its own.
 func TestX6_EveryCommandInTheDocumentsRuns(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	count := 0
-	for _, page := range []string{"../../README.md", "../../docs/commands.md"} {
+	for _, page := range []string{"../../README.md", "../../docs/commands.md", "../../docs/security.md"} {
 		for _, block := range blocks(t, page) {
 			for _, line := range block {
 				if strings.HasPrefix(line, "make ") {
