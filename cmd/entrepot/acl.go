@@ -258,5 +258,10 @@ func (o *explain) list(s streams, settings *access.Settings, p *core.Principal) 
 	for _, l := range lines {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", l.Rule, l.Filter, l.At)
 	}
+	if len(p.Roles) > 0 { // SECURITY Z14
+		for _, note := range settings.Exposed(p.Roles...) {
+			fmt.Fprintln(s.err, "note: "+note)
+		}
+	}
 	return w.Flush()
 }

@@ -12,10 +12,12 @@ const explained = `roles:
     - deny retain dev/#
     - sub cmd/{client}/#
   backend: ["pubsub dev/#", "queue orders", "deny share dev/#", "deny sub dev/secret/#"]
+  all: ["sub #"]
 users:
   - {name: gw1, role: [sensor], client_ids: ["gw1-*"], namespaces: [plant], password: none}
   - {name: app, role: [backend], password: none}
   - {name: idle, password: none}
+  - {name: ops, role: [all], password: none}
 `
 
 func TestSecurity_Z15_ExplainNamesTheRuleThatDecided(t *testing.T) {
@@ -69,6 +71,9 @@ func TestSecurity_Z15_ExplainListsAndSpeaksJSON(t *testing.T) {
 	var all []verdict
 	if err := json.Unmarshal([]byte(out), &all); code != 0 || err != nil || len(all) != 1 || !all[0].Allowed || all[0].Rule.At != file+":6" || len(all[0].Matches) != 1 {
 		t.Error(code, out, err)
+	}
+	if code, out, text := execute(t, "", "acl", "explain", "--config", file, "--user", "ops", "--all"); code != 0 || !strings.HasPrefix(text, "note: "+file+":7: role \"all\" reads whatever") || !strings.Contains(out, "sub #") {
+		t.Errorf("Z14: exit %d, %s%s", code, out, text)
 	}
 	for want, args := range map[string][]string{
 		"idle may do nothing":                 {file, "--user", "idle", "--all"},

@@ -34,27 +34,31 @@ func TestTheReferenceIsUpToDate(t *testing.T) {
 func reference() string {
 	var b strings.Builder
 	b.WriteString(referenceHead)
-	for _, c := range root(streams{}).Commands() {
-		chapter(&b, c, "##")
+	for _, c := range commands(root(streams{})) {
+		fmt.Fprintf(&b, "\n## %s\n\n%s.\n", c.UseLine(), strings.TrimSuffix(c.Short, "."))
+		if c.Long != "" {
+			b.WriteString("\n" + c.Long + "\n")
+		}
+		if c.Example != "" {
+			b.WriteString("\n```sh\n" + strings.ReplaceAll(c.Example, "\n  ", "\n")[2:] + "\n```\n")
+		}
+		flags(&b, c)
 	}
 	b.WriteString(referenceFoot)
 	return b.String()
 }
 
-// chapter is what a command's help says, and below it its own commands.
-func chapter(b *strings.Builder, c *cobra.Command, mark string) {
-	_, args, _ := strings.Cut(c.Use, " ")
-	fmt.Fprintf(b, "\n%s %s\n\n%s.\n", mark, strings.TrimSpace(c.CommandPath()+" "+args), strings.TrimSuffix(c.Short, "."))
-	if c.Long != "" {
-		b.WriteString("\n" + c.Long + "\n")
-	}
-	if c.Example != "" {
-		b.WriteString("\n```sh\n" + strings.ReplaceAll(c.Example, "\n  ", "\n")[2:] + "\n```\n")
-	}
-	flags(b, c)
+// commands are those that do something, in the order of the tree.
+func commands(c *cobra.Command) (list []*cobra.Command) {
 	for _, sub := range c.Commands() {
-		chapter(b, sub, mark+"#")
+		if sub.HasSubCommands() {
+			list = append(list, commands(sub)...)
+			continue
+		}
+		sub.DisableFlagsInUseLine = true
+		list = append(list, sub)
 	}
+	return list
 }
 
 func flags(b *strings.Builder, c *cobra.Command) {

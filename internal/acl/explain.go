@@ -1,6 +1,9 @@
 package acl
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/core/topic"
 )
@@ -61,3 +64,20 @@ func (s *Set) Explain(v *Values, a core.Action, name string) Explanation {
 	}
 	return e
 }
+
+// Exposes are the rules of a role that read every topic of the namespace, and those that take something back from that.
+func (p *Policy) Exposes(role string) (all, denied []Rule) {
+	for _, r := range p.roles[role] {
+		switch f := r.Filter.String(); {
+		case r.Level != None || r.Verbs&Sub == 0:
+		case r.Deny:
+			denied = append(denied, r)
+		case f == "#" || f == "+/#":
+			all = append(all, r)
+		}
+	}
+	return all, denied
+}
+
+// Roles are the names of all roles, in order.
+func (p *Policy) Roles() []string { return slices.Sorted(maps.Keys(p.roles)) }

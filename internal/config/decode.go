@@ -103,6 +103,7 @@ func (d *decoder) value(n *node, v reflect.Value, tag reflect.StructTag, path st
 	switch v.Kind() {
 	case reflect.Struct:
 		d.structValue(n, v, tag, path)
+		n.locate(v)
 	case reflect.Slice:
 		d.sliceValue(n, v, tag, path)
 	case reflect.Map:
@@ -133,9 +134,6 @@ func (d *decoder) structValue(n *node, v reflect.Value, tag reflect.StructTag, p
 			continue
 		}
 		d.value(e.value, v.FieldByIndex(list[i].index), list[i].tag, path+"."+e.key)
-	}
-	if l, ok := v.Addr().Interface().(locator); ok {
-		l.Locate(n.at.file, n.at.line)
 	}
 }
 

@@ -59,6 +59,11 @@ func (d *decoder) scalarValue(n *node, v reflect.Value, tag reflect.StructTag, p
 	if v.Type() == fileType {
 		v.SetString(string(n.at.settle(File(n.text))))
 	}
+	n.locate(v)
+}
+
+// locate tells a value where it was written, if it wants to know.
+func (n *node) locate(v reflect.Value) {
 	if l, ok := v.Addr().Interface().(locator); ok {
 		l.Locate(n.at.file, n.at.line)
 	}
