@@ -44,12 +44,15 @@ type Credentials struct {
 	User     string
 	Password []byte
 	HasUser  bool
-	Asked    string // namespace that the peer names: AMQP's vhost, STOMP's host; "" for none
+	Asked    string // namespace that the peer names; "" for none
+	Chooses  bool   // it names one when it has logged in, of the principal's choice: AMQP's vhost, STOMP's host
 	Loopback bool
 	TLS      bool
 	// Certificate is the client's, verified; nil if it showed none.
 	Certificate *Certificate
 	PSKIdentity string // that the transport proved; "" for none
+	// Device is a user that the configuration of the listener names for peers without any evidence; "" for none.
+	Device string
 }
 
 // Authenticator turns credentials into a principal. It may take its time: it
@@ -92,6 +95,9 @@ func (h *Host) Login(ctx context.Context, c Credentials, sink core.Sink) *Login 
 	}
 	go func() {
 		p, r := h.Auth.Authenticate(ctx, c)
+		if r != core.OK && h.Metrics != nil {
+			h.Metrics.Counter("connects_total", c.Protocol, "refused", r.String()).Add(1)
+		}
 		l.result <- loginResult{principal: p, reason: r}
 		sink.Ready(nil)
 	}()

@@ -8,7 +8,8 @@ import (
 // Principal is who somebody is: the result of a login, immutable and shared.
 // Every protocol produces the same type.
 type Principal struct {
-	Namespace string // whose topics, queues and sessions it sees; "" is the default namespace
+	Namespace string   // whose topics, queues and sessions it sees; "" is the default namespace
+	Choice    []string // namespaces that it may ask for instead, by AMQP's vhost or STOMP's host; none: Namespace alone
 	User      string
 	Roles     []string
 	Attrs     map[string]string // what else the backend says of it

@@ -80,7 +80,7 @@ func (c *conn) credentials(f *frame.Frame) adapters.Credentials {
 	}
 	return adapters.Credentials{
 		Protocol: Name, Listener: c.info.Listener, Addr: c.info.Addr(), ClientID: c.clientID,
-		User: c.user, Password: append([]byte(nil), pass...), HasUser: has,
+		User: c.user, Password: append([]byte(nil), pass...), HasUser: has, Chooses: true,
 		Loopback: c.info.Loopback, TLS: c.info.TLS, Certificate: c.info.Certificate,
 	}
 }
@@ -129,7 +129,7 @@ func (c *conn) attach(t *core.Turn, p *core.Principal, r core.Reason) *failure {
 	case r != core.OK:
 		return failed(r, "Bad CONNECT", r.String())
 	}
-	if !c.knownHost(p) {
+	if p = c.hosted(p); p == nil {
 		return failed(core.NotAuthorized, "Bad CONNECT", "Virtual host '"+c.host+"' access denied")
 	}
 	c.session, r = c.room.host.Router.Attach(t, core.Client{
@@ -157,15 +157,16 @@ func (c *conn) Identity() adapters.Identity {
 	return who
 }
 
-// knownHost applies ST14 to the host header.
-func (c *conn) knownHost(p *core.Principal) bool {
-	switch name := strings.TrimPrefix(c.host, "/"); {
-	case name == "", name == p.Namespace:
-		return true
-	case strings.HasPrefix(c.host, "/"): // a virtual host was meant
-		return false
+// hosted applies ST14 to the host header: the principal in the namespace that it names, in its own where the name is
+// that of a machine; nil where it may not be.
+func (c *conn) hosted(p *core.Principal) *core.Principal {
+	if in := p.In(strings.TrimPrefix(c.host, "/")); in != nil {
+		return in
 	}
-	return !c.room.cfg.StrictHost
+	if strings.HasPrefix(c.host, "/") || c.room.cfg.StrictHost { // a virtual host was meant
+		return nil
+	}
+	return p.In("")
 }
 
 // connected writes CONNECTED and opens the connection (ST15).

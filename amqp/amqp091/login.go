@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/amqp/amqp091/wire"
@@ -15,8 +17,16 @@ import (
 func (c *Conn) start() {
 	c.send(&wire.ConnectionStart{
 		VersionMajor: 0, VersionMinor: 9, ServerProperties: c.l.server,
-		Mechanisms: "PLAIN AMQPLAIN", Locales: "en_US",
+		Mechanisms: c.mechanisms(), Locales: "en_US",
 	})
+}
+
+// mechanisms are those of a name and password, and EXTERNAL for whom the transport has proved already (AQ8).
+func (c *Conn) mechanisms() string {
+	if c.info.Certificate != nil {
+		return "PLAIN AMQPLAIN EXTERNAL"
+	}
+	return "PLAIN AMQPLAIN"
 }
 
 // startOk takes the credentials (AQ9).
@@ -70,6 +80,8 @@ func (c *Conn) credentials(mechanism string, response []byte) bool {
 		password, hasPassword := t.Get("PASSWORD")
 		c.client.user, c.client.password = string(user.Raw), bytes.Clone(password.Raw)
 		return hasUser && hasPassword
+	case "EXTERNAL": // who that is, the certificate says
+		return c.info.Certificate != nil
 	}
 	return false
 }
@@ -77,8 +89,8 @@ func (c *Conn) credentials(mechanism string, response []byte) bool {
 // authenticate starts the login; nothing is read until it has ended.
 func (c *Conn) authenticate(password []byte) {
 	c.login = c.l.host.Login(context.Background(), adapters.Credentials{
-		Protocol: exchange.Protocol, Listener: c.info.Listener, Addr: c.info.Addr(), ClientID: c.client.name,
-		User: c.client.user, Password: password, HasUser: c.client.user != "",
+		Protocol: exchange.Protocol, Listener: c.info.Listener, Addr: c.info.Addr(), ClientID: c.clientID(),
+		User: c.client.user, Password: password, HasUser: c.client.user != "", Chooses: true,
 		Loopback: c.info.Loopback, TLS: c.info.TLS, Certificate: c.info.Certificate,
 	}, c.handle)
 	c.pause()
@@ -137,13 +149,33 @@ func (c *Conn) tuneOk(m *wire.ConnectionTuneOk) error {
 	return nil
 }
 
+// clientID is the name that the client gives its connection, where it can be an identifier: AMQP 0-9-1 has no other,
+// and libraries put any text there (U6).
+func (c *Conn) clientID() string {
+	for _, r := range c.client.name {
+		if r == '+' || r == '#' || unicode.IsControl(r) {
+			return ""
+		}
+	}
+	if !utf8.ValidString(c.client.name) || len(c.client.name) > c.l.limits.ClientIDBytes {
+		return ""
+	}
+	return c.client.name
+}
+
 // openVhost attaches the session. "/" and the empty name stand for the
-// namespace that the login gave, another must be its name (AQ12).
+// namespace that the login gave, or the default one where there is a choice;
+// another must be one of the principal's (AQ12).
 func (c *Conn) openVhost(m *wire.ConnectionOpen) error {
-	ns := c.principal.Namespace
-	if m.VirtualHost != "/" && m.VirtualHost != "" && m.VirtualHost != ns {
+	asked := m.VirtualHost
+	if asked == "/" {
+		asked = ""
+	}
+	in := c.principal.In(asked)
+	if in == nil {
 		return &wire.Error{Code: wire.NotAllowed, Text: "vhost '" + m.VirtualHost + "' not found", ID: m.ID()}
 	}
+	c.principal = in
 	s, r := c.l.host.Router.Attach(c.t, core.Client{Principal: c.principal, Protocol: exchange.Protocol, Addr: c.info.Addr()}, c.handle)
 	if r != core.OK {
 		return refusal(r, "connection was refused")
@@ -193,10 +225,18 @@ func (c *Conn) relogged() {
 	}
 	c.login = nil
 	id := wire.IDConnectionUpdateSecret
-	if r != core.OK || p.Namespace != c.principal.Namespace || p.User != c.principal.User {
+	if r == core.OK {
+		p = p.In(c.principal.Namespace)
+	}
+	if r != core.OK || p == nil || p.User != c.principal.User {
 		c.fail(&wire.Error{Code: wire.NotAllowed, Text: "new secret was refused", ID: id})
 		return
 	}
+	if r = c.session.Renew(p); r != core.OK {
+		c.fail(&wire.Error{Code: wire.NotAllowed, Text: "new secret was refused", ID: id})
+		return
+	}
+	c.principal = p
 	c.send(&wire.ConnectionUpdateSecretOk{})
 	c.resume()
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
@@ -25,6 +26,7 @@ type Control struct {
 	authorizer *acl.Authorizer
 	chain      atomic.Pointer[auth.Chain]
 	open       atomic.Bool // nothing is configured: everybody may do everything
+	observe    func(backend, result string, took time.Duration)
 }
 
 var (
@@ -37,8 +39,9 @@ var (
 
 // Options of a control.
 type Options struct {
-	Sections map[string]any // as Sections made them
-	Trusted  []netip.Prefix // addresses that no login limit applies to
+	Sections map[string]any                                   // as Sections made them
+	Trusted  []netip.Prefix                                   // addresses that no login limit applies to
+	Observe  func(backend, result string, took time.Duration) // of each answer of a backend; nil: nobody asks
 	Log      *slog.Logger
 }
 
@@ -48,7 +51,7 @@ func New(o Options) (*Control, *Settings, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c := &Control{log: o.Log, workers: auth.NewWorkers(s.auth.HashWorkers), authorizer: acl.NewAuthorizer(s.policy)}
+	c := &Control{log: o.Log, observe: o.Observe, workers: auth.NewWorkers(s.auth.HashWorkers), authorizer: acl.NewAuthorizer(s.policy)}
 	c.open.Store(!s.configured)
 	c.chain.Store(auth.NewChain(auth.Options{Log: o.Log, Workers: c.workers}))
 	return c, s, nil
@@ -60,7 +63,7 @@ func (c *Control) Use(s *Settings, listeners map[string]auth.Listener) {
 	c.chain.Store(auth.NewChain(auth.Options{
 		Backends: s.backends(c.workers), Table: s.table, Listeners: listeners, CertUser: auth.CertRule(s.auth.Cert.User, s.auth.Cert.Strip),
 		Timeout: s.auth.Timeout, Failures: s.auth.Failures, Workers: c.workers, Roles: anonymousRoles,
-		Unfit: func(p *core.Principal) string { return unfit(s.policy, p) }, Trusted: s.trusted, Log: c.log,
+		Unfit: func(p *core.Principal) string { return unfit(s.policy, p) }, Trusted: s.trusted, Observe: c.observe, Log: c.log,
 	}))
 	c.open.Store(!s.configured)
 	if c.Changed != nil {
@@ -116,6 +119,9 @@ func (c *Control) Level(p *core.Principal) acl.Level {
 
 // Policy is the policy of the moment.
 func (c *Control) Policy() *acl.Policy { return c.authorizer.Policy() }
+
+// Decisions counts what the rules decided about an action.
+func (c *Control) Decisions(a core.Action) (denied, allowed uint64) { return c.authorizer.Decisions(a) }
 
 // Waiting is how many logins wait for their password to be hashed.
 func (c *Control) Waiting() int { return c.workers.Waiting() }

@@ -19,6 +19,7 @@ type Listener struct {
 	Anonymous bool     // who shows nothing is let in
 	Namespace string   // everybody's; "": see the user
 	Kinds     []string // of evidence that count: cert, psk, password, scram; none: all (U3)
+	Devices   []Device // who may come without other evidence; nil: no such table
 }
 
 // counts tells whether evidence of a kind is weighed.
@@ -39,6 +40,8 @@ type Options struct {
 	// Unfit names what of a principal cannot be a level of a topic although a rule makes it one; "" when all is well.
 	Unfit   func(p *core.Principal) string
 	Trusted func(addr string) bool // addresses that no limit applies to
+	// Observe is told how long a backend took, and what it came to: ok, denied, unknown, error, busy. nil: nobody asks.
+	Observe func(backend, result string, took time.Duration)
 	Log     *slog.Logger
 	Now     func() time.Time // default: time.Now
 }
@@ -64,6 +67,9 @@ func NewChain(o Options) *Chain {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Observe == nil {
+		o.Observe = func(string, string, time.Duration) {}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -73,7 +79,7 @@ func NewChain(o Options) *Chain {
 	c := &Chain{options: o, failures: newFailures(o.Failures, o.Now), guests: map[string]*core.Principal{}}
 	c.failures.exempt = o.Trusted
 	for name, l := range o.Listeners {
-		if l.Anonymous && len(l.Kinds) == 0 {
+		if l.Anonymous && len(l.Kinds) == 0 && l.Devices == nil {
 			c.guests[name] = &core.Principal{Namespace: l.Namespace, User: core.Anonymous.User, Roles: o.Roles, Method: core.Anonymous.Method}
 		}
 	}
@@ -92,6 +98,9 @@ func (c *Chain) Authenticate(ctx context.Context, cr adapters.Credentials) (*cor
 	l := c.options.Listeners[cr.Listener]
 	if name, method, err := c.proven(&cr, &l); err != nil || name != "" {
 		return c.byProof(&cr, l, name, method, err)
+	}
+	if cr.Device != "" || l.Devices != nil && !cr.HasUser {
+		return c.byPlace(&cr, l)
 	}
 	if !cr.HasUser || !l.counts("password") || CheckName(cr.User) != nil {
 		return nil, c.denied(&cr, "no user name that can be one")
@@ -119,7 +128,7 @@ func (c *Chain) Quick(cr adapters.Credentials) (*core.Principal, bool) {
 		return nil, false
 	}
 	nobody := len(c.options.Backends) == 0 && c.options.Table.Len() == 0
-	return guest, nobody || !cr.HasUser && cr.Certificate == nil && cr.PSKIdentity == ""
+	return guest, nobody || !cr.HasUser && cr.Certificate == nil && cr.PSKIdentity == "" && c.options.Table.User(cr.Device) == nil
 }
 
 // ask goes through the backends. The first that knows the user decides, also when it says no (U2).
@@ -150,7 +159,25 @@ func (c *Chain) ask(ctx context.Context, cr *adapters.Credentials) (Answer, core
 func (c *Chain) check(ctx context.Context, b Backend, cr *adapters.Credentials) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
-	return b.Check(ctx, cr)
+	begun := c.options.Now()
+	a, err := b.Check(ctx, cr)
+	c.options.Observe(b.Name(), outcome(a, err), c.options.Now().Sub(begun))
+	return a, err
+}
+
+// outcome is what an answer comes to, as the metric has it.
+func outcome(a Answer, err error) string {
+	switch {
+	case errors.Is(err, ErrBusy):
+		return "busy"
+	case err != nil:
+		return "error"
+	case a.Verdict == Allowed:
+		return "ok"
+	case a.Verdict == Denied:
+		return "denied"
+	}
+	return "unknown"
 }
 
 // principal makes the principal of an answer, if it may be here with that client identifier.
@@ -164,7 +191,13 @@ func (c *Chain) principal(cr *adapters.Credentials, l Listener, a Answer) (*core
 	}
 	var ok bool
 	if p.Namespace, ok = namespace(l.Namespace, cr.Asked, a.Namespaces); !ok {
-		return nil, c.denied(cr, "namespace")
+		if !cr.Chooses || l.Namespace != "" {
+			return nil, c.denied(cr, "namespace")
+		}
+		p.Namespace = a.Namespaces[0] // it has several, and tells later which one it wants
+	}
+	if l.Namespace == "" && len(a.Namespaces) > 1 {
+		p.Choice = a.Namespaces
 	}
 	if len(a.ClientIDs) > 0 && cr.ClientID != "" {
 		if !owns(a.ClientIDs, cr.ClientID) {
@@ -198,6 +231,8 @@ func namespace(listener, asked string, own []string) (string, bool) {
 		want = own[0]
 	case asked != "":
 		want = asked
+	default:
+		want = core.DefaultNamespace
 	}
 	if slices.Contains(own, want) {
 		return want, true

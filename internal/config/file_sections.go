@@ -8,10 +8,23 @@ import (
 // LoadSections reads a file that holds some sections and nothing else, into the structures that are given by name. The
 // error, if there is one, is a [Problems] without warnings.
 func LoadSections(file string, environ []string, sections map[string]any) error {
+	return loadSections(file, "", environ, sections)
+}
+
+// LoadList reads a file that holds one list, which may also stand below its name. A file without it is an error, which
+// is a [Problems] without warnings.
+func LoadList(file string, environ []string, name string, list any) error {
+	return loadSections(file, name, environ, map[string]any{name: list})
+}
+
+func loadSections(file, list string, environ []string, sections map[string]any) error {
 	c := &Config{Source: file, root: newMap(origin{})}
-	a := assembly{disk: osDisk, environ: environ, names: map[string]origin{osDisk.same(file): {file: file, line: 1}}}
+	a := assembly{disk: osDisk, list: list, environ: environ, names: map[string]origin{osDisk.same(file): {file: file, line: 1}}}
 	if root := a.file(file, origin{}, nil); root != nil {
 		c.root = root
+	}
+	if list != "" && c.root.child(list) == nil && len(a.problems) == 0 {
+		a.problems = append(a.problems, Problem{Code: CodeFile, File: file, Line: 1, Message: "the file holds no list of " + list})
 	}
 	c.sources = a.sources
 	c.schema = schema{config: c, sections: sections, environ: environ}

@@ -48,6 +48,7 @@ func realPath(path string) string {
 type assembly struct {
 	disk     disk
 	environ  []string
+	list     string // the section that a file is which is a list; "": none may be one
 	sources  []source
 	names    map[string]origin // by real path: where the file was first named
 	bytes    int
@@ -71,7 +72,7 @@ func (a *assembly) file(path string, by origin, open []string) *node {
 		return nil
 	}
 	a.sources = append(a.sources, source{path: path, text: text, by: by})
-	root, nodes, problems := parseWithin(path, text, maxNodes-a.nodes)
+	root, nodes, problems := parseWithin(path, text, a.list, maxNodes-a.nodes)
 	a.nodes += nodes
 	a.problems = append(a.problems, problems...)
 	if root == nil {

@@ -18,6 +18,8 @@ type Listener struct {
 	Auth []string `yaml:"auth" enum:"cert,psk,password,scram"`
 	// Namespace is that of everybody who comes by this listener. The default is the user's own.
 	Namespace string `yaml:"namespace"`
+	// Clients is a file of clients that may come without other evidence, each with the addresses that it comes from and the user that it is: for mqttsn and coap, an explicit weakening. Clients that are not listed are refused.
+	Clients File `yaml:"clients"`
 	// Insecure says in plain words that a listener which others can reach may be used by everybody.
 	Insecure bool `yaml:"insecure"`
 	// TLS is the certificate and how clients are verified: of mqtts, wss, stomps, amqps.

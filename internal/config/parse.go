@@ -20,13 +20,14 @@ const (
 
 // parse reads one YAML document. The tree is nil if the text is not YAML at all.
 func parse(file string, text []byte) (*node, Problems) {
-	root, _, problems := parseWithin(file, text, maxNodes)
+	root, _, problems := parseWithin(file, text, "", maxNodes)
 	return root, problems
 }
 
-// parseWithin reads a document of at most so many values, and tells how many there were.
-func parseWithin(file string, text []byte, most int) (*node, int, Problems) {
-	c := converter{file: file, most: most, anchors: map[string]ast.Node{}}
+// parseWithin reads a document of at most so many values, and tells how many there were. list is the section that a
+// document is which is a list; "": it may be none.
+func parseWithin(file string, text []byte, list string, most int) (*node, int, Problems) {
+	c := converter{file: file, list: list, most: most, anchors: map[string]ast.Node{}}
 	root := c.document(text)
 	return root, c.nodes, c.problems
 }
@@ -52,6 +53,11 @@ func (c *converter) document(text []byte) *node {
 			break
 		}
 		root = c.convert(d.Body, 0)
+	}
+	if root != nil && root.kind == kindList && c.list != "" {
+		named := newMap(root.at)
+		named.set(c.list, root)
+		root = named
 	}
 	if root != nil && root.kind == kindNull {
 		root.kind = kindMap
@@ -81,6 +87,7 @@ func syntaxProblem(file string, err error) Problem {
 
 type converter struct {
 	file     string
+	list     string
 	nodes    int
 	most     int
 	anchors  map[string]ast.Node

@@ -42,6 +42,7 @@ func checkTransport(d *decoder, l *Listener, n *node, path string) {
 	}{
 		{"origins", "ws:// and wss://", s.WebSocket},
 		{"headers", "ws:// and wss://", s.WebSocket},
+		{"clients", "mqttsn:// and coap://", s.Protocol == "mqttsn" || s.Protocol == "coap"},
 		{"mode", "Unix sockets", s.Network == "unix"},
 		{"group", "Unix sockets", s.Network == "unix"},
 		{"proxy_protocol", "listeners on TCP", s.Network == "tcp" && s.Protocol != "http"},

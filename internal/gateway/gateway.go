@@ -20,6 +20,7 @@ import (
 	"github.com/entrepot/entrepot/internal/access"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/eventlog"
+	"github.com/entrepot/entrepot/internal/metrics"
 	"github.com/entrepot/entrepot/internal/standard"
 	"github.com/entrepot/entrepot/internal/sys"
 )
@@ -47,6 +48,7 @@ type Gateway struct {
 	store   core.Store
 	closers []func() error // of the store
 	access  *access.Control
+	logins  *metrics.Timing
 	router  *core.Router
 	server  *listen.Server
 	admin   []*adminListener
@@ -92,7 +94,11 @@ func (g *Gateway) open() error {
 	if err := g.bindRooms(host); err != nil {
 		return err
 	}
-	g.access.Use(settings, g.doors())
+	tables, err := g.devices(settings)
+	if err != nil {
+		return err
+	}
+	g.access.Use(settings, g.doors(tables))
 	if err := g.bindAdmin(); err != nil {
 		ended, end := context.WithCancel(context.Background())
 		end()

@@ -41,6 +41,9 @@ type described struct {
 func New(counters *adapters.Metrics, sources ...Source) *Collector {
 	c := &Collector{counters: counters, sources: sources, known: map[string]described{}}
 	for _, d := range Definitions {
+		if d.Kind == Histogram {
+			continue // a Timing's
+		}
 		c.known[d.Name] = described{d, prometheus.NewDesc(d.Name, d.Help, d.Labels, nil)}
 	}
 	return c
@@ -108,8 +111,11 @@ func fit(labels []string, n int) []string {
 }
 
 // Handler answers /metrics in OpenMetrics or in the older text format, as the reader asks.
-func Handler(c *Collector) http.Handler {
+func Handler(c *Collector, timings ...*Timing) http.Handler {
 	r := prometheus.NewRegistry()
+	for _, t := range timings {
+		r.MustRegister(t.vec)
+	}
 	r.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: 4})
 }

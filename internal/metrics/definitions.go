@@ -5,8 +5,9 @@ type Kind uint8
 
 // The kinds.
 const (
-	Counter Kind = iota // only grows
-	Gauge               // goes up and down
+	Counter   Kind = iota // only grows
+	Gauge                 // goes up and down
+	Histogram             // durations in buckets; see Timing
 )
 
 // A Definition is one metric. Label values come from bounded sets: never a client, user or topic.
@@ -25,7 +26,10 @@ var commonDefinitions = []Definition{
 	{"entrepot_build_info", []string{"version", "commit", "go"}, Gauge, "Always 1; the labels tell what runs."},
 	{"entrepot_config_info", []string{"sha256"}, Gauge, "Always 1; the checksum of the configuration file."},
 	{"entrepot_connections", []string{"protocol", "listener", "state"}, Gauge, "Open connections, and peers of datagram listeners, by state: unauth or auth."},
-	{"entrepot_connects_total", []string{"protocol", "result", "reason"}, Counter, "Connections that were accepted or refused. WebSocket upgrades are refused for path, subprotocol, origin or upgrade."},
+	{"entrepot_connects_total", []string{"protocol", "result", "reason"}, Counter, "Connections that were accepted, and those that were refused later: logins by their reason. WebSocket upgrades are refused for path, subprotocol, origin or upgrade."},
+	{AuthSeconds, []string{"backend", "result"}, Histogram, "How long a backend took to answer about a login, by what it came to: ok, denied, unknown, error, busy."},
+	{"entrepot_auth_queue", nil, Gauge, "Logins that wait for their password to be hashed, or have a place."},
+	{"entrepot_acl_decisions_total", []string{"action", "result"}, Counter, "What the rules decided, allow or deny, by action: publish, retain, subscribe, share, deliver, will, queue. Decisions that a connection or queue remembers are counted once."},
 	{"entrepot_logins_total", []string{"protocol"}, Counter, "Connections that logged in, anonymously or not, and peers of datagram listeners."},
 	{"entrepot_bytes_total", []string{"protocol", "direction"}, Counter, "Bytes that were read and written, without those of TLS, WebSocket and below."},
 	{"entrepot_write_waiting_bytes", []string{"protocol"}, Gauge, "Bytes that wait for peers that read slowly."},

@@ -20,6 +20,8 @@ Label values come from bounded sets: never a client, a user or a topic.
 		kind := "counter"
 		if d.Kind == Gauge {
 			kind = "gauge"
+		} else if d.Kind == Histogram {
+			kind = "histogram"
 		}
 		labels := "–"
 		if len(d.Labels) > 0 {

@@ -1,0 +1,33 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// AuthSeconds is the name of the timing of logins.
+const AuthSeconds = "entrepot_auth_seconds"
+
+// Timing is a histogram of durations. It is for what happens seldom, such as logins, never for messages.
+type Timing struct{ vec *prometheus.HistogramVec }
+
+// buckets reach from an answer out of a cache to the longest time-out of a backend, in seconds.
+var buckets = []float64{.0001, .001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+// NewTiming makes the histogram of a definition.
+func NewTiming(name string) *Timing {
+	for _, d := range Definitions {
+		if d.Name == name && d.Kind == Histogram {
+			return &Timing{prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: d.Name, Help: d.Help, Buckets: buckets}, d.Labels)}
+		}
+	}
+	panic("metrics: " + name + " is no histogram")
+}
+
+// Observe adds one duration.
+func (t *Timing) Observe(took time.Duration, labels ...string) {
+	if o, err := t.vec.GetMetricWithLabelValues(labels...); err == nil {
+		o.Observe(took.Seconds())
+	}
+}
