@@ -146,7 +146,7 @@ func (s *Session) Declare(t *Turn, spec QueueSpec) (info QueueInfo, created bool
 		}
 		return info, false, 0, false, reason
 	}
-	if !s.r.allows(s.principal, ActionQueue, spec.Name) {
+	if !(spec.Exclusive && spec.Unnamed) && !s.r.allows(s.principal, ActionQueue, spec.Name) {
 		return info, false, 0, false, NotAuthorized
 	}
 	durable := spec.Durable && !spec.Exclusive
@@ -198,6 +198,13 @@ func (s *Session) mayUse(q *Queue) bool {
 	return !q.spec.Exclusive || q.own == s.st
 }
 
+// owns tells whether the queue is exclusive to this connection.
+func (s *Session) owns(q *Queue) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.spec.Exclusive && q.own == s.st
+}
+
 // lookup finds a queue that this session may use and asks for a right on it.
 func (s *Session) lookup(name string, a Action) (*Queue, Reason) {
 	q := s.ns.queue(name)
@@ -206,6 +213,7 @@ func (s *Session) lookup(name string, a Action) (*Queue, Reason) {
 		return nil, NotFound
 	case !s.mayUse(q):
 		return nil, Locked
+	case s.owns(q): // nobody else can use it, and each delivery is checked
 	case a == ActionQueue && !s.r.allows(s.principal, a, name),
 		a == ActionSubscribe && !s.r.allows(s.principal, a, queuePrefix+name):
 		return nil, NotAuthorized

@@ -24,6 +24,7 @@ type QueueLimits struct {
 type QueueSpec struct {
 	Name         string // "": a private queue that dies with its consumer
 	Durable      bool   // survives a restart, with its messages of QoS 1 and 2
+	Unnamed      bool   // the name was made up for it, so that nobody else can want it
 	Exclusive    bool   // for the declaring connection only, deleted with it
 	AutoDelete   bool   // deleted when its last consumer leaves
 	SingleActive bool   // only the consumer that has been there longest takes; the others wait for its end

@@ -84,12 +84,13 @@ var arrows = map[string][]string{
 	"cmd/entrepot": {"adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/render", "internal/bench", "internal/eventlog",
 		"internal/access", "internal/acl", "internal/auth", "internal/auth/password", "internal/importer/mosquitto", "core", "core/topic"},
 
-	"test":         {},
-	"test/script":  {"internal/dial"},
-	"test/matrix":  {"test/script", "internal/gateway", "internal/config", "internal/dial"},
-	"test/abuse":   {"internal/gateway", "internal/config"},
-	"test/scale":   {"internal/gateway", "internal/config", "mqtt/packet"},
-	"test/interop": {"test/script", "internal/config", "internal/dial"},
+	"test":             {},
+	"test/script":      {"internal/dial"},
+	"test/matrix":      {"test/script", "internal/gateway", "internal/config", "internal/dial"},
+	"test/abuse":       {"internal/gateway", "internal/config"},
+	"test/credentials": {},
+	"test/scale":       {"internal/gateway", "internal/config", "mqtt/packet"},
+	"test/interop":     {"test/script", "internal/config", "internal/dial"},
 }
 
 func plus(list []string, more ...string) []string { return append(slices.Clone(list), more...) }

@@ -24,7 +24,8 @@ func (ch *channel) queueDeclare(m *wire.QueueDeclare) error {
 		ch.declared(m, name, info)
 		return nil
 	}
-	if name == "" {
+	unnamed := name == ""
+	if unnamed {
 		name = generated("amq.gen-")
 	} else if strings.HasPrefix(name, "amq.") {
 		if _, r := ch.c.session.Inspect(name); r != core.OK {
@@ -35,6 +36,7 @@ func (ch *channel) queueDeclare(m *wire.QueueDeclare) error {
 	if err != nil {
 		return err
 	}
+	spec.Unnamed = unnamed
 	if err := ch.mayDeadLetter(&spec); err != nil {
 		return err
 	}
