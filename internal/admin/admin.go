@@ -38,6 +38,8 @@ type Options struct {
 	// AnyHost turns the check of the Host header off, for a listener that others may reach. The check keeps a web page
 	// that points its own name at 127.0.0.1 from reading the answers. OPERATIONS H1
 	AnyHost bool
+	// Viewer decides whether who asks may see what is for operators; nil: everybody may.
+	Viewer func(*http.Request) Verdict
 	// Timeout bounds one request, default 10 s.
 	Timeout time.Duration
 	Log     *slog.Logger

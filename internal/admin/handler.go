@@ -14,9 +14,13 @@ func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { health(w, r, o.State) })
 	mux.HandleFunc("GET /startupz", func(w http.ResponseWriter, _ *http.Request) { startup(w, o.State) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { ready(w, r, o.State) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { ready(w, r, &o) })
 	if o.Metrics != nil {
-		mux.Handle("GET /metrics", o.Metrics)
+		metrics := o.Metrics
+		if o.AnyHost { // others reach it
+			metrics = viewers(o.Viewer, metrics)
+		}
+		mux.Handle("GET /metrics", metrics)
 	}
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusNotFound, "not_found", "there is nothing at this path; try /healthz, /readyz or /metrics")
@@ -79,13 +83,17 @@ func startup(w http.ResponseWriter, s State) {
 	text(w, http.StatusOK, "ok")
 }
 
-func ready(w http.ResponseWriter, r *http.Request, s State) {
+func ready(w http.ResponseWriter, r *http.Request, o *Options) {
 	status, lines := http.StatusOK, []string{"ok"}
-	if problems := s.Problems(); len(problems) > 0 {
+	verbose := r.URL.Query().Has("verbose")
+	if verbose && !admit(w, r, o.Viewer) {
+		return
+	}
+	if problems := o.State.Problems(); len(problems) > 0 {
 		status, lines = http.StatusServiceUnavailable, problems
 	}
-	if r.URL.Query().Has("verbose") {
-		lines = append(lines, s.Details()...)
+	if verbose {
+		lines = append(lines, o.State.Details()...)
 	}
 	text(w, status, strings.Join(lines, "\n"))
 }

@@ -51,6 +51,7 @@ func (g *Gateway) doors(tables map[*config.Listener][]auth.Device) map[string]au
 	for i := range g.options.Config.Listeners {
 		l := &g.options.Config.Listeners[i]
 		if l.Address.Scheme.Protocol == "http" {
+			doors[l.URL] = auth.Listener{Kinds: l.Auth}
 			continue
 		}
 		doors[addrs[0].URL] = auth.Listener{Anonymous: *l.Anonymous, Namespace: l.Namespace, Kinds: l.Auth, Devices: tables[l]}

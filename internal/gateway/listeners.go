@@ -40,6 +40,7 @@ func (g *Gateway) bindAdmin() error {
 			return e
 		}
 		o.AnyHost = !l.Address.Loopback()
+		o.Viewer = g.viewer(l.URL)
 		_, port, _ := net.SplitHostPort(ln.Addr().String())
 		g.admin = append(g.admin, &adminListener{server: admin.New(o), listener: ln, url: "http://" + net.JoinHostPort(l.Address.Host, port)})
 	}
