@@ -55,6 +55,9 @@ type Credentials struct {
 	Device string
 }
 
+// AttrEntry is the attribute of a principal that tells which line of a listener's table of clients it came in by.
+const AttrEntry = "entry"
+
 // Authenticator turns credentials into a principal. It may take its time: it
 // is called on a goroutine of its own.
 type Authenticator interface {

@@ -165,6 +165,11 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 		return
 	}
 	p.principal = principal
+	if old := p.e.byID[p.id]; old != nil && p.elsewhere(old) {
+		p.e.denied(p, core.NotAuthorized)
+		p.fail(t, core.NotAuthorized, out)
+		return
+	}
 	if old := p.e.byID[p.id]; old != nil && p.continues(old) {
 		p.e.hand(t, p, old, out)
 		return

@@ -95,7 +95,7 @@ func (o *minusOne) ready(t *core.Turn) bool {
 	}
 	if o.login == nil && t.Now >= o.retry {
 		o.login = o.e.room.host.Login(context.Background(), adapters.Credentials{
-			Protocol: Name, Listener: o.e.listener, ClientID: o.e.cfg.QoSM1Client,
+			Protocol: Name, Listener: o.e.listener, Device: o.e.cfg.QoSM1Client,
 		}, o.handle)
 	}
 	o.progress(t)

@@ -170,7 +170,7 @@ func TestMQTTSN_P8_RefusalOfQoSMinusOne(t *testing.T) {
 func TestMQTTSN_P8_QoSMinusOneWaitsForItsLogin(t *testing.T) {
 	login := loginFunc(func(c adapters.Credentials) (*core.Principal, core.Reason) {
 		time.Sleep(time.Second)
-		if c.ClientID != "beacon" {
+		if c.Device != "beacon" {
 			return nil, core.NotAuthenticated
 		}
 		return core.Anonymous, core.OK

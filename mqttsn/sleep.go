@@ -67,7 +67,7 @@ func (e *endpoint) wakeElsewhere(t *core.Turn, from origin, q packet.PingReq, ou
 	case p == nil:
 		e.stranger(t.Now, from, out) // X1
 		return
-	case p.state != asleep && p.state != awake || e.cfg.Roaming == "off":
+	case p.state != asleep && p.state != awake || e.cfg.Roaming == "off" || !p.follows(from.addr.Addr()):
 		e.metrics.roam("refused")
 		return
 	case !e.move(t, p, from):

@@ -17,9 +17,6 @@ type Device struct {
 	User     string
 }
 
-// entryAttr tells which line of the table somebody came in by, so that two lines never share a live session (K3d).
-const entryAttr = "entry"
-
 // byPlace is the user that the listener's table names for a peer, or that its configuration names for QoS -1.
 func (c *Chain) byPlace(cr *adapters.Credentials, l Listener) (*core.Principal, core.Reason) {
 	name, entry := cr.Device, ""
@@ -36,7 +33,7 @@ func (c *Chain) byPlace(cr *adapters.Credentials, l Listener) (*core.Principal, 
 	}
 	a := Answer{Verdict: Allowed, User: u.Name, Roles: u.Roles, ClientIDs: u.ClientIDs, Namespaces: u.Namespaces, Method: "device"}
 	if entry != "" {
-		a.Attrs = map[string]string{entryAttr: entry}
+		a.Attrs = map[string]string{adapters.AttrEntry: entry}
 	}
 	return c.principal(cr, l, a)
 }
