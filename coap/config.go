@@ -75,6 +75,11 @@ type Config struct {
 	// AddressProof says who must echo a value before large answers and observations: on, off, or public, which is all but private ranges. Default: public.
 	AddressProof string `yaml:"address_proof" enum:"public,on,off"`
 
+	// ConnectionRequired refuses requests to topics without the token of a connection. Default: false.
+	ConnectionRequired bool `yaml:"connection_required"`
+	// Heartbeat is how often a connection is heard of; after one and a half it has ended. Default: 30s.
+	Heartbeat time.Duration `yaml:"heartbeat" min:"1s" max:"24h"`
+
 	// QueryProperties are the keys that ?up.KEY=VALUE may set as user properties.
 	QueryProperties []string `yaml:"query_properties"`
 }
@@ -102,6 +107,7 @@ func (c Config) withDefaults() Config {
 	dur(&c.BlockTTL, time.Minute)
 	dur(&c.CheckEvery, 5*time.Minute)
 	dur(&c.MaxAge, time.Minute)
+	dur(&c.Heartbeat, 30*time.Second)
 	if c.AckRandomFactor == 0 {
 		c.AckRandomFactor = 1.5
 	}
@@ -140,6 +146,7 @@ func (c *Config) Validate() error {
 		{"endpoint_idle", d.EndpointIdle, 10 * time.Second, 24 * time.Hour},
 		{"block_ttl", d.BlockTTL, time.Second, time.Hour},
 		{"observer_check", d.CheckEvery, time.Second, 24 * time.Hour},
+		{"heartbeat", d.Heartbeat, time.Second, 24 * time.Hour},
 		{"max_age", d.MaxAge, time.Second, 8760 * time.Hour},
 	} {
 		if r.v < r.low || r.v > r.high {

@@ -26,6 +26,7 @@ type Endpoint struct {
 	// Owned by the loop.
 	peers   map[netip.AddrPort]*peer
 	recent  peerList
+	tokens  map[string]*peer   // of connections, to who holds them
 	sources map[netip.Addr]int // observations of each IP address
 	in      message.Message    // scratch
 	req     request            // scratch
@@ -41,7 +42,7 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *Endpoint
 		room: r, cfg: &r.cfg, loop: l, info: info,
 		szx:    message.SZXFor(min(r.cfg.BlockSize, r.cfg.MaxDatagram-headroom)),
 		spread: rand.Float64,
-		peers:  map[netip.AddrPort]*peer{}, sources: map[netip.Addr]int{},
+		peers:  map[netip.AddrPort]*peer{}, tokens: map[string]*peer{}, sources: map[netip.Addr]int{},
 	}
 }
 

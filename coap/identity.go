@@ -18,6 +18,9 @@ const maxIdentities = 4
 type identity struct {
 	proof   [32]byte // hash of the credentials; zero for none
 	client  string
+	user    string    // that it named; "" for none
+	token   string    // of its connection; "" for none
+	until   core.Time // the connection ends, unless it is heard of
 	login   *adapters.Login
 	session *core.Session
 	expires core.Time // end of the login; 0: none
@@ -39,16 +42,19 @@ const (
 func (p *peer) identify(t *core.Turn, q *query, r *response) *identity {
 	plain := p.addr.Addr().Unmap().IsLoopback() || p.ep.cfg.AllowPlain
 	switch {
-	case q.hasToken:
-		r.fail(message.Unauthorized, "unknown token")
-		return nil
 	case q.hasUser && !plain:
 		r.fail(message.Unauthorized, "credentials need DTLS")
 		return nil
+	case q.hasToken:
+		return p.byToken(t, q, r)
 	}
 	var proof [32]byte
-	if q.hasUser {
-		proof = sha256.Sum256([]byte(q.clientID + "\x00" + q.user + "\x00" + q.password))
+	if q.hasUser || q.connects {
+		mode := "request"
+		if q.connects {
+			mode = "connection"
+		}
+		proof = sha256.Sum256([]byte(mode + "\x00" + q.clientID + "\x00" + q.user + "\x00" + q.password))
 	}
 	for i, id := range p.identities {
 		if id.proof != proof {
@@ -68,14 +74,17 @@ func (p *peer) login(t *core.Turn, q *query, proof [32]byte) *identity {
 	if len(p.identities) >= maxIdentities {
 		p.leave(t, 0, core.Normal)
 	}
-	id := &identity{proof: proof, client: "coap-" + p.addr.String()}
+	id := &identity{proof: proof, client: "coap-" + p.addr.String(), user: q.user}
 	c := adapters.Credentials{
 		Protocol: Protocol, Listener: p.ep.info.Listener, Addr: p.addr.String(), ClientID: id.client,
 		User: q.user, Password: []byte(q.password), HasUser: q.hasUser,
 		Loopback: p.addr.Addr().Unmap().IsLoopback(),
 	}
-	if q.hasUser && q.clientID != "" {
+	if (q.hasUser || q.connects) && q.clientID != "" {
 		c.ClientID = q.clientID
+	}
+	if q.connects {
+		id.client = q.clientID
 	}
 	id.login = p.ep.room.host.Login(context.Background(), c, p.handle)
 	p.identities = append(p.identities, id)
@@ -91,6 +100,7 @@ func (p *peer) leave(t *core.Turn, i int, r core.Reason) {
 			p.drop(t, p.observations[j], "deleted")
 		}
 	}
+	delete(p.ep.tokens, id.token)
 	id.close(t, r)
 	p.identities = append(p.identities[:i], p.identities[i+1:]...)
 }

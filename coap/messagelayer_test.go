@@ -167,7 +167,7 @@ func TestCoAP_M15_UnknownPathAndWrongMethod(t *testing.T) {
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
 		c.expect(message.NotFound, message.GET, "nothing")
 		c.expect(message.NotFound, message.POST, "psc/1")
-		c.expect(message.NotFound, message.POST, "mqtt/connection?clientid=c")
+		c.expect(message.NotFound, message.POST, "mqtt/connections?clientid=c")
 		c.expect(message.MethodNotAllowed, message.POST, "ps")
 		c.expect(message.MethodNotAllowed, message.FETCH, "ps/a")
 		c.expect(message.MethodNotAllowed, message.IPATCH, "ps/a")

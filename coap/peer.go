@@ -84,6 +84,11 @@ func (p *peer) schedule(now core.Time) {
 			next = min(next, s.since.After(p.ep.cfg.SeparateAfter))
 		}
 	}
+	for _, id := range p.identities {
+		if id.token != "" {
+			next = min(next, id.until)
+		}
+	}
 	if p.checkAt != 0 {
 		next = min(next, p.checkAt)
 	}
@@ -107,6 +112,7 @@ func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 	p.acknowledgeSlow(t, out)
 	p.checkObservers(t, out)
 	p.expireTransfers(t.Now)
+	p.expireConnections(t)
 	p.advance(t, out)
 	if t.Now >= p.seenAt.After(p.ep.cfg.EndpointIdle) {
 		if p.idle() {
@@ -159,6 +165,7 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 		x.consume.settle(t, core.Released)
 	}
 	for _, id := range p.identities {
+		delete(p.ep.tokens, id.token)
 		id.close(t, r)
 	}
 	if p.transfers != nil {

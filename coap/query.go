@@ -21,6 +21,8 @@ type query struct {
 	user, password string
 	hasUser        bool
 	hasToken       bool
+	token          string
+	connects       bool // POST of a connection
 	replyTo        string
 	correlation    string
 	contentType    string
@@ -86,7 +88,7 @@ func (q *query) setText(key []byte, value string, admitted []string) bool {
 	case "password", "p":
 		q.password = value
 	case "token", "t":
-		q.hasToken = true
+		q.token, q.hasToken = value, true
 	case "reply":
 		q.replyTo = value
 	case "cid":

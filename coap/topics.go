@@ -31,6 +31,7 @@ const (
 	nowhere    place = iota
 	wellKnown        // /.well-known/core
 	collection       // /ps
+	connection       // /mqtt/connection
 	value            // /ps/TOPIC
 	queue            // /ps/$queue/NAME
 )
@@ -42,6 +43,8 @@ func (h *topics) locate(path message.Options) place {
 	switch {
 	case len(path) == 2 && string(path[0].Value) == ".well-known" && string(path[1].Value) == "core":
 		return wellKnown
+	case isConnection(path):
+		return connection
 	case len(path) == 0 || string(path[0].Value) != h.cfg.Prefix:
 		return nowhere
 	case len(path) == 1:
@@ -67,12 +70,23 @@ func (h *topics) admit(t *core.Turn, p *peer, q *request, r *response) (waiter, 
 	if h.where == wellKnown && !h.cfg.ListTopics {
 		return nil, true // says nothing that needs a login
 	}
-	if bad := h.query.parse(q.query, h.cfg.QueryProperties); bad != "" && h.where >= value {
+	if bad := h.query.parse(q.query, h.cfg.QueryProperties); bad != "" && h.where >= connection {
 		r.fail(message.BadRequest, "bad query: "+bad) // R11
 		return nil, false
 	}
 	if h.where >= value && (q.observe < 0 || q.method != message.GET) && h.wild(q) {
 		r.fail(message.BadRequest, "wildcard in a topic") // R5
+		return nil, false
+	}
+	if id := h.query.clientID; h.where >= connection && (!legalID(id) || len(id) > h.room.host.Limits.WithDefaults().ClientIDBytes) {
+		r.fail(message.BadRequest, "bad query: clientid") // SECURITY U6
+		return nil, false
+	}
+	if h.query.connects = h.where == connection && q.method == message.POST; h.where == connection && !h.checkConnection(q, r) {
+		return nil, false
+	}
+	if h.where >= value && h.cfg.ConnectionRequired && !h.query.hasToken {
+		r.fail(message.Unauthorized, "a connection is required") // N7
 		return nil, false
 	}
 	h.who = p.identify(t, &h.query, r)
@@ -111,6 +125,8 @@ func (h *topics) allowed(q *request, r *response) bool {
 		return false
 	case wellKnown, collection:
 		ok = q.method == message.GET
+	case connection:
+		ok = q.method == message.POST || q.method == message.PUT || q.method == message.DELETE
 	case value:
 		ok = q.method >= message.GET && q.method <= message.DELETE
 	case queue:
@@ -129,6 +145,8 @@ func (h *topics) serve(t *core.Turn, p *peer, q *request, r *response) waiter {
 		h.wellKnown(t, q, r)
 	case collection:
 		h.collection(t, q, r)
+	case connection:
+		h.connection(t, p, q, r)
 	case queue:
 		if q.method == message.GET {
 			h.get(t, p, q, r)
