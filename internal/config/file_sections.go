@@ -24,7 +24,7 @@ func loadSections(file, list string, environ []string, sections map[string]any) 
 		c.root = root
 	}
 	if list != "" && c.root.child(list) == nil && len(a.problems) == 0 {
-		a.problems = append(a.problems, Problem{Code: CodeFile, File: file, Line: 1, Message: "the file holds no list of " + list})
+		a.problems = append(a.problems, Problem{Code: CodeFile, File: file, Line: 1, Column: 1, Message: "the file holds no list of " + list})
 	}
 	c.sources = a.sources
 	c.schema = schema{config: c, sections: sections, environ: environ}
