@@ -3,6 +3,7 @@ package credentials
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/dial"
 	"github.com/entrepot/entrepot/internal/gateway"
+	"github.com/entrepot/entrepot/internal/tlsconf/tlstest"
 )
 
 // patience bounds each wait for something that must come.
@@ -59,7 +61,10 @@ type house struct {
 }
 
 // start runs a gateway with the users, as `entrepot serve` does.
-func start(t *testing.T, more string) *house {
+func start(t *testing.T, more string) *house { return startWith(t, more, nil) }
+
+// startWith adds listeners with TLS where there is an authority.
+func startWith(t *testing.T, more string, ca *tlstest.Authority) *house {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -78,6 +83,13 @@ func start(t *testing.T, more string) *house {
 			extra = ", qos_m1_client: beacon, clients: " + write("clients.yaml", table)
 		}
 		listeners.WriteString("  - {url: \"" + n + "://127.0.0.1:0\"" + extra + "}\n")
+	}
+	if ca != nil {
+		srv := ca.Issue("localhost")
+		names = append(names, "amqps", "mqtts", "stomps")
+		for _, n := range names[len(names)-3:] {
+			listeners.WriteString(fmt.Sprintf("  - {url: \"%s://127.0.0.1:0\", tls: {cert: %s, key: %s, client_ca: %s, client_auth: optional}}\n", n, srv.Cert, srv.Key, ca.File))
+		}
 	}
 	in := config.Input{File: write("entrepot.yaml", "node: {data: memory}\n"+listeners.String()+users+more), Sections: gateway.Sections(), Protocols: gateway.Protocols()}
 	c, err := config.Load(in)

@@ -19,7 +19,7 @@ import (
 
 // stormLogins is how many wrong passwords come, ENTREPOT_STORM of them where that is set.
 func stormLogins(t *testing.T) int {
-	n := 400
+	n := 200
 	if text := os.Getenv("ENTREPOT_STORM"); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {
