@@ -24,6 +24,7 @@ type world struct {
 	room   *Room
 	store  *gate
 	peers  []*peer
+	rules  core.Authorizer
 }
 
 // gate is a store whose synced writes can be held back, or made to fail.
@@ -67,7 +68,7 @@ func in(t *testing.T, cfg Config, fn func(w *world)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, cfg: cfg, store: &gate{Store: memory.New()}}
+		w := &world{t: t, cfg: cfg, store: &gate{Store: memory.New()}, rules: deny{}}
 		w.start()
 		defer w.stop()
 		fn(w)
@@ -76,7 +77,7 @@ func in(t *testing.T, cfg Config, fn func(w *world)) {
 
 func (w *world) start() {
 	w.t.Helper()
-	r, err := core.New(core.Options{Store: w.store, Authorizer: deny{}})
+	r, err := core.New(core.Options{Store: w.store, Authorizer: w.rules})
 	if err != nil {
 		w.t.Fatal(err)
 	}
