@@ -118,14 +118,31 @@ type allowAll struct{}
 
 func (allowAll) Authorize(*core.Principal, core.Action, string) bool { return true }
 
-// BenchmarkAuthorized asks an authorizer at each publish and each delivery.
+// freely allows all, and says so.
+type freely struct{ allowAll }
+
+func (freely) Free(*core.Principal, string) bool { return true }
+
+// BenchmarkAuthorized has an authorizer that decides about each topic, and one
+// that knows that all of a subscription may be read; of one topic, and of 32 in
+// turn.
 func BenchmarkAuthorized(b *testing.B) {
-	x := newBench(b, core.Options{Authorizer: allowAll{}}, 1, "sensors/+/temperature")
-	n := 0
-	for b.Loop() {
-		x.publish(benchName, 0, payload64)
-		if n++; n%64 == 0 {
-			x.drain()
+	for name, a := range map[string]core.Authorizer{"none": nil, "by topic": allowAll{}, "by mark": freely{}} {
+		for _, topics := range []int{1, 32} {
+			b.Run(fmt.Sprintf("%s/topics=%d", name, topics), func(b *testing.B) {
+				x := newBench(b, core.Options{Authorizer: a}, 1, "sensors/+/temperature")
+				names := make([][]byte, topics)
+				for i := range names {
+					names[i] = fmt.Appendf(nil, "sensors/%d/temperature", i)
+				}
+				n := 0
+				for b.Loop() {
+					x.publish(names[n%topics], 0, payload64)
+					if n++; n%64 == 0 {
+						x.drain()
+					}
+				}
+			})
 		}
 	}
 }
