@@ -15,3 +15,15 @@ func (r *Router) Groups() (n int) {
 	}
 	return n
 }
+
+// KeptDecisions is how many places a session has for decisions about topics that
+// it publishes to, and that it receives.
+func KeptDecisions(s *Session) (n [2]int) {
+	if s.may != nil {
+		n[0] = len(s.may.slots)
+	}
+	if k := s.inbox.rights; k != nil {
+		n[1] = len(k.slots)
+	}
+	return n
+}

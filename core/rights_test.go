@@ -309,7 +309,7 @@ func TestSecurity_Z9_TheRulesBegin(t *testing.T) {
 	})
 }
 
-func TestSecurity_Z9_AHundredThousandSubscriptionsWithinASecond(t *testing.T) {
+func TestSecurity_Z9_AHundredThousandSubscriptionsAreLookedAtSoon(t *testing.T) {
 	l := &law{}
 	r, err := core.New(core.Options{Store: newMapStore(), Authorizer: l})
 	if err != nil {
@@ -333,7 +333,7 @@ func TestSecurity_Z9_AHundredThousandSubscriptionsWithinASecond(t *testing.T) {
 	start := time.Now()
 	r.Recheck()
 	for all[999].Subscribed("f/99/999") {
-		if time.Since(start) > 30*time.Second {
+		if time.Since(start) > 10*time.Second { // a fraction of a second on a machine that does nothing else
 			t.Fatal("it is not over")
 		}
 		all[0].Subscribed("f/0/0") // nobody waits for the walk
@@ -410,10 +410,12 @@ func TestSecurity_Z6_DecisionsAreKept(t *testing.T) {
 		if n := l.questions(); n > 40 {
 			t.Errorf("%d questions for 160 decisions", n)
 		}
-		for i := range 100_000 { // bounded, whatever comes
+		for i := range 5000 {
 			p.pub(fmt.Sprint("x/", i), "m", 0)
 			a.take(9)
 		}
+		publish, deliver := core.KeptDecisions(p.Session), core.KeptDecisions(a.Session)
+		expect(t, "bounds", fmt.Sprint(publish[0], deliver[1]), "64 1024")
 	})
 }
 
