@@ -28,7 +28,7 @@ func codeOf(r core.Reason) message.Code {
 		return message.NotImplemented
 	case core.RateExceeded:
 		return message.TooManyRequests
-	case core.Quota, core.QueueFull, core.Busy, core.Unavailable, core.ShuttingDown, core.Moved,
+	case core.Quota, core.QueueFull, core.Busy, core.Unavailable, core.DiskFull, core.ShuttingDown, core.Moved,
 		core.TakenOver, core.SlowConsumer, core.IdleTimeout, core.ConnectionLost, core.Normal:
 		return message.ServiceUnavailable
 	}

@@ -19,6 +19,9 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	ns := r.namespace(c.Principal.Namespace)
 	s := &Session{r: r, ns: ns, sink: sink, client: c, principal: c.Principal}
 	if c.ID == "" { // [3: MQTT-3.1.3-6]
+		if reason := t.refusesMore(false); reason != OK {
+			return nil, reason
+		}
 		st := ns.newSession(c, true)
 		st.serve(t, s)
 		return s, OK
@@ -34,6 +37,10 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 		return nil, Quota
 	}
 	if st == nil {
+		if reason := t.refusesMore(c.Expiry > 0); reason != OK { // a stored session may come back: it reads what fills the queues
+			ns.mu.Unlock()
+			return nil, reason
+		}
 		st = ns.newSession(c, false)
 		ns.enter(st, c.Expiry > 0)
 	}

@@ -141,6 +141,9 @@ func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscr
 			return nil, reason
 		}
 	}
+	if reason := t.refusesMore(false); reason != OK {
+		return nil, reason
+	}
 	spec.Durable = false
 	q := s.ns.newQueue(privateQueue, spec)
 	q.own = s.st

@@ -49,6 +49,9 @@ func (s *Session) PublishLater(t *Turn, m *Message, after time.Duration, most in
 	if m.QoS > 0 && r.failed.Load() {
 		return 0, false, Unavailable
 	}
+	if reason = t.refusesMore(true); reason != OK {
+		return 0, false, reason
+	}
 	if queue, ok := strings.CutPrefix(m.Topic, queuePrefix); ok {
 		if _, reason = s.ns.queueFor(t, d.principal, queue); reason != OK {
 			return 0, false, reason

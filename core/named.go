@@ -43,6 +43,9 @@ func (ns *Namespace) declare(t *Turn, spec QueueSpec) (q *Queue, created bool, r
 	if spec.Durable && ns.r.failed.Load() {
 		return nil, false, Unavailable
 	}
+	if reason = t.refusesMore(spec.Durable); reason != OK {
+		return nil, false, reason
+	}
 	q = ns.newQueue(namedQueue, spec)
 	ns.queues[spec.Name] = q
 	if q.durable {
@@ -79,6 +82,9 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	}
 	if s.r.failed.Load() {
 		return nil, Unavailable
+	}
+	if reason := t.refusesMore(true); reason != OK {
+		return nil, reason
 	}
 	idle := s.client.IdleQueue
 	if idle == 0 {

@@ -56,6 +56,7 @@ func reserved(name string) bool {
 // publish there. A run of one topic costs a comparison. "$queue/NAME" leads to
 // that queue, made when it is absent. BadTopic, NotAuthorized and Quota refuse.
 func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
+	t.routed++
 	m := &s.match
 	ns := s.ns
 	routes := s.r.routes.Load()
@@ -88,6 +89,7 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 // topic that the message will carry, and asks for the right to publish it. An
 // absent queue is NotFound.
 func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, Reason) {
+	t.routed++
 	m := &s.match
 	m.valid = false
 	if reserved(name) || !s.mayPublish(name) {
@@ -159,12 +161,15 @@ func joinIDs(a, b *[]uint32) *[]uint32 {
 }
 
 // Admits tells beforehand what would refuse a message: the right to retain it,
-// a store that cannot write, a queue that refuses when full. Such a queue
+// a store that cannot write, overload, a queue that refuses when full. Such a queue
 // must have room for so many messages and bytes, m included: a transaction
 // asks for all that it is about to publish before it begins.
-func (s *Session) Admits(mt *Match, m *Message, messages int, bytes int64) Reason {
+func (s *Session) Admits(t *Turn, mt *Match, m *Message, messages int, bytes int64) Reason {
 	if m.QoS > 0 && s.r.failed.Load() {
 		return Unavailable
+	}
+	if reason := t.refusesMessage(m); reason != OK {
+		return reason
 	}
 	if m.Retain && !mt.direct && !s.r.allows(s.principal, ActionRetain, mt.topic) {
 		return NotAuthorized
@@ -190,6 +195,9 @@ func (s *Session) Publish(t *Turn, mt *Match, m *Message) (seq uint64, pending b
 // When it does not hold, the reason is Precondition.
 func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Message) bool) (seq uint64, pending bool, reason Reason) {
 	m.From = s.st.id
+	if reason = t.refusesMessage(m); reason != OK {
+		return 0, false, reason
+	}
 	if s.r.hook != nil {
 		if reason = s.r.hook.OnPublish(t, s.principal, m); reason != OK {
 			return 0, false, reason

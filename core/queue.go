@@ -95,6 +95,11 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 		q.mu.Unlock()
 		return !gone
 	}
+	if qos == 0 && t.pressure != 0 && t.Level() >= LevelShed && q.sheds(t) {
+		q.mu.Unlock()
+		q.ns.r.drop(DropShed)
+		return true
+	}
 	if q.spans() || q.full(m) && !q.makeRoom(t, m) {
 		reject := q.overflow() == RejectNew
 		q.mu.Unlock()

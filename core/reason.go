@@ -30,6 +30,7 @@ const (
 	RateExceeded            // more than the agreed rate
 	Busy                    // shedding load, backend busy
 	Unavailable             // the store cannot write
+	DiskFull                // the data directory is down to its reserve
 	TakenOver               // the same client attached elsewhere
 	Kicked                  // an administrator ended it
 	ShuttingDown            // the gateway stops
@@ -52,7 +53,7 @@ var reasonText = [reasonCount]string{
 	Locked: "locked", Precondition: "precondition failed", TooLarge: "too large",
 	Malformed: "malformed", ProtocolError: "protocol error", NotSupported: "not supported",
 	Quota: "quota exceeded", QueueFull: "queue full", RateExceeded: "rate exceeded",
-	Busy: "busy", Unavailable: "store unavailable", TakenOver: "taken over", Kicked: "kicked",
+	Busy: "busy", Unavailable: "store unavailable", DiskFull: "disk full", TakenOver: "taken over", Kicked: "kicked",
 	ShuttingDown: "shutting down", Moved: "moved", SlowConsumer: "slow consumer", IdleTimeout: "idle timeout",
 	LoginExpired: "login expired", QueueDeleted: "queue deleted",
 	ConnectionLost: "connection lost", Normal: "normal", Internal: "internal error",

@@ -95,6 +95,7 @@ type Router struct {
 	lastID   atomic.Uint64 // sessions, queues and shared messages are numbered from it
 	failed   atomic.Bool   // the store cannot write
 	stopping atomic.Bool
+	pressure atomic.Uint32 // Pressure, in bits
 	dropped  [dropCauses]atomic.Uint64
 	takeover atomic.Uint64
 	expired  atomic.Uint64

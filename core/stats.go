@@ -11,12 +11,13 @@ const (
 	DropNoReceiver                  // nobody matched, or nobody was there for QoS 0
 	DropCoalesced                   // a newer value replaced it
 	DropRejected                    // a consumer rejected it and no dead-letter queue is set
+	DropShed                        // overload, and the receiver lagged
 	dropCauses
 )
 
 // String is the label of the metric.
 func (c DropCause) String() string {
-	return [...]string{"queue_full", "expired", "acl", "no_subscriber", "coalesced", "rejected"}[c]
+	return [...]string{"queue_full", "expired", "acl", "no_subscriber", "coalesced", "rejected", "shed"}[c]
 }
 
 func (r *Router) drop(c DropCause) { r.dropped[c].Add(1) }

@@ -82,6 +82,11 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	if old == nil && len(st.subs)+len(st.shared) >= s.r.limits().Subscriptions {
 		return false, nil, Quota
 	}
+	if old == nil {
+		if reason = t.refusesMore(st.durable); reason != OK {
+			return false, nil, reason
+		}
+	}
 	if st.subs == nil {
 		st.subs = map[string]*binding{}
 	}
@@ -112,6 +117,11 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 	st.mu.Unlock()
 	if quota {
 		return false, Quota
+	}
+	if old == nil {
+		if reason = t.refusesMore(st.durable); reason != OK {
+			return false, reason
+		}
 	}
 	opts := ConsumeOptions{QoS: sub.QoS, ID: sub.ID}
 	if old != nil {

@@ -12,12 +12,15 @@ type Turn struct {
 	// outside of any loop.
 	Owner any
 
-	router *Router
-	work   *work      // what the pass submits; nil while there is nothing
-	kicks  []Kicker   // loops to notify, each once
-	match  []*binding // scratch of Route
-	rings  [][]entry  // small rings of queues that became empty, for the next
-	dead   []deadLetter
+	router   *Router
+	pressure uint32     // of the router at Begin
+	routed   int        // publishes since Allow
+	allowed  int        // of them, before the loop stops reading
+	work     *work      // what the pass submits; nil while there is nothing
+	kicks    []Kicker   // loops to notify, each once
+	match    []*binding // scratch of Route
+	rings    [][]entry  // small rings of queues that became empty, for the next
+	dead     []deadLetter
 }
 
 // Kicker is a loop that sleeps until it is told that something waits for it.
@@ -26,11 +29,14 @@ type Kicker interface{ Kick() }
 
 // NewTurn makes a turn for a loop. owner may be nil.
 func (r *Router) NewTurn(owner any) *Turn {
-	return &Turn{router: r, Owner: owner, Now: r.clock.Now()}
+	return &Turn{router: r, Owner: owner, Now: r.clock.Now(), pressure: r.pressure.Load(), allowed: Unbounded}
 }
 
 // Begin starts a pass.
-func (t *Turn) Begin() { t.Now = t.router.clock.Now() }
+func (t *Turn) Begin() {
+	t.Now = t.router.clock.Now()
+	t.pressure = t.router.pressure.Load()
+}
 
 // KickAtEnd notifies k when the turn ends. With a nil turn it does so at once.
 func (t *Turn) KickAtEnd(k Kicker) {

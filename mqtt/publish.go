@@ -91,6 +91,8 @@ func dropped(r core.Reason) string {
 		return "acl"
 	case core.QueueFull, core.Quota:
 		return "queue_full"
+	case core.Busy:
+		return "shed"
 	}
 	return strings.ReplaceAll(r.String(), " ", "_")
 }

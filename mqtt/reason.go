@@ -43,6 +43,7 @@ var reasons = map[core.Reason]reasonRow{
 	core.RateExceeded:     {packet.ConnectionRateExceeded, unavailable, packet.QuotaExceeded, packet.QuotaExceeded, packet.MessageRateTooHigh},
 	core.Busy:             {packet.ServerBusy, unavailable, packet.QuotaExceeded, packet.QuotaExceeded, packet.ServerBusy},
 	core.Unavailable:      {packet.ServerUnavailable, unavailable, packet.QuotaExceeded, packet.QuotaExceeded, packet.ServerBusy},
+	core.DiskFull:         {packet.QuotaExceeded, unavailable, packet.QuotaExceeded, packet.QuotaExceeded, packet.ServerBusy},
 	core.TakenOver:        {unspecified, unavailable, unspecified, unspecified, packet.SessionTakenOver},
 	core.Kicked:           {packet.Banned, unavailable, unspecified, unspecified, packet.AdministrativeAction},
 	core.ShuttingDown:     {packet.ServerUnavailable, unavailable, unspecified, unspecified, packet.ServerShuttingDown},

@@ -77,7 +77,7 @@ func TestEveryReasonHasACode(t *testing.T) {
 	t.Parallel()
 	want := map[core.Reason]packet.Code{
 		core.OK: 0, core.NoReceiver: 0, core.Normal: 0,
-		core.Quota: 1, core.QueueFull: 1, core.RateExceeded: 1, core.Busy: 1, core.Unavailable: 1,
+		core.Quota: 1, core.QueueFull: 1, core.RateExceeded: 1, core.Busy: 1, core.Unavailable: 1, core.DiskFull: 1,
 		core.ShuttingDown: 1, core.Moved: 1, core.SlowConsumer: 1, core.TakenOver: 1, core.Internal: 1,
 	}
 	for _, r := range core.Reasons() {

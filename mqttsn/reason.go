@@ -18,7 +18,7 @@ func code(r core.Reason, emqx bool) packet.Code {
 		if emqx {
 			return notAuthorized
 		}
-	case core.Quota, core.QueueFull, core.RateExceeded, core.Busy, core.Unavailable,
+	case core.Quota, core.QueueFull, core.RateExceeded, core.Busy, core.Unavailable, core.DiskFull,
 		core.ShuttingDown, core.Moved, core.SlowConsumer, core.TakenOver, core.Internal:
 		return packet.Congestion
 	}

@@ -77,7 +77,7 @@ func reasonMessage(r core.Reason) string {
 		return "Illegal command"
 	case core.NotSupported:
 		return "not_implemented"
-	case core.Quota, core.QueueFull, core.RateExceeded, core.Busy, core.Unavailable:
+	case core.Quota, core.QueueFull, core.RateExceeded, core.Busy, core.Unavailable, core.DiskFull:
 		return "resource_error"
 	case core.ShuttingDown, core.Moved:
 		return "Server shutdown"

@@ -30,7 +30,7 @@ func (c *conn) send(t *core.Turn, f *frame.Frame) (mark, *failure) {
 		m := newMessage(f, x)
 		mt, r := c.session.Route(t, topic)
 		if r == core.OK {
-			r = c.session.Admits(mt, m, 1, int64(m.Size()))
+			r = c.session.Admits(t, mt, m, 1, int64(m.Size()))
 		}
 		if r != core.OK {
 			return action{}, fromReason(r, text(f, "destination"))

@@ -117,7 +117,7 @@ func (c *conn) check(t *core.Turn, tx *transaction) *failure {
 		mt, r := c.session.Route(t, a.topic)
 		if r == core.OK {
 			messages, bytes = messages+1, bytes+int64(a.message.Size()+len(a.topic))
-			r = c.session.Admits(mt, a.message, messages, bytes)
+			r = c.session.Admits(t, mt, a.message, messages, bytes)
 		}
 		if r != core.OK {
 			return fromReason(r, string(a.topic))

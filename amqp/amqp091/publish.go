@@ -102,7 +102,7 @@ func (ch *channel) submit(p *publication) error {
 		if p.mandatory {
 			ch.giveBack(p) // before the confirm (AQ37)
 		}
-	case core.QueueFull, core.Quota, core.Unavailable, core.RateExceeded, core.Busy:
+	case core.QueueFull, core.Quota, core.Unavailable, core.DiskFull, core.RateExceeded, core.Busy:
 		ch.c.l.refused(r)
 		if ch.confirms.selected {
 			ch.confirms.add(ch, 0, false, true)

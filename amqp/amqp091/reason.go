@@ -29,8 +29,9 @@ var replyCodes = map[core.Reason]wire.Code{
 	core.Quota:            wire.PreconditionFailed,
 	core.QueueFull:        wire.PreconditionFailed,
 	core.RateExceeded:     wire.PreconditionFailed,
-	core.Busy:             wire.ResourceError,
+	core.Busy:             wire.PreconditionFailed, // 506 would end the connection
 	core.Unavailable:      wire.PreconditionFailed,
+	core.DiskFull:         wire.PreconditionFailed,
 	core.TakenOver:        wire.ConnectionForced,
 	core.Kicked:           wire.ConnectionForced,
 	core.ShuttingDown:     wire.ConnectionForced,
