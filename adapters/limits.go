@@ -26,6 +26,8 @@ type Limits struct {
 	AcceptRateAddress  int           // of one address; default 1000
 	WriteBuffer        int           // bytes that wait for a peer before its input stops; default 1 MiB
 	WriteStall         time.Duration // a peer that reads nothing for so long is ended; default 30 s
+	PublishRate        int           // publishes a second of one connection, then its reading pauses; default 0, unlimited
+	PublishBytesRate   int           // bytes a second of input that holds publishes; default 0, unlimited
 	UDPPeers           int           // peers of one datagram room; default 100,000
 	UDPPeersPerAddress int           // of them at one address; default 1000
 

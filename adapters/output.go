@@ -22,6 +22,7 @@ type Output struct {
 	// is not its own then; how long it may go on is the loop's affair.
 	Held bool
 
+	bound   *core.Turn
 	grams   []Gram
 	reason  core.Reason
 	closing bool
@@ -35,8 +36,17 @@ type Gram struct {
 	To         netip.AddrPort
 }
 
-// Full tells that the room should stop here, set More and wait for Wake.
-func (o *Output) Full() bool { return len(o.B) >= OutputSoft }
+// Full tells that the room should stop here, set More and wait for Wake: B is
+// full, or the connection has published as much as it may for now.
+func (o *Output) Full() bool { return len(o.B) >= OutputSoft || o.Spent() }
+
+// Spent is the second part of Full: what was read and not consumed comes again
+// later.
+func (o *Output) Spent() bool { return o.bound != nil && o.bound.Pressed() }
+
+// Bound makes Full look at the publishes of the turn, for a call of Input; nil
+// ends that.
+func (o *Output) Bound(t *core.Turn) { o.bound = t }
 
 // Datagram ends the datagram that was appended to B since the last one.
 func (o *Output) Datagram(to netip.AddrPort) {

@@ -12,6 +12,9 @@ import (
 // busyFor is the Max-Age of a 5.03, in seconds.
 const busyFor = 5
 
+// busyMore is how much longer it may be when the gateway is overloaded.
+const busyMore = 26
+
 // peer is one address and port that has sent a request.
 type peer struct {
 	// Immutable.

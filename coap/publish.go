@@ -58,6 +58,10 @@ func isETag(b []byte, etag uint64) bool {
 // publish executes PUT and POST: PUT retains unless told otherwise, POST does
 // not.
 func (h *topics) publish(t *core.Turn, p *peer, q *request, r *response) waiter {
+	if t.Level() >= core.LevelBrake { // a datagram's sender is slowed down by the code
+		r.failWith(core.Busy, h.cfg)
+		return nil
+	}
 	s := h.who.session
 	mt, reason := s.Route(t, h.topic)
 	if reason != core.OK {

@@ -1,6 +1,8 @@
 package coap
 
 import (
+	"math/rand/v2"
+
 	"github.com/entrepot/entrepot/coap/message"
 	"github.com/entrepot/entrepot/core"
 )
@@ -46,6 +48,9 @@ func (r *response) failWith(why core.Reason, c *Config) {
 	switch code {
 	case message.ServiceUnavailable, message.TooManyRequests:
 		r.setMaxAge(busyFor)
+		if why == core.Busy {
+			r.setMaxAge(busyFor + rand.Uint32N(busyMore)) // so that they do not all come back at once
+		}
 	case message.RequestEntityTooLarge:
 		r.setSize1(uint32(c.MaxBody))
 	}

@@ -27,6 +27,10 @@ func (p *peer) onPublish(t *core.Turn, body []byte, out *adapters.Output) error 
 	if q.QoS > 0 && c == packet.Accepted && p.inbound.busy() {
 		c = packet.Congestion // P13
 	}
+	if c == packet.Accepted && t.Level() >= core.LevelBrake {
+		p.refusePublish(t.Now, q, core.Busy, out) // a datagram's sender is slowed down by the code
+		return nil
+	}
 	if c != packet.Accepted {
 		p.complainTo(t.Now, q, c, out)
 		return nil

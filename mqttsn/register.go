@@ -7,13 +7,17 @@ import (
 )
 
 // onRegister gives a name an id. The id grants nothing (R10).
-func (p *peer) onRegister(_ *core.Turn, body []byte, out *adapters.Output) error {
+func (p *peer) onRegister(t *core.Turn, body []byte, out *adapters.Output) error {
 	q, err := packet.ParseRegister(body)
 	if err != nil {
 		return err
 	}
 	ack := packet.TopicAck{Of: packet.REGACK, MsgID: q.MsgID, Code: packet.NotSupported}
-	if validName(q.Name) { // R3
+	switch {
+	case !validName(q.Name): // R3
+	case t.Level() >= core.LevelBrake:
+		ack.Code = packet.Congestion
+	default:
 		if r, ok := p.topics.add(string(q.Name), true, p.e.cfg.MaxTopics); ok { // R2, R5
 			r.told = true
 			ack.TopicID, ack.Code = r.id, packet.Accepted

@@ -76,8 +76,10 @@ var arrows = map[string][]string{
 	"internal/eventlog":           {},
 	"internal/standard":           plus(rooms, "adapters", "core"),
 	"internal/dial":               plus(slices.Concat(clients, wire), "core/topic", "internal/config", "internal/tlsconf"),
-	"internal/gateway": plus(below, "adapters/listen", "adapters/limit", "internal/access", "internal/acl", "internal/auth", "internal/config", "internal/tlsconf", "internal/store/memory", "internal/store/disk",
-		"internal/metrics", "internal/admin", "internal/standard", "internal/sys", "internal/eventlog"),
+	"internal/gateway": plus(below, "adapters/listen", "adapters/limit", "internal/access", "internal/auth", "internal/config", "internal/tlsconf", "internal/store/memory", "internal/store/disk",
+		"internal/metrics", "internal/admin", "internal/standard", "internal/sys", "internal/eventlog", "internal/overload"),
+	"internal/overload": {"core", "internal/store/memory"},
+
 	"internal/render":   {"internal/dial"},
 	"internal/bench":    {"internal/dial", "internal/config"},
 	"internal/generate": plus(below, "internal/config", "internal/standard", "internal/gateway", "internal/metrics", "internal/sys"),

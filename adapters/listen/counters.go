@@ -11,7 +11,7 @@ import (
 // counters are the metrics of one protocol on one listener (names without
 // the prefix entrepot_): connections, connects_total, disconnects_total,
 // preauth_closed_total, limit_refused_total, udp_dropped_total, logins_total,
-// bytes_total, write_waiting_bytes, datagrams_total. Gauges are counters that are also taken from.
+// bytes_total, write_waiting_bytes, datagrams_total, reading_paused_total. Gauges are counters that are also taken from.
 type counters struct {
 	of             *listener
 	metrics        *adapters.Metrics
@@ -50,6 +50,9 @@ func (c *counters) countDatagrams() {
 		c.datagrams[dir] = c.metrics.Counter("datagrams_total", c.protocol, word)
 	}
 }
+
+// braked counts a pause of a connection's input because of what it published.
+func (c *counters) braked() { c.metrics.Counter("reading_paused_total", c.protocol).Add(1) }
 
 func (c *counters) carried(dir, n int) { c.bytes[dir].Add(uint64(n)) }
 

@@ -55,6 +55,10 @@ func (s *stream) mayRead() bool {
 		s.held = true
 		return false
 	}
+	if s.braked {
+		s.held = true
+		return false
+	}
 	return s.phase <= open && !s.paused
 }
 
@@ -66,12 +70,19 @@ func (s *stream) input(in []byte) []byte {
 			return in
 		}
 		out := s.loop.output()
+		turn := s.loop.turn
+		turn.Allow(s.publishes())
+		out.Bound(turn)
 		n, err, ok := s.roomInput(in, out)
+		out.Bound(nil)
+		routed := turn.Routed()
+		turn.Allow(core.Unbounded)
 		if !ok || n < 0 || n > len(in) {
 			s.failed()
 			return nil
 		}
 		in = in[n:]
+		s.published(routed, n)
 		if err != nil {
 			out.CloseAfterFlush(reasonOf(err))
 		}

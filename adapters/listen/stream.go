@@ -66,6 +66,7 @@ type stream struct {
 	counted bool // as authenticated
 	known   bool // logged as connected
 	away    bool // a limit refused it: the gate has not counted it
+	braked  bool // it published as much as it may for now
 	ended   bool // the peer's stream ended while bytes waited for it
 
 	allowance int32     // L3: bytes before LoggingIn
@@ -73,6 +74,8 @@ type stream struct {
 	noted     int32     // what counts.waiting holds of it
 	deadline  core.Time // of the phase
 	stall     core.Time // while bytes wait: when the peer counts as stalled
+	brake     core.Time // until then; or when the room is woken because of it
+	pace      *pace     // nil until it publishes under a rate
 	kept      []byte    // input that was not consumed
 }
 
@@ -189,7 +192,7 @@ func (s *stream) expire(now core.Time) {
 		s.tick = 0
 		out := s.loop.output()
 		out.Held = s.held
-		s.held = s.tr.waiting() > s.loop.server.limits().WriteBuffer
+		s.held = s.braked || s.tr.waiting() > s.loop.server.limits().WriteBuffer
 		if !s.roomTick(out) {
 			s.failed()
 			return
@@ -200,13 +203,16 @@ func (s *stream) expire(now core.Time) {
 		}
 		s.replayKept()
 	}
+	if s.brake != 0 && now >= s.brake {
+		s.unbrake()
+	}
 	if s.deadline != 0 && now >= s.deadline {
 		s.late()
 	}
 	if s.phase == closed {
 		return
 	}
-	for _, at := range [...]core.Time{s.deadline, s.stall, s.tick} {
+	for _, at := range [...]core.Time{s.deadline, s.stall, s.tick, s.brake} {
 		s.loop.wheel.arm(&s.link, at)
 	}
 }

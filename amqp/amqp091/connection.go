@@ -48,6 +48,7 @@ type Conn struct {
 	partial   int        // octets of incomplete bodies
 	waiting   *answer    // a reply that waits for the store; nothing is read meanwhile
 	reading   bool       // false: paused
+	blocked   bool       // connection.blocked was sent
 	dirty     []*channel // with confirms to write
 	backlog   []*consumer
 	outgoing  exchange.Outgoing
@@ -60,6 +61,7 @@ type client struct {
 	password      []byte
 	name          string // connection_name
 	cancelNotify  bool
+	mayBlock      bool // capability connection.blocked
 	failureCloses bool
 }
 
@@ -109,6 +111,10 @@ func (c *Conn) Input(t *core.Turn, in []byte, out *adapters.Output) (consumed in
 	frames := uint64(0)
 	defer func() { c.l.count.frames[adapters.In].Add(frames) }()
 	for c.reading && c.state != ended {
+		if out.Spent() {
+			out.More = true
+			break
+		}
 		f, n, err := wire.Scan(in[consumed:], c.frameMax)
 		if err == io.ErrUnexpectedEOF {
 			break
@@ -198,6 +204,7 @@ func (c *Conn) Wake(t *core.Turn, out *adapters.Output) {
 	case attaching:
 		c.attached()
 	case open:
+		c.unblock()
 		c.answered()
 		c.relogged()
 		c.ready()

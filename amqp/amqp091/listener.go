@@ -92,7 +92,7 @@ func (l *Listener) Succeed(old *Listener) {
 func serverProperties(version string) wire.Table {
 	var can wire.Table
 	for _, name := range []string{
-		"publisher_confirms", "exchange_exchange_bindings", "basic.nack", "consumer_cancel_notify",
+		"publisher_confirms", "exchange_exchange_bindings", "basic.nack", "consumer_cancel_notify", "connection.blocked",
 		"authentication_failure_close", "per_consumer_qos", "direct_reply_to", "consumer_priorities",
 	} {
 		can = can.Append(name, wire.Bool(true))

@@ -34,6 +34,7 @@ func (c *Conn) startOk(m *wire.ConnectionStartOk) error {
 	if v, ok := m.ClientProperties.Get("capabilities"); ok {
 		can, _ := v.Table()
 		c.client.cancelNotify = capable(can, "consumer_cancel_notify")
+		c.client.mayBlock = capable(can, "connection.blocked")
 		c.client.failureCloses = capable(can, "authentication_failure_close")
 	}
 	if v, ok := m.ClientProperties.Get("connection_name"); ok {

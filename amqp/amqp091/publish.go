@@ -62,6 +62,7 @@ func (ch *channel) at(name, key []byte) *place {
 func (ch *channel) complete(body []byte, owned bool) error {
 	x := &ch.content
 	x.stage = idle
+	ch.c.block()
 	p := publication{place: ch.at(x.exchange, x.key), mandatory: x.mandatory, properties: x.properties, body: body, owned: owned}
 	if err := p.props.Parse(x.properties); err != nil {
 		return named(early(err), wire.IDBasicPublish)

@@ -30,6 +30,12 @@ type State interface {
 	Details() []string
 }
 
+// Noting is an optional part of a State.
+type Noting interface {
+	// Notes are lines of the answer of /readyz that make nothing unready, such as overload.
+	Notes() []string
+}
+
 // Options set up a [Server].
 type Options struct {
 	State State

@@ -92,6 +92,9 @@ func ready(w http.ResponseWriter, r *http.Request, o *Options) {
 	if problems := o.State.Problems(); len(problems) > 0 {
 		status, lines = http.StatusServiceUnavailable, problems
 	}
+	if n, ok := o.State.(Noting); ok {
+		lines = append(lines, n.Notes()...)
+	}
 	if verbose {
 		lines = append(lines, o.State.Details()...)
 	}

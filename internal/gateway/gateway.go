@@ -21,6 +21,7 @@ import (
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/eventlog"
 	"github.com/entrepot/entrepot/internal/metrics"
+	"github.com/entrepot/entrepot/internal/overload"
 	"github.com/entrepot/entrepot/internal/standard"
 	"github.com/entrepot/entrepot/internal/sys"
 )
@@ -36,6 +37,7 @@ type Options struct {
 	Log      *slog.Logger // default: discards
 	Version  string
 	Commit   string
+	Meter    overload.Meter // of memory, disk, CPU and descriptors; default: this process
 }
 
 // Gateway is one gateway of this process. Make it with [Open], then [Gateway.Run] it.
@@ -53,6 +55,7 @@ type Gateway struct {
 	server  *listen.Server
 	admin   []*adminListener
 	secured []securedListener
+	monitor *overload.Monitor
 	events  *sys.Events // nil: nobody asked for them
 
 	started  atomic.Bool
@@ -90,6 +93,7 @@ func (g *Gateway) open() error {
 		return fmt.Errorf("the store in %s cannot be read: %w", g.options.Config.Node.Data, err)
 	}
 	g.access.Changed = g.router.Recheck
+	g.openOverload()
 	host := &adapters.Host{Router: g.router, Log: g.log, Auth: g.access, Limits: limits.adapters(), Version: g.options.Version, Metrics: g.metrics}
 	if err := g.bindRooms(host); err != nil {
 		return err
@@ -129,6 +133,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	wg.Go(func() { report(failed, g.server.Serve(serving)) })
 	told := &refusals{metrics: g.metrics, log: g.log, told: map[refusal]uint64{}}
 	wg.Go(func() { told.run(serving) })
+	wg.Go(func() { g.monitor.Run(serving) })
 	publisher := g.publisher()
 	wg.Go(func() { publisher.Run(serving) })
 	g.started.Store(true)

@@ -51,6 +51,10 @@ type Limits struct {
 	RetainedBytes config.Size `yaml:"retained_bytes" min:"1KiB"`
 	// Queues bounds named queues.
 	Queues Queues `yaml:"queues" plain:"namespace"`
+	// PublishRate is how many messages one connection may publish; beyond it its reading pauses.
+	PublishRate config.Rate `yaml:"publish_rate"`
+	// PublishBytesRate is how many bytes of them it may send in a second; 0 is unlimited, since reading follows what is published.
+	PublishBytesRate config.Size `yaml:"publish_bytes_rate"`
 	// UDP bounds datagram listeners.
 	UDP UDP `yaml:"udp"`
 	// Trusted are the ranges that are exempt from what is counted by address.
@@ -150,6 +154,7 @@ func DefaultLimits() *Limits {
 		Retained:         Retained{1_000_000, 100_000},
 		RetainedBytes:    1 << 30,
 		Queues:           Queues{10_000, 1000},
+		PublishRate:      -1,
 		UDP:              UDP{a.UDPPeers, a.UDPPeersPerAddress},
 		Trusted:          []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}
@@ -163,6 +168,7 @@ func (l *Limits) adapters() adapters.Limits {
 		Connections: l.Connections, AcceptRate: rate(l.AcceptRate.Listener), AcceptRateAddress: rate(l.AcceptRate.Address),
 		MessageBytes: int(l.MessageBytes), ClientIDBytes: l.ClientIDBytes, UsernameBytes: l.UsernameBytes, PasswordBytes: l.PasswordBytes,
 		Properties: l.Properties, PropertyBytes: int(l.PropertyBytes), WriteBuffer: int(l.WriteBuffer.Bytes), WriteStall: l.WriteBuffer.Stalled,
+		PublishRate: perConnection(l.PublishRate), PublishBytesRate: int(l.PublishBytesRate),
 		UDPPeers: l.UDP.Peers, UDPPeersPerAddress: l.UDP.PeersPerAddress,
 		Trusted: l.Trusted, // empty is nobody; it is never nil, which would be the default
 	}
@@ -172,6 +178,14 @@ func (l *Limits) adapters() adapters.Limits {
 func rate(r config.Rate) int {
 	if r < 0 {
 		return 1 << 30
+	}
+	return max(1, int(r))
+}
+
+// perConnection is a rate for which 0 means unlimited.
+func perConnection(r config.Rate) int {
+	if r < 0 {
+		return 0
 	}
 	return max(1, int(r))
 }

@@ -25,7 +25,7 @@ func (g *Gateway) bindAdmin() error {
 	section := g.options.Config.Admin
 	o := admin.Options{State: g, Timeout: section.Timeout, Log: g.log}
 	if section.Metrics {
-		o.Metrics = metrics.Handler(metrics.New(g.metrics, g.build, g.state, g.certificates, g.decisions), g.logins)
+		o.Metrics = metrics.Handler(metrics.New(g.metrics, g.build, g.state, g.certificates, g.decisions, g.overload), g.logins)
 	}
 	for _, l := range g.options.Config.Listeners {
 		if l.Address.Scheme.Protocol != "http" {

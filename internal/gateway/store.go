@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/store/disk"
 	"github.com/entrepot/entrepot/internal/store/memory"
 )
@@ -20,6 +21,8 @@ type Store struct {
 	Sync string `yaml:"sync" enum:"always,interval,never"`
 	// Interval is the time between syncs of sync: interval, 1ms to 1m.
 	Interval time.Duration `yaml:"interval"`
+	// Reserve is the free space below which nothing more is stored: QoS 1 and 2 are refused, "disk full". 0: 5 % of the disk, at most 1GiB.
+	Reserve config.Size `yaml:"reserve"`
 }
 
 // DefaultStore is the section when the configuration says nothing.

@@ -33,6 +33,7 @@ var commonDefinitions = []Definition{
 	{"entrepot_logins_total", []string{"protocol"}, Counter, "Connections that logged in, anonymously or not, and peers of datagram listeners."},
 	{"entrepot_bytes_total", []string{"protocol", "direction"}, Counter, "Bytes that were read and written, without those of TLS, WebSocket and below."},
 	{"entrepot_write_waiting_bytes", []string{"protocol"}, Gauge, "Bytes that wait for peers that read slowly."},
+	{"entrepot_reading_paused_total", []string{"protocol"}, Counter, "Pauses of a connection's input because of what it published: overload, or publish_rate."},
 	{"entrepot_datagrams_total", []string{"protocol", "direction"}, Counter, "Datagrams that were read and sent."},
 	{"entrepot_disconnects_total", []string{"protocol", "reason"}, Counter, "Connections that ended."},
 	{"entrepot_preauth_closed_total", []string{"protocol", "reason"}, Counter, "Connections closed before they had logged in: deadline, bytes, places, malformed, protocol, tls, proxy."},
@@ -62,6 +63,10 @@ var commonDefinitions = []Definition{
 	{"entrepot_udp_dropped_total", []string{"protocol", "reason"}, Counter, "Datagrams that were not answered."},
 	{"entrepot_udp_amplification_refused_total", []string{"protocol"}, Counter, "Answers withheld because the source had proved nothing."},
 	{"entrepot_tls_cert_expiry_timestamp_seconds", []string{"listener"}, Gauge, "When the certificate of a listener ends."},
+	{"entrepot_overload_state", []string{"resource"}, Gauge, "Level of memory, disk, cpu and descriptors: 0 normal, 1 shed, 2 brake, 3 refuse; disk: 1 full."},
+	{"entrepot_memory_bytes", nil, Gauge, "Memory that counts against the limit."},
+	{"entrepot_memory_limit_bytes", nil, Gauge, "GOMEMLIMIT; -1: none is set, and memory has no level."},
+	{"entrepot_disk_free_bytes", nil, Gauge, "Free space of the data directory; -1: nothing is stored on disk."},
 	{"entrepot_panics_recovered_total", []string{"protocol"}, Counter, "Defects of ours that cost one connection; alert above 0."},
 	{"entrepot_log_suppressed_total", []string{"event"}, Counter, "Log lines beyond the rate, counted instead of written."},
 }

@@ -11,15 +11,16 @@ import (
 
 // snapshot is what one tick has read.
 type snapshot struct {
-	version string
-	uptime  time.Duration
-	core    core.NamespaceStats // the sum of all namespaces
-	expired uint64
-	dropped uint64
-	heap    uint64
-	packets map[string]*[2]uint64 // of MQTT, by their names in small letters
-	all     flow
-	flows   map[string]*flow // by protocol
+	version  string
+	uptime   time.Duration
+	core     core.NamespaceStats // the sum of all namespaces
+	expired  uint64
+	pressure core.Pressure
+	dropped  uint64
+	heap     uint64
+	packets  map[string]*[2]uint64 // of MQTT, by their names in small letters
+	all      flow
+	flows    map[string]*flow // by protocol
 
 	mostHeap, mostConnected uint64 // that a tick has seen
 }
@@ -61,6 +62,7 @@ func (p *Publisher) read() snapshot {
 		s.flows[name] = new(flow)
 	}
 	s.readCore(p.options.Router)
+	s.pressure = p.options.Router.Pressure()
 	p.options.Metrics.Counters(s.counter)
 	p.options.Metrics.Protocols(s.traffic)
 	for _, f := range s.flows {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
 )
 
 // value is one topic: its name below $SYS/broker/, what it means, and its text.
@@ -29,6 +30,7 @@ func number(read func(s *snapshot) uint64) func(*snapshot) string {
 var values = []value{
 	{"version", "`entrepot version` and the version", func(s *snapshot) string { return "entrepot version " + s.version }},
 	{"uptime", "since the start, as `123 seconds`", func(s *snapshot) string { return fmt.Sprintf("%d seconds", s.uptime/time.Second) }},
+	{"entrepot/overload", "what is held back: `normal`, `shed`, `brake` or `refuse`, and `disk full` behind it", overloaded},
 	{"clients/total", "`clients/connected` and `clients/disconnected` together", number(func(s *snapshot) uint64 { return s.all.connected + uint64(s.core.Offline) })},
 	{"clients/connected", "clients that are connected, peers of datagram listeners included", number(connected)},
 	{"clients/active", "the older name of `clients/connected`", number(connected)},
@@ -58,6 +60,13 @@ var values = []value{
 	{"heap/current size", "the same", number(func(s *snapshot) uint64 { return s.heap })},
 	{"heap/maximum", "the most that a tick has seen", number(func(s *snapshot) uint64 { return s.mostHeap })},
 	{"heap/maximum size", "the same", number(func(s *snapshot) uint64 { return s.mostHeap })},
+}
+
+func overloaded(s *snapshot) string {
+	if s.pressure.DiskFull {
+		return s.pressure.Level.String() + ", " + core.DiskFull.String()
+	}
+	return s.pressure.Level.String()
 }
 
 func connected(s *snapshot) uint64 { return s.all.connected }

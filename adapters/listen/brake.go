@@ -1,0 +1,90 @@
+package listen
+
+import "github.com/entrepot/entrepot/core"
+
+const (
+	brakeFor  = 1000 // milliseconds for which a connection that published is not read, while publishers are slowed down
+	brakeMore = 500  // and up to so many more, so that they do not all come back at once
+	burst     = 1000 // milliseconds of a rate that may be used at once
+)
+
+// pace is what one connection has published against its rate (L22): the
+// instants at which what it sent would have been sent at that rate.
+type pace struct {
+	messages, bytes float64
+}
+
+// publishes is how many publishes the next call of Input may take.
+func (s *stream) publishes() int {
+	l := s.loop
+	if l.turn.Level() >= core.LevelBrake {
+		return 1
+	}
+	rate := l.server.limits().PublishRate
+	switch {
+	case rate == 0:
+		return core.Unbounded
+	case s.pace == nil:
+		return rate
+	}
+	now := float64(l.turn.Now)
+	return max(1, int((now+burst-max(now, s.pace.messages))*float64(rate)/1000))
+}
+
+// published follows Input, which took so many publishes out of so many bytes:
+// the connection is read no further for a while when it has to wait. Others
+// are read all the while, so consumers and their acknowledgements go on.
+func (s *stream) published(n, bytes int) {
+	if n == 0 || s.phase > open {
+		return
+	}
+	l := s.loop
+	limits := l.server.limits()
+	until := core.Time(0)
+	if limits.PublishRate > 0 || limits.PublishBytesRate > 0 {
+		if s.pace == nil {
+			s.pace = new(pace)
+		}
+		until = max(spend(&s.pace.messages, l.turn.Now, n, limits.PublishRate), spend(&s.pace.bytes, l.turn.Now, bytes, limits.PublishBytesRate))
+	}
+	if l.turn.Level() >= core.LevelBrake {
+		until = max(until, l.turn.Now+brakeFor+core.Time(s.at)*37%brakeMore)
+	}
+	if until > l.turn.Now {
+		s.braked, s.brake = true, until
+		l.wheel.arm(&s.link, until)
+		s.counts.braked()
+	}
+}
+
+// spend notes n things and returns when the next may come; 0: at once.
+func spend(at *float64, now core.Time, n, rate int) core.Time {
+	if rate == 0 {
+		return 0
+	}
+	*at = max(*at, float64(now)) + float64(n)*1000/float64(rate)
+	if ahead := *at - float64(now); ahead > burst-1000/float64(rate) {
+		return now + core.Time(ahead-burst) + core.Time(1000/rate) + 1
+	}
+	return 0
+}
+
+// unbrake reads on. While publishers are still slowed down, the room is woken
+// from time to time, so that it can tell a client that waits for a word.
+func (s *stream) unbrake() {
+	again := s.braked
+	s.braked, s.brake = false, 0
+	if s.phase > open {
+		return
+	}
+	if s.loop.turn.Level() >= core.LevelBrake {
+		s.brake = s.loop.turn.Now + brakeFor
+	}
+	if s.again(); again {
+		s.replay = true
+		s.replayKept()
+		if s.phase <= open {
+			s.setReading()
+		}
+	}
+}

@@ -1,0 +1,29 @@
+package overload
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func diskOf(dir string) (free, total int64) {
+	var s unix.Statfs_t
+	if unix.Statfs(dir, &s) != nil {
+		return Unknown, 0
+	}
+	return int64(s.Bavail) * int64(s.Bsize), int64(s.Blocks) * int64(s.Bsize)
+}
+
+func descriptors() (open, most int) {
+	var l unix.Rlimit
+	d, err := os.Open("/proc/self/fd")
+	if err != nil || unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		return Unknown, 0
+	}
+	defer d.Close()
+	info, err := d.Stat() // since Linux 6.2 the size is the number of descriptors
+	if err == nil && info.Size() > 0 {
+		return int(info.Size()), int(min(l.Cur, 1<<30))
+	}
+	return Unknown, int(min(l.Cur, 1<<30))
+}
