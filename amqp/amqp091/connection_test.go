@@ -36,7 +36,7 @@ func TestAMQP_AQ8_StartOffersMechanismsAndCapabilities(t *testing.T) {
 		}
 		v, _ := start.ServerProperties.Get("capabilities")
 		can, _ := v.Table()
-		for _, name := range []string{"publisher_confirms", "exchange_exchange_bindings", "basic.nack", "consumer_cancel_notify", "authentication_failure_close", "per_consumer_qos", "direct_reply_to", "consumer_priorities"} {
+		for _, name := range []string{"publisher_confirms", "exchange_exchange_bindings", "basic.nack", "consumer_cancel_notify", "connection.blocked", "authentication_failure_close", "per_consumer_qos", "direct_reply_to", "consumer_priorities"} {
 			if v, _ := can.Get(name); v.Type != 't' || v.Raw[0] != 1 {
 				t.Errorf("capability %s: %v", name, v)
 			}

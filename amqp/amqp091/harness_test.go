@@ -62,7 +62,8 @@ func (w *world) raw() *peer { return &peer{Conn: w.Open(), t: w.t, max: 131072} 
 
 // capabilities of RabbitMQ's clients.
 func capabilities() wire.Table {
-	can := wire.Table{}.Append("consumer_cancel_notify", wire.Bool(true)).Append("authentication_failure_close", wire.Bool(true))
+	can := wire.Table{}.Append("consumer_cancel_notify", wire.Bool(true)).Append("authentication_failure_close", wire.Bool(true)).
+		Append("connection.blocked", wire.Bool(true))
 	return wire.Table{}.Append("capabilities", wire.Nested(can))
 }
 
