@@ -52,18 +52,23 @@ func (g *gauge) become(t *testing.T, gw *Gateway, change func(r *overload.Readin
 // metered runs a gateway with a meter of its own.
 func metered(t *testing.T, urls ...string) (*Gateway, *gauge) {
 	t.Helper()
+	m := newGauge()
+	return meteredBy(t, m, urls...), m
+}
+
+func meteredBy(t *testing.T, m overload.Meter, urls ...string) *Gateway {
+	t.Helper()
 	in := config.Input{Listen: urls, Set: []string{"node.data=memory"}, Sections: Sections(), Protocols: Protocols()}
 	c, err := config.Load(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newGauge()
 	g, err := Open(Options{Config: c, Sections: in.Sections, Version: "1", Commit: "c", Meter: m})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(running(t, g))
-	return g, m
+	return g
 }
 
 // wire is a raw connection of the test.
