@@ -72,6 +72,9 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 	o := c.opening
 	p := packet.Connack{SessionPresent: c.session.Present()} // [MQTT-3.2.2-2] [MQTT-3.2.2-3] [3: MQTT-3.2.2-1] [3: MQTT-3.2.2-2] [3: MQTT-3.2.2-3]
 	if c.version >= packet.V5 {
+		if t.Level() >= core.LevelShed {
+			o.spreadKeepAlive(c.room.set.maxKeepAlive)
+		}
 		c.announce(&p.Properties)
 	}
 	if c.maxOut > 0 && p.Len(c.version) > c.maxOut { // what it has to be told does not fit: MC22

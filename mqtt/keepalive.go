@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"math/rand/v2"
+
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqtt/packet"
@@ -60,4 +62,17 @@ func (k *keepAlive) expired(now core.Time) bool {
 func (c *conn) pong(out *adapters.Output) {
 	out.B = append(out.B, byte(packet.PINGRESP)<<4, 0)
 	c.room.count.out(packet.PINGRESP)
+}
+
+// spreadKeepAlive makes the keep alive of a client that connects during
+// overload longer, by up to a half: fewer PINGREQ, and not all at once.
+func (o *opening) spreadKeepAlive(most uint16) {
+	longest := min(int(o.keepAlive)+int(o.keepAlive)/2, 65535)
+	if most > 0 {
+		longest = min(longest, int(most))
+	}
+	if longest > int(o.keepAlive) {
+		o.keepAlive += uint16(rand.IntN(longest-int(o.keepAlive)) + 1)
+		o.tellKeepAlive = true
+	}
 }

@@ -283,7 +283,7 @@ func TestY4_TheFormsAreThoseOfMosquitto(t *testing.T) {
 		r := w.attach(core.Client{ID: "r"})
 		r.subscribe("$SYS/#")
 		all, _ := r.take()
-		if all["$SYS/broker/version"] != "entrepot version 1.2.3" || all["$SYS/broker/uptime"] != "70 seconds" {
+		if all["$SYS/broker/version"] != "entrepot version 1.2.3" || all["$SYS/broker/uptime"] != "70 seconds" || all["$SYS/broker/entrepot/overload"] != "normal" {
 			t.Errorf("%v", all)
 		}
 		number, load := regexp.MustCompile(`^\d+$`), regexp.MustCompile(`^\d+\.\d\d$`)
@@ -292,7 +292,7 @@ func TestY4_TheFormsAreThoseOfMosquitto(t *testing.T) {
 			switch {
 			case strings.HasPrefix(name, "$SYS/broker/load/"):
 				form = load
-			case strings.HasSuffix(name, "/version"), strings.HasSuffix(name, "/uptime"):
+			case strings.HasSuffix(name, "/version"), strings.HasSuffix(name, "/entrepot/overload"), strings.HasSuffix(name, "/uptime"):
 				continue
 			}
 			if !form.MatchString(v) {
