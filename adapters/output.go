@@ -30,10 +30,12 @@ type Output struct {
 	resumed bool
 }
 
-// Gram is one datagram of an output: B[Start:End] for To.
+// Gram is one datagram of an output: B[Start:End] for To, or through an
+// association.
 type Gram struct {
-	Start, End int
-	To         netip.AddrPort
+	Start, End  int
+	To          netip.AddrPort
+	Association *Association // nil: plain
 }
 
 // Full tells that the room should stop here, set More and wait for Wake: B is
@@ -49,12 +51,18 @@ func (o *Output) Spent() bool { return o.bound != nil && o.bound.Pressed() }
 func (o *Output) Bound(t *core.Turn) { o.bound = t }
 
 // Datagram ends the datagram that was appended to B since the last one.
-func (o *Output) Datagram(to netip.AddrPort) {
+func (o *Output) Datagram(to netip.AddrPort) { o.end(to, nil) }
+
+// Secure ends the datagram that was appended to B since the last one; it goes
+// through an association.
+func (o *Output) Secure(a *Association) { o.end(a.Remote, a) }
+
+func (o *Output) end(to netip.AddrPort, a *Association) {
 	start := 0
 	if n := len(o.grams); n > 0 {
 		start = o.grams[n-1].End
 	}
-	o.grams = append(o.grams, Gram{Start: start, End: len(o.B), To: to})
+	o.grams = append(o.grams, Gram{Start: start, End: len(o.B), To: to, Association: a})
 }
 
 // Datagrams lists the datagrams that were ended.

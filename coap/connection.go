@@ -81,7 +81,7 @@ func (p *peer) byToken(t *core.Turn, q *query, r *response) *identity {
 	}
 	id := holder.holding(q.token)
 	switch {
-	case id.client != q.clientID || q.hasUser && q.user != id.user:
+	case id.client != q.clientID || q.hasUser && q.user != id.user || holder != p && !holder.secure.Same(p.secure): // N5
 		r.fail(message.Unauthorized, "unknown token")
 		return nil
 	case t.Now >= id.until, id.expires != 0 && t.Now >= id.expires:

@@ -24,7 +24,7 @@ type Endpoint struct {
 	spread  func() float64 // 0 to below 1, for the first timeout
 
 	// Owned by the loop.
-	peers   map[netip.AddrPort]*peer
+	peers   map[source]*peer
 	recent  peerList
 	tokens  map[string]*peer   // of connections, to who holds them
 	sources map[netip.Addr]int // observations of each IP address
@@ -42,7 +42,7 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *Endpoint
 		room: r, cfg: &r.cfg, loop: l, info: info,
 		szx:    message.SZXFor(min(r.cfg.BlockSize, r.cfg.MaxDatagram-headroom)),
 		spread: rand.Float64,
-		peers:  map[netip.AddrPort]*peer{}, tokens: map[string]*peer{}, sources: map[netip.Addr]int{},
+		peers:  map[source]*peer{}, tokens: map[string]*peer{}, sources: map[netip.Addr]int{},
 	}
 }
 
@@ -61,6 +61,10 @@ func (e *Endpoint) Reconfigure(r adapters.DatagramRoom) {
 
 // Datagram takes one datagram. RFC 7252, section 4.
 func (e *Endpoint) Datagram(t *core.Turn, from netip.AddrPort, in []byte, out *adapters.Output) {
+	e.datagram(t, source{addr: from}, in, out)
+}
+
+func (e *Endpoint) datagram(t *core.Turn, from source, in []byte, out *adapters.Output) {
 	m := &e.in
 	if err := message.Parse(in, m); err != nil {
 		e.malformed(from, err.(*message.FormatError), out)
@@ -93,21 +97,21 @@ func (e *Endpoint) Datagram(t *core.Turn, from netip.AddrPort, in []byte, out *a
 }
 
 // malformed rejects (M6): a Reset for a Confirmable, silence for the rest.
-func (e *Endpoint) malformed(from netip.AddrPort, err *message.FormatError, out *adapters.Output) {
+func (e *Endpoint) malformed(from source, err *message.FormatError, out *adapters.Output) {
 	e.room.count.malformed(err.Reason)
 	if !err.Silent && e.in.Type == message.CON {
 		e.reset(e.in.ID, from, out)
 	}
 }
 
-func (e *Endpoint) reset(id uint16, to netip.AddrPort, out *adapters.Output) {
+func (e *Endpoint) reset(id uint16, to source, out *adapters.Output) {
 	e.room.count.resetsOut.Add(1)
 	out.B = message.AppendEmpty(out.B, message.RST, id)
-	out.Datagram(to)
+	to.end(out)
 }
 
 // refuse answers a peer for which there is no room (L24).
-func (e *Endpoint) refuse(m *message.Message, to netip.AddrPort, out *adapters.Output) {
+func (e *Endpoint) refuse(m *message.Message, to source, out *adapters.Output) {
 	if m.Type != message.CON {
 		return
 	}
@@ -115,12 +119,12 @@ func (e *Endpoint) refuse(m *message.Message, to netip.AddrPort, out *adapters.O
 	r.fail(message.ServiceUnavailable, "too many endpoints")
 	r.setMaxAge(busyFor)
 	out.B = r.appendTo(out.B, message.ACK, m.ID, m.Token)
-	out.Datagram(to)
+	to.end(out)
 }
 
 // peer finds the peer of an address, or makes it; nil when there are too many
 // and none can go.
-func (e *Endpoint) peer(t *core.Turn, from netip.AddrPort) *peer {
+func (e *Endpoint) peer(t *core.Turn, from source) *peer {
 	if p := e.peers[from]; p != nil {
 		p.seenAt = t.Now
 		e.recent.touch(p)
@@ -129,9 +133,9 @@ func (e *Endpoint) peer(t *core.Turn, from netip.AddrPort) *peer {
 	if len(e.peers) >= e.cfg.MaxEndpoints && !e.makeRoom(t) {
 		return nil
 	}
-	p := &peer{ep: e, addr: from, seenAt: t.Now, ids: messageIDs{next: uint16(rand.Uint32())}}
+	p := &peer{ep: e, source: from, seenAt: t.Now, ids: messageIDs{next: uint16(rand.Uint32())}}
 	p.handle = e.loop.Handle(p)
-	p.proof = proofOf(e.cfg.AddressProof, from.Addr())
+	p.proof = from.atFirst(e.cfg.AddressProof)
 	e.peers[from] = p
 	e.recent.pushFront(p)
 	e.room.count.endpoints.add(1)

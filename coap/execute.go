@@ -51,7 +51,7 @@ func (p *peer) duplicate(e *seen, m *message.Message, out *adapters.Output) bool
 	case answered:
 		if len(e.answer) > 0 && p.proof.Allow(len(e.answer)) {
 			out.B = append(out.B, e.answer...)
-			out.Datagram(p.addr)
+			p.end(out)
 		}
 	case executing: // M8: an empty ACK at most
 		for i := range p.suspended {

@@ -83,7 +83,7 @@ func (f *fixture) release(c *client) {
 		h.ready = true
 	}
 	f.waiting = nil
-	f.ep.peers[c.Addr].handle.Ready(nil)
+	f.ep.peers[source{addr: c.Addr}].handle.Ready(nil)
 	c.d.Settle()
 }
 

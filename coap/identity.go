@@ -40,16 +40,16 @@ const (
 // identify finds or makes the identity that the credentials in the query ask
 // for. A nil identity means that r is the answer.
 func (p *peer) identify(t *core.Turn, q *query, r *response) *identity {
-	plain := p.addr.Addr().Unmap().IsLoopback() || p.ep.cfg.AllowPlain
+	plain := p.secure != nil || p.addr.Addr().Unmap().IsLoopback() || p.ep.cfg.AllowPlain
 	switch {
 	case q.hasUser && !plain:
-		r.fail(message.Unauthorized, "credentials need DTLS")
+		r.fail(message.Unauthorized, "a user and password need DTLS, or a client on this machine")
 		return nil
 	case q.hasToken:
 		return p.byToken(t, q, r)
 	}
 	var proof [32]byte
-	if q.hasUser || q.connects {
+	if q.hasUser || q.connects || p.secure.Proves() && q.clientID != "" {
 		mode := "request"
 		if q.connects {
 			mode = "connection"
@@ -80,7 +80,8 @@ func (p *peer) login(t *core.Turn, q *query, proof [32]byte) *identity {
 		User: q.user, Password: []byte(q.password), HasUser: q.hasUser,
 		Loopback: p.addr.Addr().Unmap().IsLoopback(),
 	}
-	if (q.hasUser || q.connects) && q.clientID != "" {
+	p.secure.Show(&c)
+	if (q.hasUser || q.connects || p.secure.Proves()) && q.clientID != "" {
 		c.ClientID = q.clientID
 	}
 	if q.connects {

@@ -56,7 +56,7 @@ func TestCoAP_Section6_CredentialsInTheQuery(t *testing.T) {
 func TestCoAP_N8_CredentialsAreRefusedWithoutDTLSOffLoopback(t *testing.T) {
 	t.Parallel()
 	scriptWith(t, Config{}, adaptertest.Options{Auth: users{}}, func(d *adaptertest.Driver, c *client) {
-		if m := c.expect(message.Unauthorized, message.GET, "ps/a?u=u&p=p"); string(m.Payload) != "credentials need DTLS" {
+		if m := c.expect(message.Unauthorized, message.GET, "ps/a?u=u&p=p"); string(m.Payload) != "a user and password need DTLS, or a client on this machine" {
 			t.Fatal(m)
 		}
 		local := &client{Peer: d.Peer(netip.MustParseAddrPort("127.0.0.1:4000")), t: t, d: d}

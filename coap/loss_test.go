@@ -78,7 +78,7 @@ func TestCoAP_Q4_SeparateResponsesUnderLoss(t *testing.T) {
 			c.send(m) // the first may have been lost
 			d.Advance(time.Second)
 			c.RecvAll()
-			if p := x.ep.peers[c.Addr]; p != nil {
+			if p := x.ep.peers[source{addr: c.Addr}]; p != nil {
 				for _, h := range x.waiting {
 					h.ready = true
 				}

@@ -165,7 +165,7 @@ func (p *peer) tell(t *core.Turn, o *observation, whole *response, confirm bool,
 	p.ep.room.count.notified[message.NON].Add(1)
 	o.sent(id)
 	out.B = r.appendTo(out.B, message.NON, id, o.token)
-	out.Datagram(p.addr)
+	p.end(out)
 	settle.settle(t, core.Accepted)
 }
 
@@ -184,7 +184,7 @@ func (p *peer) farewell(t *core.Turn, why core.Reason, out *adapters.Output) {
 		if id, ok := p.ids.take(t.Now); ok {
 			r := response{code: endOf(why)}
 			out.B = r.appendTo(out.B, message.NON, id, o.token)
-			out.Datagram(p.addr)
+			p.end(out)
 		}
 	}
 }

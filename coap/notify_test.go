@@ -285,7 +285,7 @@ func TestCoAP_M9_WithoutAFreeIDNotificationsWaitAndCoalesce(t *testing.T) {
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
 		c.register("ps/a", "o")
 		c.register("ps/#", "p")
-		p := c.ep.peers[c.Addr]
+		p := c.ep.peers[source{addr: c.Addr}]
 		p.ids.filled = make([]core.Time, 16)
 		for i := range p.ids.filled {
 			p.ids.filled[i] = d.Now()

@@ -93,7 +93,7 @@ func (p *peer) notifiedBy(id uint16) *observation {
 func (p *peer) mayObserve() bool {
 	c := p.ep.cfg
 	return len(p.observations) < c.ObservesPerEndpoint &&
-		p.ep.sources[p.addr.Addr()] < c.ObservesPerSource &&
+		(p.secure != nil || p.ep.sources[p.addr.Addr()] < c.ObservesPerSource) &&
 		p.ep.room.observes.value() < c.MaxObserves
 }
 

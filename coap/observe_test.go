@@ -207,7 +207,7 @@ func TestCoAP_O10_KickedObserverIsToldForbidden(t *testing.T) {
 	t.Parallel()
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
 		c.register("ps/a", "o")
-		c.ep.peers[c.Addr].handle.Evict(core.Kicked)
+		c.ep.peers[source{addr: c.Addr}].handle.Evict(core.Kicked)
 		d.Settle()
 		if m := c.must(); m.Code != message.Forbidden {
 			t.Fatal(m)

@@ -1,8 +1,6 @@
 package coap
 
 import (
-	"net/netip"
-
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/coap/message"
@@ -15,11 +13,11 @@ const busyFor = 5
 // busyMore is how much longer it may be when the gateway is overloaded.
 const busyMore = 26
 
-// peer is one address and port that has sent a request.
+// peer is one address and port, or one association, that has sent a request.
 type peer struct {
 	// Immutable.
-	ep     *Endpoint
-	addr   netip.AddrPort
+	ep *Endpoint
+	source
 	handle adapters.Handle
 
 	// Owned by the endpoint's list.
@@ -178,7 +176,7 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 	p.ep.room.entries.add(-p.dedup.clear())
 	p.blocked, p.full = nil, nil
 	p.outstanding, p.outbox, p.suspended, p.identities, p.transfers = nil, nil, nil, nil, nil
-	delete(p.ep.peers, p.addr)
+	delete(p.ep.peers, p.source)
 	p.ep.recent.remove(p)
 	p.ep.room.count.endpoints.add(-1)
 }

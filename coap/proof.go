@@ -13,7 +13,7 @@ import (
 // heard counts a request of n octets, and lets an old proof expire (S2).
 func (p *peer) heard(n int, now core.Time) {
 	if p.proven != 0 && now >= p.proven {
-		p.proof, p.proven = proofOf(p.ep.cfg.AddressProof, p.addr.Addr()), 0
+		p.proof, p.proven = p.atFirst(p.ep.cfg.AddressProof), 0
 	}
 	p.proof.Received(n)
 }

@@ -111,7 +111,7 @@ func TestCoAP_Section10_IdleEndpointIsForgotten(t *testing.T) {
 		}
 		d.Advance(time.Minute + 200*time.Millisecond)
 		o.ack(o.must())
-		if len(c.ep.peers) != 1 || c.ep.peers[o.Addr] == nil {
+		if len(c.ep.peers) != 1 || c.ep.peers[source{addr: o.Addr}] == nil {
 			t.Fatalf("%d endpoints", len(c.ep.peers))
 		}
 	})

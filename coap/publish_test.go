@@ -43,7 +43,7 @@ func TestCoAP_R5_TopicIsThePathBehindThePrefix(t *testing.T) {
 			c.another().expect(message.Created, message.PUT, path+"?qos=0", payload(topic))
 			c.must()
 			d.Turn(func(tn *core.Turn) {
-				m, r := c.ep.peers[c.Addr].identities[0].session.Retained(tn, topic)
+				m, r := c.ep.peers[source{addr: c.Addr}].identities[0].session.Retained(tn, topic)
 				if r != core.OK || string(m.Payload) != topic {
 					t.Errorf("%s: %v", topic, r)
 				}
@@ -55,7 +55,7 @@ func TestCoAP_R5_TopicIsThePathBehindThePrefix(t *testing.T) {
 		c.send(m)
 		c.RecvAll()
 		d.Turn(func(tn *core.Turn) {
-			if _, r := c.ep.peers[c.Addr].identities[0].session.Retained(tn, "a%2Fb/c"); r != core.OK {
+			if _, r := c.ep.peers[source{addr: c.Addr}].identities[0].session.Retained(tn, "a%2Fb/c"); r != core.OK {
 				t.Errorf("a%%2Fb/c: %v", r)
 			}
 		})

@@ -31,7 +31,7 @@ func (p *peer) answer(t *core.Turn, s *suspension, key []byte, whole *response, 
 		out.B = r.appendTo(out.B, message.ACK, a.id, a.token)
 		p.bound(t, a.token, start, out)
 		p.record(a, out.B[start:], again)
-		out.Datagram(p.addr)
+		p.end(out)
 	}
 	if whole.opens != nil && !a.acked {
 		whole.opens.held = false // O12: from now on notifications may go
@@ -75,7 +75,7 @@ func (p *peer) answerNothing(a *ask, out *adapters.Output) {
 	start := len(out.B)
 	out.B = message.AppendEmpty(out.B, message.ACK, a.id)
 	p.record(a, out.B[start:], false)
-	out.Datagram(p.addr)
+	p.end(out)
 }
 
 // answerNON sends with a fresh message id (M3); while none is free there is no
@@ -89,7 +89,7 @@ func (p *peer) answerNON(t *core.Turn, a *ask, r *response, out *adapters.Output
 	start := len(out.B)
 	out.B = r.appendTo(out.B, message.NON, id, a.token)
 	p.bound(t, a.token, start, out)
-	out.Datagram(p.addr)
+	p.end(out)
 }
 
 // record keeps what a duplicate of the request gets. A separate answer leaves
@@ -110,7 +110,7 @@ func (p *peer) record(a *ask, answer []byte, again bool) {
 func (p *peer) acknowledgeEmpty(s *suspension, out *adapters.Output) {
 	s.acked = true
 	out.B = message.AppendEmpty(out.B, message.ACK, s.id)
-	out.Datagram(p.addr)
+	p.end(out)
 }
 
 // acknowledgeSlow sends the empty ACK for what took longer than

@@ -12,7 +12,7 @@ const Protocol = "coap"
 // Registration is the room as internal/standard lists it.
 var Registration = adapters.Registration{
 	Name:    Protocol,
-	Schemes: []string{"coap"},
+	Schemes: []string{"coap", "coaps"},
 	Config:  func() adapters.Config { return new(Config) },
 	New: func(h *adapters.Host, c adapters.Config) (adapters.Room, error) {
 		return New(h, *c.(*Config))

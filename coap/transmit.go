@@ -44,7 +44,7 @@ func (p *peer) emit(x *exchange, out *adapters.Output) {
 		return
 	}
 	out.B = append(out.B, x.frame...)
-	out.Datagram(p.addr)
+	p.end(out)
 }
 
 // find takes the outstanding exchange with a message id out of the list.

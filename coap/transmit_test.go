@@ -32,7 +32,7 @@ func TestCoAP_M10_RetransmissionsDoubleAndEnd(t *testing.T) {
 				due = d.Now().Until(start)
 				due -= 120 * time.Millisecond
 			}
-			p := x.ep.peers[c.Addr]
+			p := x.ep.peers[source{addr: c.Addr}]
 			d.Advance(base<<4 - 200*time.Millisecond)
 			if len(p.outstanding) != 1 {
 				t.Fatal("given up too early")

@@ -36,7 +36,7 @@ type Config struct {
 	Queue              int  `yaml:"queue"`                 // messages that wait for a client; default 1000
 	MaxAwakeMessages   Max  `yaml:"max_awake_messages"`    // of one wake; default unlimited
 
-	Roaming          string `yaml:"roaming"`            // off, asleep; default asleep
+	Roaming          string `yaml:"roaming"`            // off, asleep, any; default asleep. Over DTLS only the same identity moves; any moves an active client too, over DTLS alone
 	WakeConnectClean string `yaml:"wake_connect_clean"` // ignore, honour; default ignore
 	ProbeBeforeLost  bool   `yaml:"probe_before_lost"`  // PINGREQ to a client that is silent for its keep-alive
 
@@ -152,7 +152,7 @@ func (c *Config) validateWords() error {
 		key, v string
 		words  [3]string
 	}{
-		{"roaming", c.Roaming, [3]string{"off", "asleep"}},
+		{"roaming", c.Roaming, [3]string{"off", "asleep", "any"}},
 		{"wake_connect_clean", c.WakeConnectClean, [3]string{"ignore", "honour"}},
 		{"qos_minus_one", c.QoSMinusOne, [3]string{"on", "off"}},
 		{"qos_m1_refusal", c.QoSM1Refusal, [3]string{"puback", "silent"}},

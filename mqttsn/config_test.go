@@ -36,7 +36,7 @@ func TestConfigNamesTheKeyThatIsWrong(t *testing.T) {
 		"max_packet":         {MaxPacket: 10},
 		"mtu":                {MTU: 65535},
 		"max_inflight":       {MaxInflight: 17},
-		"roaming":            {Roaming: "any"},
+		"roaming":            {Roaming: "always"},
 		"wake_connect_clean": {WakeConnectClean: "no"},
 		"qos_m1_refusal":     {QoSM1Refusal: "loud"},
 		"address_proof":      {AddressProof: "maybe"},

@@ -134,10 +134,7 @@ func (p *peer) begin(t *core.Turn, c packet.Connect, out *adapters.Output) {
 	p.clean = c.Clean
 	p.become(authenticating)
 	p.handle.LoggingIn()
-	p.opening = &opening{login: p.e.room.host.Login(context.Background(), adapters.Credentials{
-		Protocol: Name, Listener: p.e.listener, Addr: p.at.addr.String(), ClientID: p.id,
-		Loopback: p.at.addr.Addr().Unmap().IsLoopback(),
-	}, p.handle), deadline: t.Now.After(p.e.exchange)}
+	p.opening = &opening{login: p.e.room.host.Login(context.Background(), p.credentials(), p.handle), deadline: t.Now.After(p.e.exchange)}
 	p.progress(t, out)
 }
 

@@ -12,8 +12,9 @@ import (
 
 // origin is where a datagram came from: the key of a peer.
 type origin struct {
-	addr netip.AddrPort
-	node string // wireless node id behind a forwarder, else ""
+	addr   netip.AddrPort        // of an association: at its handshake
+	node   string                // wireless node id behind a forwarder, else ""
+	secure *adapters.Association // nil on listeners without DTLS
 }
 
 // endpoint is the gateway on one listener.
@@ -33,7 +34,7 @@ type endpoint struct {
 	peers     map[origin]*peer
 	byID      map[string]*peer // by client id; the newest of that name
 	perSource *limit.Peers
-	perNode   map[netip.AddrPort]int // nodes of a forwarder
+	perNode   map[origin]int // nodes of a forwarder
 	parked    parking
 	tables    map[string]*predefined // by the patterns of their clients
 	common    *predefined            // of those without a session
@@ -53,7 +54,7 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint
 		peers:     map[origin]*peer{},
 		byID:      map[string]*peer{},
 		perSource: limit.NewPeers(r.cfg.MaxClients, r.cfg.MaxClientsPerSource),
-		perNode:   map[netip.AddrPort]int{},
+		perNode:   map[origin]int{},
 		taken:     make([]core.Delivery, 0, maxTaken),
 	}
 	e.Reconfigure(r)
@@ -81,7 +82,7 @@ func (e *endpoint) Reconfigure(r adapters.DatagramRoom) {
 // Datagram takes one datagram.
 func (e *endpoint) Datagram(t *core.Turn, from netip.AddrPort, in []byte, out *adapters.Output) {
 	if len(in) > 1 && in[1] == byte(packet.FRWDENCAP) && in[0] != 1 {
-		e.forwarded(t, from, in, out)
+		e.forwarded(t, origin{addr: from}, in, out)
 		return
 	}
 	e.input(t, origin{addr: from}, in, out)
@@ -141,7 +142,7 @@ func (e *endpoint) admit(now core.Time, from origin, p *peer) bool {
 		e.drop("rate_per_client")
 		return false
 	}
-	if p != nil && p.budget.Proven() || e.trusted(from.addr.Addr()) || e.sources.take(now, from.addr.Addr()) {
+	if from.secure != nil || p != nil && p.budget.Proven() || e.trusted(from.addr.Addr()) || e.sources.take(now, from.addr.Addr()) {
 		return true
 	}
 	e.drop("rate_per_source")
@@ -164,7 +165,11 @@ func answer[P packet.Packet](e *endpoint, to origin, pkt P, out *adapters.Output
 		out.B = packet.AppendForwardHeader(out.B, 0, []byte(to.node)) // F1
 	}
 	out.B = pkt.AppendTo(out.B)
-	out.Datagram(to.addr)
+	if to.secure != nil {
+		out.Secure(to.secure)
+	} else {
+		out.Datagram(to.addr)
+	}
 	e.metrics.packet(adapters.Out, pkt.Type())
 }
 

@@ -10,9 +10,9 @@ import (
 
 // forwarded takes a datagram of a forwarder (section 5.5): the node behind it
 // is the peer.
-func (e *endpoint) forwarded(t *core.Turn, from netip.AddrPort, in []byte, out *adapters.Output) {
+func (e *endpoint) forwarded(t *core.Turn, from origin, in []byte, out *adapters.Output) {
 	e.metrics.packet(adapters.In, packet.FRWDENCAP)
-	if !e.isForwarder(from.Addr()) { // F5
+	if !e.isForwarder(from.addr.Addr()) { // F5
 		e.drop("forwarder")
 		return
 	}
@@ -24,7 +24,8 @@ func (e *endpoint) forwarded(t *core.Turn, from netip.AddrPort, in []byte, out *
 		e.metrics.malformed(err)
 		return
 	}
-	e.input(t, origin{from, string(f.Node)}, f.Inner, out)
+	from.node = string(f.Node)
+	e.input(t, from, f.Inner, out)
 }
 
 func (e *endpoint) isForwarder(a netip.Addr) bool {

@@ -101,10 +101,10 @@ func (e *endpoint) enter(p *peer) bool {
 		if !e.perSource.Add(p.at.addr.Addr()) {
 			return false
 		}
-	case e.perNode[p.at.addr] >= e.cfg.MaxNodesPerForwarder:
+	case e.perNode[p.at.forwarder()] >= e.cfg.MaxNodesPerForwarder:
 		return false
 	default:
-		e.perNode[p.at.addr]++
+		e.perNode[p.at.forwarder()]++
 	}
 	e.peers[p.at] = p
 	return true
@@ -117,8 +117,9 @@ func (e *endpoint) leave(p *peer) {
 		e.perSource.Remove(p.at.addr.Addr())
 		return
 	}
-	if e.perNode[p.at.addr]--; e.perNode[p.at.addr] == 0 {
-		delete(e.perNode, p.at.addr)
+	at := p.at.forwarder()
+	if e.perNode[at]--; e.perNode[at] == 0 {
+		delete(e.perNode, at)
 	}
 }
 

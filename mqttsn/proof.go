@@ -6,10 +6,10 @@ import "github.com/entrepot/entrepot/adapters/limit"
 // it says (X7).
 func (e *endpoint) budget(at origin) limit.Amplification {
 	a := limit.NewAmplification(at.addr.Addr())
-	switch e.cfg.AddressProof {
-	case "off":
+	switch {
+	case e.cfg.AddressProof == "off", at.secure != nil: // DTLS has proven it
 		a.Prove()
-	case "on":
+	case e.cfg.AddressProof == "on":
 		a = limit.Amplification{}
 	}
 	return a

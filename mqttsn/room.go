@@ -26,7 +26,7 @@ var (
 func Registration() adapters.Registration {
 	return adapters.Registration{
 		Name:    Name,
-		Schemes: []string{"mqttsn"},
+		Schemes: []string{"mqttsn", "mqttsns"},
 		Config: func() adapters.Config {
 			c := Config{}.withDefaults()
 			return &c

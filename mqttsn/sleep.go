@@ -60,14 +60,14 @@ func (p *peer) doze(now core.Time, out *adapters.Output) {
 }
 
 // wakeElsewhere takes a wake-up from an address that is not the sleeping
-// client's own: it moves there (K11, K12). An active client is never moved.
+// client's own: it moves there (K11, K12).
 func (e *endpoint) wakeElsewhere(t *core.Turn, from origin, q packet.PingReq, out *adapters.Output) {
 	p := e.byID[string(q.ClientID)]
 	switch {
 	case p == nil:
 		e.stranger(t.Now, from, out) // X1
 		return
-	case p.state != asleep && p.state != awake || e.cfg.Roaming == "off" || !p.follows(from.addr.Addr()):
+	case !p.mayMove(from), !from.secure.Proves() && !p.follows(from.addr.Addr()):
 		e.metrics.roam("refused")
 		return
 	case !e.move(t, p, from):

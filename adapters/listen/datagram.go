@@ -20,7 +20,8 @@ type endpoint struct {
 	link
 	l    *listener
 	room adapters.Endpoint
-	sock *udpSocket
+	sock *udpSocket // of plain datagrams
+	dtls *dtlsServer
 
 	answers routes
 	over    bool
@@ -50,6 +51,12 @@ func (l *listener) serveDatagrams() {
 	l.endpoint = e
 	e.loop.call(func(lp *loop) {
 		lp.live++
+		if l.secure {
+			if !e.listen() || !e.startDTLS() {
+				e.shut(core.Internal)
+			}
+			return
+		}
 		if e.sock = newUDPSocket(e); e.sock == nil || !e.listen() || !e.sock.start() {
 			e.shut(core.Internal)
 		}
@@ -72,6 +79,9 @@ func (l *listener) closeUDP() {
 		return
 	}
 	<-done
+	if l.endpoint.dtls != nil {
+		<-l.endpoint.dtls.closed
+	}
 }
 
 // reconfigure gives the endpoint a new room, if its room knows how to.
@@ -94,10 +104,15 @@ func (e *endpoint) shut(r core.Reason) {
 		e.roomClose(r, out)
 		e.flush(out)
 	}
-	if e.sock != nil {
+	switch {
+	case e.dtls != nil:
+		e.dtls.stop() // says goodbye, then closes the socket
+	case e.sock != nil:
 		e.sock.close()
+		fallthrough
+	default:
+		e.l.udp.Close()
 	}
-	e.l.udp.Close()
 	e.loop.live--
 }
 
@@ -117,6 +132,13 @@ func (e *endpoint) give(from netip.AddrPort, via netip.Addr, b []byte) {
 // the network might have lost it.
 func (e *endpoint) flush(out *adapters.Output) {
 	for _, g := range out.Datagrams() {
+		if g.Association != nil {
+			e.dtls.send(g.Association, out.B[g.Start:g.End])
+			continue
+		}
+		if e.sock == nil {
+			continue
+		}
 		err := e.sock.send(out.B[g.Start:g.End], g.To, e.answers[g.To])
 		switch {
 		case err == nil:
@@ -128,6 +150,15 @@ func (e *endpoint) flush(out *adapters.Output) {
 }
 
 func (e *endpoint) expire(core.Time) {}
+
+func (e *endpoint) attend(bits uint32) {
+	switch {
+	case e.dtls != nil:
+		e.dtls.deliver()
+	case e.sock != nil:
+		e.sock.attend(bits)
+	}
+}
 
 // Handle registers a peer.
 func (e *endpoint) Handle(d adapters.Driven) adapters.Handle {

@@ -159,6 +159,17 @@ func (s *udpSocket) source(via netip.Addr) int {
 	return copy(s.oob[:], unix.PktInfo6(&unix.Inet6Pktinfo{Addr: via.As16()}))
 }
 
+// sourceControl is the control message for our address via; nil for none.
+func sourceControl(via netip.Addr) []byte {
+	switch {
+	case !via.IsValid():
+		return nil
+	case via.Unmap().Is4():
+		return unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: via.Unmap().As4()})
+	}
+	return unix.PktInfo6(&unix.Inet6Pktinfo{Addr: via.As16()})
+}
+
 // destination finds the address in the control messages:
 // struct in_pktinfo {ifindex, spec_dst, addr}, struct in6_pktinfo {addr, ifindex}.
 func destination(oob []byte) netip.Addr {
@@ -178,4 +189,4 @@ func destination(oob []byte) netip.Addr {
 	return netip.Addr{}
 }
 
-func (e *endpoint) attend(uint32) {}
+func (s *udpSocket) attend(uint32) {}

@@ -40,6 +40,10 @@ type gramIn struct {
 // askForDestination: answers leave from the address that the system chooses.
 func askForDestination(*net.UDPConn) bool { return false }
 
+func destination([]byte) netip.Addr { return netip.Addr{} }
+
+func sourceControl(netip.Addr) []byte { return nil }
+
 func newUDPSocket(e *endpoint) *udpSocket { return &udpSocket{e: e, conn: e.l.udp} }
 
 func (s *udpSocket) start() bool {
@@ -98,9 +102,9 @@ func (s *udpSocket) push(from netip.AddrPort, b []byte) {
 }
 
 // attend gives the room a round of what was queued.
-func (e *endpoint) attend(bits uint32) {
-	if bits&bitChunk != 0 && !e.over {
-		e.sock.round()
+func (s *udpSocket) attend(bits uint32) {
+	if bits&bitChunk != 0 && !s.e.over {
+		s.round()
 	}
 }
 

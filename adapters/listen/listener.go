@@ -63,7 +63,12 @@ func newListener(s *Server, cfg Listener, rooms map[string]adapters.Room) (*list
 		now.room = cfg.Rooms[t.scheme]
 	}
 	if t.secure {
-		if now.tls = cfg.TLS; now.tls == nil {
+		switch now.tls = cfg.TLS; {
+		case t.kind == kindDatagram:
+			if err := now.checkDTLS(t.name); err != nil {
+				return nil, err
+			}
+		case now.tls == nil:
 			return nil, fmt.Errorf("%s: TLS needs a certificate and a key", t.name)
 		}
 	}

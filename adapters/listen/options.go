@@ -32,7 +32,11 @@ type Listener struct {
 	// one. Schemes that end in s, and wss, need TLS.
 	URL string
 	// TLS is for the schemes that need it; its NextProtos are the room's ALPN.
+	// DTLS may do with PSK alone.
 	TLS *tls.Config
+	// PSK finds the key of an identity, for DTLS; nil: certificates alone. It
+	// is safe for concurrent use.
+	PSK func(identity string) (key []byte, ok bool)
 	// Proxies are who connects to this listener, each connection with a PROXY
 	// header before anything else (PROXY protocol 1 and 2); nil: nobody has one.
 	Proxies []netip.Prefix
@@ -59,8 +63,8 @@ const (
 
 // ports are the registered or customary ports of the schemes.
 var ports = map[string]string{
-	"mqtt": "1883", "mqtts": "8883", "ws": "8083", "wss": "8084", "mqttsn": "1884",
-	"coap": "5683", "coap+tcp": "5683", "coaps+tcp": "5684",
+	"mqtt": "1883", "mqtts": "8883", "ws": "8083", "wss": "8084", "mqttsn": "1884", "mqttsns": "8884",
+	"coap": "5683", "coaps": "5684", "coap+tcp": "5683", "coaps+tcp": "5684",
 	"stomp": "61613", "stomps": "61614", "amqp": "5672", "amqps": "5671",
 }
 
@@ -95,7 +99,7 @@ func parseTarget(raw string, rooms map[string]adapters.Room) (target, error) {
 	case room == nil:
 		return target{}, fmt.Errorf("%s: no protocol has the scheme %s", raw, t.scheme)
 	case datagram && t.network == "tcp" && !strings.HasSuffix(t.scheme, "+tcp"):
-		t.kind, t.network = kindDatagram, "udp"
+		t.kind, t.network, t.secure = kindDatagram, "udp", secure(t.scheme, rooms)
 	default:
 		if _, ok := room.(adapters.StreamRoom); !ok {
 			return target{}, fmt.Errorf("%s: %s does not run on streams", raw, room.Name())
@@ -111,7 +115,7 @@ func parseTarget(raw string, rooms map[string]adapters.Room) (target, error) {
 }
 
 // secure reports whether the scheme is the TLS variant of another one of the
-// same room: mqtts of mqtt, coaps+tcp of coap+tcp.
+// same room: mqtts of mqtt, coaps+tcp of coap+tcp, coaps of coap.
 func secure(scheme string, rooms map[string]adapters.Room) bool {
 	name, plus := strings.CutSuffix(scheme, "+tcp")
 	plain, ok := strings.CutSuffix(name, "s")
@@ -121,7 +125,7 @@ func secure(scheme string, rooms map[string]adapters.Room) bool {
 	if plus {
 		plain += "+tcp"
 	}
-	return rooms[plain] == rooms[scheme]
+	return rooms[plain] != nil && rooms[plain] == rooms[scheme]
 }
 
 func (t *target) hostPort(u *url.URL) error {

@@ -20,7 +20,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -67,7 +66,7 @@ type peer struct {
 	login *adapters.Login
 	spam  int
 	took  [4]core.Delivery
-	to    netip.AddrPort // of a datagram peer
+	to    source // of a datagram peer
 
 	paused  bool // by PAUSE
 	pouring bool // reading is paused by SPAM
@@ -80,8 +79,11 @@ func (p *peer) say(out *adapters.Output, s string) {
 }
 
 func (p *peer) end(out *adapters.Output) {
-	if p.to.IsValid() {
-		out.Datagram(p.to)
+	switch {
+	case p.to.secure != nil:
+		out.Secure(p.to.secure)
+	case p.to.addr.IsValid():
+		out.Datagram(p.to.addr)
 	}
 }
 
@@ -129,6 +131,13 @@ func (p *peer) line(t *core.Turn, l []byte, out *adapters.Output) error {
 
 // who is the transport as the room sees it.
 func (p *peer) who() string {
+	if a := p.to.secure; a != nil {
+		text := "psk=" + a.PSKIdentity
+		if a.Certificate != nil {
+			text += " cn=" + a.Certificate.CommonName
+		}
+		return text
+	}
 	i := &p.info
 	text := fmt.Sprintf("%s to %s loopback=%v tls=%v", i.Addr(), i.Local, i.Loopback, i.TLS)
 	if c := i.Certificate; c != nil {
@@ -143,8 +152,10 @@ func (p *peer) enter(t *core.Turn, name string) error {
 	}
 	p.name = name
 	p.h.LoggingIn()
-	p.login = p.room.host.Login(context.Background(), adapters.Credentials{Protocol: "line", ClientID: name,
-		Addr: p.info.Addr(), Loopback: p.info.Loopback, TLS: p.info.TLS, Certificate: p.info.Certificate}, p.h)
+	c := adapters.Credentials{Protocol: "line", ClientID: name,
+		Addr: p.info.Addr(), Loopback: p.info.Loopback, TLS: p.info.TLS, Certificate: p.info.Certificate}
+	p.to.secure.Show(&c)
+	p.login = p.room.host.Login(context.Background(), c, p.h)
 	p.h.Ready(t)
 	return nil
 }
@@ -272,7 +283,7 @@ func (p *peer) Tick(_ *core.Turn, out *adapters.Output) {
 
 // Identity is whose peer it is.
 func (p *peer) Identity() adapters.Identity {
-	return adapters.Identity{Client: p.name, Principal: core.Anonymous, Version: "1", Addr: p.to}
+	return adapters.Identity{Client: p.name, Principal: core.Anonymous, Version: "1", Addr: p.to.addr}
 }
 
 // Evict says goodbye.

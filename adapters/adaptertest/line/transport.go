@@ -61,7 +61,13 @@ func (c *conn) Close(t *core.Turn, r core.Reason) { c.detach(t, r) }
 type endpoint struct {
 	room  *Room
 	loop  adapters.Loop
-	peers map[netip.AddrPort]*gram
+	peers map[source]*gram
+}
+
+// source is an address, or an association.
+type source struct {
+	addr   netip.AddrPort
+	secure *adapters.Association
 }
 
 type gram struct {
@@ -71,11 +77,30 @@ type gram struct {
 
 // Listen makes the endpoint.
 func (r *Room) Listen(l adapters.Loop, _ adapters.ListenerInfo) adapters.Endpoint {
-	return &endpoint{room: r, loop: l, peers: map[netip.AddrPort]*gram{}}
+	return &endpoint{room: r, loop: l, peers: map[source]*gram{}}
 }
 
 // Datagram obeys one line.
 func (e *endpoint) Datagram(t *core.Turn, from netip.AddrPort, in []byte, out *adapters.Output) {
+	e.obey(t, source{addr: from}, in, out)
+}
+
+// Secure obeys one line of an association.
+func (e *endpoint) Secure(t *core.Turn, a *adapters.Association, in []byte, out *adapters.Output) {
+	e.obey(t, source{a.Remote, a}, in, out)
+}
+
+// Gone ends the peer of an association.
+func (e *endpoint) Gone(t *core.Turn, a *adapters.Association, r core.Reason, _ *adapters.Output) {
+	if p := e.peers[source{a.Remote, a}]; p != nil {
+		p.gone(t, r)
+	}
+}
+
+// Idle tells that an association has no peer.
+func (e *endpoint) Idle(a *adapters.Association) bool { return e.peers[source{a.Remote, a}] == nil }
+
+func (e *endpoint) obey(t *core.Turn, from source, in []byte, out *adapters.Output) {
 	p := e.peers[from]
 	if p == nil {
 		p = &gram{peer: peer{room: e.room, to: from}, e: e}
