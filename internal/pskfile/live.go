@@ -1,0 +1,77 @@
+package pskfile
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// every is how often a handshake looks whether the file has changed.
+const every = 10 * time.Second
+
+// Live is the keys of one file, read again when it changes. What cannot be
+// used is refused, and the last good keys stay.
+type Live struct {
+	// Immutable.
+	file     string
+	now      func() time.Time
+	reloaded func(error)
+
+	mu     sync.Mutex
+	keys   map[string][]byte // Guarded by mu.
+	looked time.Time         // Guarded by mu.
+	size   int64             // Guarded by mu.
+	at     time.Time         // Guarded by mu.
+}
+
+// Open reads a file. reloaded is told when a changed one was taken (nil) or
+// refused.
+func Open(file string, reloaded func(error)) (*Live, error) { return open(file, reloaded, time.Now) }
+
+func open(file string, reloaded func(error), now func() time.Time) (*Live, error) {
+	l := &Live{file: file, now: now, reloaded: reloaded, looked: now()}
+	l.changed()
+	return l, l.load()
+}
+
+func (l *Live) load() error {
+	keys, problems := read(l.file)
+	for _, p := range problems {
+		if !p.Warning {
+			return errors.New(p.Message)
+		}
+	}
+	l.keys = keys
+	return nil
+}
+
+// changed notes how the file looks.
+func (l *Live) changed() bool {
+	info, err := os.Stat(l.file)
+	if err != nil {
+		was := l.size
+		l.size, l.at = -1, time.Time{}
+		return was != -1
+	}
+	same := info.Size() == l.size && info.ModTime().Equal(l.at)
+	l.size, l.at = info.Size(), info.ModTime()
+	return !same
+}
+
+// Key is the key of an identity. It is safe for concurrent use.
+func (l *Live) Key(identity string) (key []byte, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := l.now(); now.Sub(l.looked) >= every {
+		l.looked = now
+		if l.changed() {
+			err := l.load()
+			if l.reloaded != nil {
+				l.reloaded(err)
+			}
+		}
+	}
+	key, ok = l.keys[identity]
+	return key, ok
+}
