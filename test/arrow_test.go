@@ -57,6 +57,7 @@ var arrows = map[string][]string{
 	"amqp/client":   {"amqp/amqp091/wire", "core/topic"},
 
 	"internal/auth/scram":      {"adapters", "core"},
+	"internal/pskfile":         {},
 	"internal/tlsconf":         {},
 	"internal/tlsconf/tlstest": {},
 
@@ -65,7 +66,7 @@ var arrows = map[string][]string{
 	"internal/auth":               plus(below, "internal/auth/password", "internal/auth/scram"),
 	"internal/auth/mosquitto":     plus(below, "internal/acl", "internal/auth", "internal/auth/password"),
 	"internal/auth/password":      {"internal/auth/scram"},
-	"internal/config":             {"internal/tlsconf"},
+	"internal/config":             {"internal/pskfile", "internal/tlsconf"},
 	"internal/conformance":        {},
 	"internal/importer/mosquitto": {"internal/acl", "internal/auth", "internal/auth/mosquitto", "internal/auth/password"},
 	"internal/store/memory":       {"core", "core/ordered"},
@@ -76,14 +77,13 @@ var arrows = map[string][]string{
 	"internal/eventlog":           {},
 	"internal/standard":           plus(rooms, "adapters", "core"),
 	"internal/dial":               plus(slices.Concat(clients, wire), "core/topic", "internal/config", "internal/tlsconf"),
-	"internal/gateway": plus(below, "adapters/listen", "adapters/limit", "internal/access", "internal/auth", "internal/config", "internal/tlsconf", "internal/store/memory", "internal/store/disk",
-		"internal/metrics", "internal/admin", "internal/standard", "internal/sys", "internal/eventlog", "internal/overload"),
+	"internal/gateway": plus(below, "adapters/listen", "adapters/limit", "internal/access", "internal/acl", "internal/auth", "internal/config", "internal/pskfile", "internal/tlsconf",
+		"internal/store/memory", "internal/store/disk", "internal/metrics", "internal/admin", "internal/standard", "internal/sys", "internal/eventlog", "internal/overload"),
 	"internal/overload": {"core", "internal/store/memory"},
-
 	"internal/render":   {"internal/dial"},
 	"internal/bench":    {"internal/dial", "internal/config"},
 	"internal/generate": plus(below, "internal/config", "internal/standard", "internal/gateway", "internal/metrics", "internal/sys"),
-	"cmd/entrepot": {"adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/render", "internal/bench", "internal/eventlog",
+	"cmd/entrepot": {"adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/pskfile", "internal/render", "internal/bench", "internal/eventlog",
 		"internal/access", "internal/acl", "internal/auth", "internal/auth/password", "internal/importer/mosquitto", "core", "core/topic"},
 
 	"test":             {},

@@ -58,6 +58,9 @@ func (t *target) parse(s streams, url string) (dial.Options, error) {
 	if o.TLS, err = t.secure.config(a.Scheme); err != nil {
 		return o, err
 	}
+	if o.PSKIdentity, o.PSK, err = t.secure.preshared(a.Scheme); err != nil {
+		return o, err
+	}
 	if a.User != nil {
 		password, has := a.User.Password()
 		if o.User == "" {

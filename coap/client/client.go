@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/pion/dtls/v3"
+	coapdtls "github.com/plgd-dev/go-coap/v3/dtls"
 	coap "github.com/plgd-dev/go-coap/v3/message"
 	"github.com/plgd-dev/go-coap/v3/message/codes"
 	"github.com/plgd-dev/go-coap/v3/message/pool"
@@ -32,6 +34,8 @@ type Options struct {
 	ClientID string // sent with the credentials only
 	User     string
 	Password string
+	// Secure opens an association by DTLS; nil: plain UDP.
+	Secure func(ctx context.Context, addr string) (*dtls.Conn, error)
 }
 
 // Error is a response of the classes 4 and 5.
@@ -72,8 +76,7 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 		o.Prefix = "ps"
 	}
 	c := &Client{o: o, noted: make(chan struct{})}
-	conn, err := udp.Dial(addr, options.WithErrors(c.note), options.WithBlockwise(false, 0, 0),
-		options.WithMessagePool(pool.New(0, 0))) // a ping that is answered while it is being written gives its message back too early: nothing is used again
+	conn, err := c.open(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +93,20 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 		<-c.noted
 	}
 	return nil, errors.Join(c.Err(), err)
+}
+
+// open makes the connection.
+func (c *Client) open(ctx context.Context, addr string) (*udpclient.Conn, error) {
+	o := []udp.Option{options.WithErrors(c.note), options.WithBlockwise(false, 0, 0),
+		options.WithMessagePool(pool.New(0, 0))} // a ping that is answered while it is being written gives its message back too early: nothing is used again
+	if c.o.Secure == nil {
+		return udp.Dial(addr, o...)
+	}
+	conn, err := c.o.Secure(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	return coapdtls.Client(conn, append(o, options.WithCloseSocket())...), nil
 }
 
 func (c *Client) note(err error) {

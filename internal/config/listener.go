@@ -22,8 +22,10 @@ type Listener struct {
 	Clients File `yaml:"clients"`
 	// Insecure says in plain words that a listener which others can reach may be used by everybody.
 	Insecure bool `yaml:"insecure"`
-	// TLS is the certificate and how clients are verified: of mqtts, wss, stomps, amqps.
+	// TLS is the certificate and how clients are verified: of mqtts, wss, stomps, amqps, and of mqttsns and coaps by DTLS.
 	TLS *TLS `yaml:"tls"`
+	// PSK is the file of the pre-shared keys of mqttsns and coaps: identity:hexkey a line, as mosquitto's psk_file. An identity is a user.
+	PSK File `yaml:"psk"`
 	// ProxyProtocol expects a PROXY header, v1 or v2, before anything else.
 	ProxyProtocol *ProxyProtocol `yaml:"proxy_protocol"`
 	// Origins are the values of Origin from which a WebSocket is accepted, scheme://host[:port] or *. Without any it is the listener's own host. A client that sends no Origin is no browser, and accepted.
@@ -103,6 +105,7 @@ func (s schema) decodeListener(d *decoder, i int, n *node, seen map[string]int) 
 	s.decodeKeys(d, n, &l, label)
 	checkAnonymous(d, &l, s.logins(), u.at, path)
 	checkTLS(d, &l, n, u.at, path)
+	checkPSK(d, &l, n, path)
 	checkTransport(d, &l, n, path)
 	s.config.Listeners = append(s.config.Listeners, l)
 }

@@ -17,6 +17,9 @@ type Scheme struct {
 	WebSocket bool
 }
 
+// DTLS: datagrams are encrypted.
+func (s Scheme) DTLS() bool { return s.TLS && s.Network == "udp" }
+
 // Schemes are all schemes of a URL, in the order of the documentation.
 var Schemes = []Scheme{
 	{Name: "mqtt", Protocol: "mqtt", Network: "tcp", Port: 1883},

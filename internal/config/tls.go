@@ -33,19 +33,26 @@ func (t *TLS) Server() tlsconf.Server {
 func checkTLS(d *decoder, l *Listener, n *node, at origin, path string) {
 	key, scheme := n.child("tls"), l.Address.Scheme
 	switch {
-	case l.TLS == nil && (!scheme.TLS || scheme.Network != "tcp"):
+	case l.TLS == nil && !scheme.TLS:
+		return
+	case l.TLS == nil && scheme.DTLS():
+		if l.PSK == "" {
+			d.fail(at, CodeTLS, path, fmt.Sprintf("%s needs keys of its clients, or a certificate", l.URL)).Hint = "write psk: devices.psk, or tls: {cert: server.pem, key: server.key}, or both beside the url"
+		}
 		return
 	case l.TLS == nil:
 		d.fail(at, CodeTLS, path, fmt.Sprintf("%s needs a certificate", l.URL)).Hint = "write tls: {cert: server.pem, key: server.key} beside the url"
 		return
-	case !scheme.TLS || scheme.Network != "tcp":
+	case !scheme.TLS:
 		p := d.fail(key.at, CodeTLS, path+".tls", fmt.Sprintf("%s:// is not encrypted by TLS, so tls would be ignored", scheme.Name))
 		for _, s := range Schemes {
-			if s.Protocol == scheme.Protocol && s.Network == "tcp" && s.TLS {
+			if s.Protocol == scheme.Protocol && s.Network == scheme.Network && s.TLS {
 				p.Hint = "write " + s.Name + ":// for it"
 			}
 		}
 		return
+	case scheme.DTLS() && l.TLS.MinVersion == "1.3":
+		d.fail(key.child("min_version").at, CodeTLS, path+".tls.min_version", path+".tls.min_version: DTLS is version 1.2").Hint = "leave min_version out"
 	}
 	for _, f := range l.TLS.Server().Check(time.Now()) {
 		place := key.at

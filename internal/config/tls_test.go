@@ -58,6 +58,11 @@ func TestListener_C14_MistakesOfTheTransportNameTheirPlace(t *testing.T) {
 	ca.Issue("server")
 	ca.Issue("other")
 	ca.Issue("old", tlstest.Expired)
+	for name, text := range map[string]string{"good.psk": "# one\ndev1:00112233445566778899aabbccddeeff\n", "bad.psk": "dev1:0011\ndev2\n"} {
+		if err := os.WriteFile(filepath.Join(ca.Dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct{ listener, place, want string }{
 		{"url: mqtts://127.0.0.1:1", "2:10", "mqtts://127.0.0.1:1 needs a certificate"},
 		{"url: wss://127.0.0.1:1", "2:10", "wss://127.0.0.1:1 needs a certificate"},
@@ -69,6 +74,13 @@ func TestListener_C14_MistakesOfTheTransportNameTheirPlace(t *testing.T) {
 		{"url: mqtts://127.0.0.1:1\n    tls: {cert: server.crt, key: server.key, ca: x}", "3:46", `unknown key "ca" in listeners[0]`},
 		{"url: mqtts://127.0.0.1:1\n    tls: {cert: server.crt, key: server.key, min_version: 1.1}", "3:59", "it must be 1.2 or 1.3"},
 		{"url: mqtts://127.0.0.1:1\n    tls: {cert: server.crt, key: server.key, client_auth: request}", "3:59", "it must be none, optional or require"},
+		{"url: coaps://127.0.0.1:1", "2:10", "coaps://127.0.0.1:1 needs keys of its clients, or a certificate"},
+		{"url: mqttsns://127.0.0.1:1\n    psk: none.psk", "3:10", "none.psk cannot be read: there is no such file"},
+		{"url: mqttsns://127.0.0.1:1\n    psk: bad.psk", "3:10", "bad.psk:2: a line is identity:key"},
+		{"url: mqtts://127.0.0.1:1\n    psk: good.psk\n    tls: {cert: server.crt, key: server.key}", "3:10", "psk is for coaps:// and mqttsns://, not for mqtts://"},
+		{"url: coap://127.0.0.1:1\n    tls: {cert: server.crt, key: server.key}", "3:11", "write coaps:// for it"},
+		{"url: coaps://127.0.0.1:1\n    psk: good.psk\n    tls: {cert: server.crt, key: server.key, min_version: 1.3}", "4:59", "DTLS is version 1.2"},
+		{"url: coaps://127.0.0.1:1\n    psk: good.psk\n    tls: {cert: none.crt, key: server.key}", "4:17", "none.crt cannot be read"},
 		{"url: mqtt://127.0.0.1:1\n    proxy_protocol: {}", "3:", "names no proxy, so nobody could connect"},
 		{"url: mqtt://127.0.0.1:1\n    proxy_protocol: {from: [10.0.0.0/33]}", "3:29", "it must be a range"},
 		{"url: coap://127.0.0.1:1\n    proxy_protocol: {from: [10.0.0.0/8]}", "3:", "proxy_protocol is for listeners on TCP, not for coap://"},
@@ -105,6 +117,20 @@ func TestListener_MH4_ModeAndGroupOfAUnixSocket(t *testing.T) {
 		c, err := loadIn(t, t.TempDir(), "listeners:\n  - url: mqtt+unix:///a\n    group: nogroup\n    "+text+"\n")
 		if err != nil || c.Listeners[0].Mode != want || c.Listeners[0].Group != "nogroup" {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestListener_U16_KeysAloneAreEnoughForDTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.psk"), []byte("dev1:00112233445566778899aabbccddeeff\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, scheme := range []string{"coaps", "mqttsns"} {
+		c, err := loadIn(t, dir, "listeners:\n  - url: "+scheme+"://127.0.0.1:1\n    psk: a.psk\n")
+		if err != nil || string(c.Listeners[0].PSK) != dir+"/a.psk" || len(c.Warnings) != 0 {
+			t.Errorf("%s: %v, %v", scheme, err, c)
 		}
 	}
 }

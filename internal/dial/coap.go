@@ -25,7 +25,11 @@ type coapJob struct {
 }
 
 func dialCoAP(ctx context.Context, o Options) (Conn, error) {
-	c, err := client.Dial(ctx, o.Address.HostPort(), client.Options{ClientID: o.ClientID, User: o.User, Password: string(o.Password)})
+	opts := client.Options{ClientID: o.ClientID, User: o.User, Password: string(o.Password)}
+	if o.Address.Scheme.DTLS() {
+		opts.Secure = o.associate
+	}
+	c, err := client.Dial(ctx, o.Address.HostPort(), opts)
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,9 @@ type Options struct {
 	Password []byte
 	// TLS is for the schemes that need it; nil trusts the system's authorities. Name and ALPN of the server are filled in.
 	TLS *tls.Config
+	// PSKIdentity and PSK are for DTLS: with them no certificate is needed.
+	PSKIdentity string
+	PSK         []byte
 	// KeepAlive is the interval of the protocol's own sign of life; 0 for 60 s.
 	KeepAlive time.Duration
 	// Session keeps subscriptions and what they receive for that long after the connection; 0 for not at all.
@@ -94,7 +97,7 @@ func Dial(ctx context.Context, o Options) (Conn, error) {
 	protocol := o.Protocol()
 	d, ok := dialers[protocol]
 	scheme := o.Address.Scheme
-	if !ok || scheme.TLS && scheme.Network != "tcp" || scheme.Protocol == "coap" && scheme.Network == "tcp" {
+	if !ok || scheme.Protocol == "coap" && scheme.Network == "tcp" {
 		return nil, &Error{Kind: Usage, Err: errorText("a client for " + o.Address.Scheme.Name + ":// is not part of this version")}
 	}
 	if o.ClientID == "" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 
 	"github.com/entrepot/entrepot/mqttsn/client"
 	"github.com/entrepot/entrepot/mqttsn/packet"
@@ -20,6 +21,9 @@ func dialMQTTSN(ctx context.Context, o Options) (Conn, error) {
 		OnMessage: func(m client.Message) {
 			o.OnMessage(Message{Topic: m.Topic, Payload: bytes.Clone(m.Payload), QoS: int(m.QoS), Retain: m.Retain, Redelivered: m.Dup})
 		}}
+	if o.Address.Scheme.DTLS() {
+		opts.Dial = func(ctx context.Context, _, addr string) (net.Conn, error) { return o.associate(ctx, addr) }
+	}
 	open := client.Dial
 	if o.Connectionless {
 		open = client.Open

@@ -73,6 +73,9 @@ func (g *Gateway) bindRooms(host *adapters.Host) error {
 			}
 			ll.Headers.Set(name, value)
 		}
+		if ll.PSK, err = g.openKeys(l); err != nil {
+			return fmt.Errorf("%s: %w", l.URL, err)
+		}
 		if ll.TLS, err = g.openTLS(l, len(o.Listeners), ll.Rooms, shared); err != nil {
 			return fmt.Errorf("%s: %w", l.URL, err)
 		}
@@ -130,7 +133,7 @@ func (g *Gateway) Listening() []Listening {
 	addrs, admins := g.server.Addrs(), g.admin
 	var all []Listening
 	for _, l := range g.options.Config.Listeners {
-		out := Listening{Protocol: l.Address.Scheme.Protocol, Insecure: l.Insecure, TLS: l.TLS != nil, Note: notes[l.Address.Scheme.Protocol]}
+		out := Listening{Protocol: l.Address.Scheme.Protocol, Insecure: l.Insecure, TLS: l.TLS != nil || l.PSK != "", Note: notes[l.Address.Scheme.Protocol]}
 		switch out.Protocol {
 		case "http":
 			out.Protocol, out.URL = "admin", admins[0].url

@@ -6,6 +6,7 @@ import (
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/metrics"
+	"github.com/entrepot/entrepot/internal/pskfile"
 	"github.com/entrepot/entrepot/internal/tlsconf"
 )
 
@@ -42,6 +43,24 @@ func (g *Gateway) openTLS(l config.Listener, at int, own, shared map[string]adap
 	}
 	g.secured = append(g.secured, securedListener{at, live})
 	return live.Config(), nil
+}
+
+// openKeys reads the keys of a listener's clients; nil if it has none.
+func (g *Gateway) openKeys(l config.Listener) (func(identity string) ([]byte, bool), error) {
+	if l.PSK == "" {
+		return nil, nil
+	}
+	live, err := pskfile.Open(string(l.PSK), func(err error) {
+		if err != nil {
+			g.log.Warn("config.rejected", "listener", l.URL, "reason", err.Error())
+			return
+		}
+		g.log.Info("psk.reloaded", "listener", l.URL)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return live.Key, nil
 }
 
 // certificates is the metrics source of when certificates end.

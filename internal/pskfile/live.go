@@ -35,15 +35,23 @@ func open(file string, reloaded func(error), now func() time.Time) (*Live, error
 	return l, l.load()
 }
 
-func (l *Live) load() error {
-	keys, problems := read(l.file)
+// Load reads a file once.
+func Load(file string) (map[string][]byte, error) {
+	keys, problems := read(file)
 	for _, p := range problems {
 		if !p.Warning {
-			return errors.New(p.Message)
+			return nil, errors.New(p.Message)
 		}
 	}
-	l.keys = keys
-	return nil
+	return keys, nil
+}
+
+func (l *Live) load() error {
+	keys, err := Load(l.file)
+	if err == nil {
+		l.keys = keys
+	}
+	return err
 }
 
 // changed notes how the file looks.
