@@ -3,6 +3,7 @@ package coap
 import (
 	"context"
 	"crypto/sha256"
+	"strconv"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/coap/message"
@@ -75,6 +76,10 @@ func (p *peer) login(t *core.Turn, q *query, proof [32]byte) *identity {
 		p.leave(t, 0, core.Normal)
 	}
 	id := &identity{proof: proof, client: "coap-" + p.addr.String(), user: q.user}
+	if len(p.identities) > 0 { // one user may have several sessions here, none of which takes the other over
+		p.logins++
+		id.client += "-" + strconv.FormatUint(uint64(p.logins), 10)
+	}
 	c := adapters.Credentials{
 		Protocol: Protocol, Listener: p.ep.info.Listener, Addr: p.addr.String(), ClientID: id.client,
 		User: q.user, Password: []byte(q.password), HasUser: q.hasUser,

@@ -35,6 +35,7 @@ type peer struct {
 	suspended   []suspension
 
 	identities   []*identity
+	logins       uint32 // beside the first
 	observations []*observation
 	blocked      []*observation // have something to send and no place
 	full         []*observation // have more to send than one output takes

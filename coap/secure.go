@@ -39,8 +39,12 @@ func (e *Endpoint) Secure(t *core.Turn, a *adapters.Association, in []byte, out 
 	e.datagram(t, source{a.Remote, a}, in, out)
 }
 
-// Gone ends the peer of an association.
+// Gone ends the peer of an association. CoAP has no goodbye of its own: the
+// end of the association is one.
 func (e *Endpoint) Gone(t *core.Turn, a *adapters.Association, r core.Reason, _ *adapters.Output) {
+	if r == core.ConnectionLost {
+		r = core.Normal
+	}
 	if p := e.peers[source{a.Remote, a}]; p != nil {
 		p.forget(t, r)
 		p.handle.Ended(r)

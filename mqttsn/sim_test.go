@@ -186,19 +186,26 @@ func (s *sim) sleep(d time.Duration) {
 
 // device is a client made of raw datagrams.
 type device struct {
-	s    *sim
-	addr netip.AddrPort
+	s      *sim
+	addr   netip.AddrPort
+	secure *adapters.Association // nil: plain
 }
 
 // at is a device with an address. "10..." is private, "198.51.100..." public.
-func (s *sim) at(addr string) *device { return &device{s, netip.MustParseAddrPort(addr)} }
+func (s *sim) at(addr string) *device { return &device{s: s, addr: netip.MustParseAddrPort(addr)} }
 
 // send sends datagrams written in hexadecimal, one each.
 func (d *device) send(datagrams ...string) {
 	d.s.Helper()
 	for _, h := range datagrams {
 		b := unhex(d.s.T, h)
-		d.s.do(func() { d.s.e.Datagram(d.s.turn, d.addr, b, &d.s.out) })
+		d.s.do(func() {
+			if d.secure != nil {
+				d.s.e.Secure(d.s.turn, d.secure, b, &d.s.out)
+			} else {
+				d.s.e.Datagram(d.s.turn, d.addr, b, &d.s.out)
+			}
+		})
 	}
 }
 

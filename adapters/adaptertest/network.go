@@ -15,6 +15,8 @@ type Packet struct {
 	ToGateway bool
 	N         int // counts all datagrams of the driver from 0
 	Data      []byte
+	// Association is what the packet goes through; nil: it is plain.
+	Association *adapters.Association
 }
 
 // Fate is what the network does with a datagram. The zero value delivers it
@@ -126,7 +128,11 @@ func (d *Driver) land() (worked bool) {
 		if !f.ep.over {
 			in := bytes.Clone(f.p.Data)
 			out := d.begin()
-			f.ep.room.Datagram(d.turn, f.p.From, in, out)
+			if f.p.Association != nil {
+				f.ep.room.(adapters.SecureEndpoint).Secure(d.turn, f.p.Association, in, out)
+			} else {
+				f.ep.room.Datagram(d.turn, f.p.From, in, out)
+			}
 			d.inCall = false
 			scribble(in)
 			f.ep.flush(out)
@@ -138,6 +144,9 @@ func (d *Driver) land() (worked bool) {
 // Peer is one address on the network, a client's socket.
 type Peer struct {
 	Addr netip.AddrPort
+	// Association is what Send goes through; nil: plain datagrams.
+	Association *adapters.Association
+
 	d    *Driver
 	room adapters.Room
 	got  [][]byte
@@ -170,7 +179,16 @@ func (p *Peer) On(room adapters.Room) *Peer {
 func (p *Peer) Send(b []byte) {
 	p.d.tb.Helper()
 	ep := p.d.gateway(p.room)
-	p.d.transmit(Packet{From: p.Addr, To: ep.addr, ToGateway: true, Data: bytes.Clone(b)}, ep)
+	p.d.transmit(Packet{From: p.Addr, To: ep.addr, ToGateway: true, Data: bytes.Clone(b), Association: p.Association}, ep)
+	p.d.Settle()
+}
+
+// HangUp ends the peer's association.
+func (p *Peer) HangUp() {
+	ep, out := p.d.gateway(p.room), p.d.begin()
+	ep.room.(adapters.SecureEndpoint).Gone(p.d.turn, p.Association, core.ConnectionLost, out)
+	p.d.inCall = false
+	ep.flush(out)
 	p.d.Settle()
 }
 
