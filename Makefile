@@ -12,7 +12,7 @@ ATTACKTIME ?= 5m
 export PYTHON ?= /usr/bin/python3
 # Real clients and the Debian packages that hold them; test/interop runs them as separate processes. Only what is
 # missing is installed, so that a node of another origin stays.
-TOOLS   := mosquitto:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients coap-client-notls:libcoap3-bin \
+TOOLS   := mosquitto:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients coap-client-notls:libcoap3-bin coap-client-openssl:libcoap3-bin coap-client-gnutls:libcoap3-bin \
            amqp-publish:amqp-tools amqp-consume:amqp-tools node:nodejs npm:npm openssl:openssl $(PYTHON):python3
 MODULES := stomp:python3-stomp pika:python3-pika paho.mqtt.client:python3-paho-mqtt
 NODE_DIR := test/interop/node

@@ -36,7 +36,7 @@ func TestThePathOfAWebSocketChoosesTheProtocol(t *testing.T) {
 
 func TestSchemesWithoutAClientAreUsageErrors(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"http://127.0.0.1", "mqttsns://127.0.0.1", "coaps://127.0.0.1", "coap+tcp://127.0.0.1"} {
+	for _, url := range []string{"http://127.0.0.1", "coap+tcp://127.0.0.1", "coaps+tcp://127.0.0.1"} {
 		if _, err := Dial(t.Context(), options(t, url)); KindOf(err) != Usage {
 			t.Errorf("%s: %v", url, err)
 		}
