@@ -129,6 +129,16 @@ func (c *counters) refused(r limit.Refusal) {
 	}
 }
 
+// handshake counts a DTLS handshake that has ended.
+func (c *counters) handshake(result string) {
+	c.metrics.Counter("dtls_handshakes_total", c.protocol, result).Add(1)
+}
+
+// associated counts DTLS associations, by 1 or -1.
+func (c *counters) associated(n int) {
+	c.metrics.Counter("dtls_associations", c.protocol).Add(uint64(n))
+}
+
 func (c *counters) dropped(reason string) {
 	c.metrics.Counter("udp_dropped_total", c.protocol, reason).Add(1)
 }

@@ -33,6 +33,7 @@ type dtlsServer struct {
 	closing bool
 
 	inbox  secureInbox
+	batch  []secureEvent                          // Owned by the loop: of the inbox, not yet delivered.
 	live   map[*adapters.Association]*association // Owned by the loop: those that the room has been told of.
 	ending sync.WaitGroup                         // goroutines of the associations
 }

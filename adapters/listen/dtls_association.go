@@ -164,7 +164,10 @@ func (a *association) run() {
 	if err != nil {
 		a.failed(err, late)
 	} else if a.established.Store(true); a.d.established(a) {
+		a.d.l.counts.handshake("ok")
+		a.d.l.counts.associated(1)
 		a.read()
+		a.d.l.counts.associated(-1)
 	}
 	a.leave()
 	a.conn.Close() //nolint:errcheck // close_notify may be lost
@@ -204,6 +207,7 @@ func (a *association) failed(err error, late bool) {
 	case a.d.ctx.Err() != nil:
 		return
 	}
+	a.d.l.counts.handshake(why)
 	a.d.l.preauthClosed(a.Remote, why, err)
 }
 

@@ -24,6 +24,11 @@ var keys = map[string]string{"dev1": "secret one", "dev2": "secret two"}
 // secureRig serves the line protocol over DTLS, with keys and certificates.
 func secureRig(t testing.TB, l adapters.Limits, auth string) (*rig, *tlstest.Authority) {
 	t.Helper()
+	return secureRigAt(t, "127.0.0.1:0", l, auth)
+}
+
+func secureRigAt(t testing.TB, at string, l adapters.Limits, auth string) (*rig, *tlstest.Authority) {
+	t.Helper()
 	ca := tlstest.New(t, "authority")
 	server := ca.Issue("localhost")
 	live, err := tlsconf.Open(tlsconf.Server{Cert: server.Cert, Key: server.Key, ClientCA: ca.File, ClientAuth: auth}, nil, nil)
@@ -32,7 +37,7 @@ func secureRig(t testing.TB, l adapters.Limits, auth string) (*rig, *tlstest.Aut
 	}
 	return serve(t, rigOptions{limits: l, urls: []string{"udp://127.0.0.1:0"}, change: func(o *listen.Options) {
 		o.Rooms["udps"] = o.Rooms["udp"]
-		o.Listeners[0] = listen.Listener{URL: "udps://127.0.0.1:0", TLS: live.Config(), PSK: func(id string) ([]byte, bool) {
+		o.Listeners[0] = listen.Listener{URL: "udps://" + at, TLS: live.Config(), PSK: func(id string) ([]byte, bool) {
 			key, ok := keys[id]
 			return []byte(key), ok
 		}}
@@ -124,6 +129,7 @@ func (d *device) ask(line, want string) {
 // moving is a socket that can be replaced by another one.
 type moving struct {
 	received atomic.Int64 // datagrams
+	sender   atomic.Value // of the last one: a string
 
 	mu     sync.Mutex
 	conn   *net.UDPConn
@@ -171,6 +177,7 @@ func (m *moving) ReadFrom(b []byte) (int, net.Addr, error) {
 		if err == nil || c == m.now() {
 			if err == nil {
 				m.received.Add(1)
+				m.sender.Store(from.String())
 			}
 			return n, from, err
 		}

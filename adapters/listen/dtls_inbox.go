@@ -46,18 +46,29 @@ func (d *dtlsServer) post(ev secureEvent) {
 	}
 }
 
-// deliver gives the room what has come. Called by the loop.
+// deliver gives the room a round of what has come. Called by the loop.
 func (d *dtlsServer) deliver() {
 	i := &d.inbox
-	i.mu.Lock()
-	batch := i.queue
-	i.queue, i.bytes = nil, 0
-	i.mu.Unlock()
-	for _, ev := range batch {
+	if len(d.batch) == 0 {
+		i.mu.Lock()
+		d.batch = i.queue
+		i.queue, i.bytes = nil, 0
+		i.mu.Unlock()
+	}
+	for range min(len(d.batch), datagramRound) {
 		if d.e.over {
 			return
 		}
+		ev := d.batch[0]
+		d.batch[0] = secureEvent{}
+		d.batch = d.batch[1:]
 		d.event(ev)
+	}
+	i.mu.Lock()
+	more := len(d.batch)+len(i.queue) > 0
+	i.mu.Unlock()
+	if more && d.e.state.Or(bitChunk|bitQueued)&bitQueued == 0 { // after the loop's others
+		d.e.loop.dirty = append(d.e.loop.dirty, &d.e.link)
 	}
 }
 

@@ -249,8 +249,14 @@ func TestDTLS_AGoodbyeEndsTheSession(t *testing.T) {
 	r, _ := secureRig(t, adapters.Limits{}, "none")
 	d := join(t, r.addr(0), withKey("dev1", keys["dev1"])...)
 	d.ask("LOGIN a", "OK")
+	if n := r.count("dtls_associations", "line"); n != 1 || r.count("dtls_handshakes_total", "line", "ok") != 1 {
+		t.Errorf("%d associations", n)
+	}
 	d.Close()
 	until(t, "ended", func() bool { return r.count("disconnects_total", "line", "connection lost") == 1 })
+	if n := r.count("dtls_associations", "line"); n != 0 {
+		t.Errorf("%d associations", n)
+	}
 }
 
 func TestDTLS_ShutdownSaysGoodbye(t *testing.T) {
@@ -308,5 +314,32 @@ func TestDTLS_LargeDatagramsAndBursts(t *testing.T) {
 	}
 	for n := range 10 {
 		d.expect(string(rune('a' + n)))
+	}
+}
+
+func TestDTLS_AnswersComeFromTheAddressAsked(t *testing.T) {
+	t.Parallel()
+	for _, any := range []string{"0.0.0.0:0", "[::]:0"} {
+		r, _ := secureRigAt(t, any, adapters.Limits{}, "none")
+		_, port, _ := net.SplitHostPort(r.addr(0))
+		for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
+			to := net.JoinHostPort(host, port)
+			d := join(t, to, withKey("dev1", keys["dev1"])...)
+			d.ask("WHO", "psk=dev1")
+			if from := d.sock.sender.Load(); from != to {
+				t.Errorf("%s at %s: answered from %s", any, to, from)
+			}
+		}
+	}
+}
+
+func TestDTLS_APanicCostsOneDatagram(t *testing.T) {
+	t.Parallel()
+	r, _ := secureRig(t, adapters.Limits{}, "none")
+	d := join(t, r.addr(0), withKey("dev1", keys["dev1"])...)
+	d.send("PANIC")
+	d.ask("ECHO still", "still")
+	if n := r.count("panics_recovered_total", "line"); n != 1 {
+		t.Errorf("panics_recovered_total %d", n)
 	}
 }

@@ -62,6 +62,8 @@ var commonDefinitions = []Definition{
 	{"entrepot_sys_events_dropped_total", nil, Counter, "Events of clients that were not published below $SYS, because too many waited."},
 	{"entrepot_udp_dropped_total", []string{"protocol", "reason"}, Counter, "Datagrams that were not answered."},
 	{"entrepot_udp_amplification_refused_total", []string{"protocol"}, Counter, "Answers withheld because the source had proved nothing."},
+	{"entrepot_dtls_handshakes_total", []string{"protocol", "result"}, Counter, "DTLS handshakes of proven addresses, by how they ended: ok, tls, deadline, bytes."},
+	{"entrepot_dtls_associations", []string{"protocol"}, Gauge, "DTLS associations."},
 	{"entrepot_tls_cert_expiry_timestamp_seconds", []string{"listener"}, Gauge, "When the certificate of a listener ends."},
 	{"entrepot_overload_state", []string{"resource"}, Gauge, "Level of memory, disk, cpu and descriptors: 0 normal, 1 shed, 2 brake, 3 refuse; disk: 1 full."},
 	{"entrepot_memory_bytes", nil, Gauge, "Memory that counts against the limit."},
