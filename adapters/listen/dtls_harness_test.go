@@ -130,6 +130,7 @@ func (d *device) ask(line, want string) {
 type moving struct {
 	received atomic.Int64 // datagrams
 	sender   atomic.Value // of the last one: a string
+	sent     atomic.Value // the last datagram: a []byte
 
 	mu     sync.Mutex
 	conn   *net.UDPConn
@@ -184,12 +185,16 @@ func (m *moving) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-func (m *moving) WriteTo(b []byte, to net.Addr) (int, error) { return m.now().WriteTo(b, to) }
-func (m *moving) Close() error                               { return m.now().Close() }
-func (m *moving) LocalAddr() net.Addr                        { return m.now().LocalAddr() }
-func (m *moving) SetDeadline(t time.Time) error              { return m.now().SetDeadline(t) }
-func (m *moving) SetReadDeadline(t time.Time) error          { return m.now().SetReadDeadline(t) }
-func (m *moving) SetWriteDeadline(t time.Time) error         { return m.now().SetWriteDeadline(t) }
+func (m *moving) WriteTo(b []byte, to net.Addr) (int, error) {
+	m.sent.Store(append([]byte(nil), b...))
+	return m.now().WriteTo(b, to)
+}
+
+func (m *moving) Close() error                       { return m.now().Close() }
+func (m *moving) LocalAddr() net.Addr                { return m.now().LocalAddr() }
+func (m *moving) SetDeadline(t time.Time) error      { return m.now().SetDeadline(t) }
+func (m *moving) SetReadDeadline(t time.Time) error  { return m.now().SetReadDeadline(t) }
+func (m *moving) SetWriteDeadline(t time.Time) error { return m.now().SetWriteDeadline(t) }
 
 // record is one plain record.
 func record(typ byte, epoch uint16, seq uint64, body []byte) []byte {

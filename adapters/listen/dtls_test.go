@@ -343,3 +343,32 @@ func TestDTLS_APanicCostsOneDatagram(t *testing.T) {
 		t.Errorf("panics_recovered_total %d", n)
 	}
 }
+
+// Whoever knows a connection identifier, or repeats what was sent with it,
+// neither moves the association nor reads its answers.
+func TestDTLS_F6_AConnectionIDOfAnotherMovesNothing(t *testing.T) {
+	t.Parallel()
+	r, _ := secureRig(t, adapters.Limits{}, "none")
+	d := join(t, r.addr(0), append(withKey("dev1", keys["dev1"]), dtls.WithConnectionIDGenerator(dtls.OnlySendCIDGenerator()))...)
+	d.ask("LOGIN a", "OK")
+	genuine := d.sock.sent.Load().([]byte)
+	if genuine[0] != 25 {
+		t.Fatalf("no identifier: %x", genuine)
+	}
+	forged := append([]byte(nil), genuine...)
+	forged[len(forged)-1] ^= 1
+	forged[10]++ // of the sequence number
+	thief := udp(t, r.addr(0))
+	for range 20 {
+		thief.send(string(forged))
+		thief.send(string(genuine))
+	}
+	d.ask("ECHO mine", "mine")
+	thief.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if n, err := thief.Read(make([]byte, 100)); err == nil {
+		t.Errorf("%d bytes for the thief", n)
+	}
+	if n := r.count("disconnects_total", "line", "taken over"); n != 0 {
+		t.Error("the session moved")
+	}
+}

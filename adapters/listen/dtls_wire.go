@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	wireQueue = 32       // datagrams that wait for the DTLS engine; beyond them the network is full
+	wireQueue = 128      // datagrams that wait for the DTLS engine; beyond them the network is full
 	wireBytes = 64 << 10 // and their bytes
 )
 
