@@ -400,14 +400,14 @@ func TestSecurity_Z6_DecisionsAreKept(t *testing.T) {
 				a.take(9)
 			}
 		}
-		for range 20 {
+		for range 200 {
 			round() // until what is kept has room for all
 		}
 		l.questions()
 		for range 10 {
 			round()
 		}
-		if n := l.questions(); n > 40 {
+		if n := l.questions(); n > 80 { // two topics may share a place
 			t.Errorf("%d questions for 160 decisions", n)
 		}
 		for i := range 5000 {
