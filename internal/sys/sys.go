@@ -31,6 +31,8 @@ type Publisher struct {
 	options Options
 	topics  []value
 
+	changes chan change
+
 	// Owned by Run.
 	turn    *core.Turn
 	started time.Time
@@ -41,32 +43,53 @@ type Publisher struct {
 
 // New makes a publisher.
 func New(o Options) *Publisher {
-	p := &Publisher{options: o, topics: topics(o.Protocols), told: map[string]string{}}
+	p := &Publisher{options: o, topics: topics(o.Protocols), told: map[string]string{}, changes: make(chan change)}
 	for _, m := range averaged {
 		p.loads = append(p.loads, load{measure: m})
 	}
 	return p
 }
 
+// change is what may become different while Run runs.
+type change struct {
+	interval time.Duration
+	events   *Events
+}
+
+// Change makes another interval and other events hold, as in [Options]. It waits for Run, or for ctx.
+func (p *Publisher) Change(ctx context.Context, interval time.Duration, events *Events) {
+	select {
+	case p.changes <- change{interval, events}:
+	case <-ctx.Done():
+	}
+}
+
 // Run publishes until the context ends. It is called once.
 func (p *Publisher) Run(ctx context.Context) {
 	p.turn = p.options.Router.NewTurn(nil)
 	p.started = time.Now()
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
 	var ticks <-chan time.Time
-	if p.options.Interval > 0 {
-		ticker := time.NewTicker(p.options.Interval)
-		defer ticker.Stop()
-		ticks = ticker.C
-		p.tick()
-	}
 	var events <-chan core.Event
-	if p.options.Events != nil {
-		events = p.options.Events.queue
+	use := func(c change) {
+		ticks, events = nil, nil
+		if c.interval > 0 {
+			ticker.Reset(c.interval)
+			ticks = ticker.C
+			p.tick()
+		}
+		if p.options.Events = c.events; c.events != nil {
+			events = c.events.queue
+		}
 	}
+	use(change{p.options.Interval, p.options.Events})
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case c := <-p.changes:
+			use(c)
 		case <-ticks:
 			p.tick()
 		case e := <-events:

@@ -84,6 +84,14 @@ func (l *Live) current() *tls.Config {
 	return l.config
 }
 
+// Refresh looks whether a file has changed now, and not only ten seconds after the last look.
+func (l *Live) Refresh() {
+	l.mu.Lock()
+	l.looked = time.Time{}
+	l.mu.Unlock()
+	l.current()
+}
+
 // Config is the configuration of a listener. Session tickets are its own and outlive a change of the files; a resumed
 // session is verified again with the authorities and lists of then.
 func (l *Live) Config() *tls.Config {
