@@ -146,6 +146,9 @@ func (l *listener) reachable() error {
 	return &BindError{URL: l.name, Err: err}
 }
 
+// Addrs are the addresses of the change, in the order of its options.
+func (c *Change) Addrs() []Addr { return addrsOf(c.next) }
+
 // Abort gives back what Prepare took.
 func (c *Change) Abort() {
 	defer c.s.changing.Unlock()

@@ -106,9 +106,10 @@ type Addr struct {
 }
 
 // Addrs are the bound addresses, in the order of the options.
-func (s *Server) Addrs() []Addr {
-	var all []Addr
-	for _, l := range s.list() {
+func (s *Server) Addrs() []Addr { return addrsOf(s.list()) }
+
+func addrsOf(list []*listener) (all []Addr) {
+	for _, l := range list {
 		a := Addr{URL: l.name, Addr: l.addr}
 		if r := l.terms.Load().room; r != nil {
 			a.Protocol = r.Name()

@@ -10,6 +10,8 @@ import (
 	"strconv"
 )
 
+var errNoSocket = errors.New("there is a file of that name, which is no socket")
+
 const socketMode fs.FileMode = 0o660
 
 // bindUnix makes the socket's file. One that is there already is removed if
@@ -19,7 +21,7 @@ func (l *listener) bindUnix() error {
 	switch info, err := os.Lstat(path); {
 	case err != nil:
 	case info.Mode()&os.ModeSocket == 0:
-		return errors.New("there is a file of that name, which is no socket")
+		return errNoSocket
 	default:
 		c, err := net.Dial("unix", path)
 		if err == nil {
