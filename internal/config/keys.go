@@ -10,7 +10,8 @@ import (
 //
 // Tags: yaml:"name" gives the key's name (otherwise the Go name in snake_case; "-" is no key), enum:"a,b" the words that
 // are allowed, min and max bound the value and are written like it, unlimited:"N" is the number that stands for the word
-// unlimited, plain:"key" names the key of a map of words that a plain value sets.
+// unlimited, plain:"key" names the key of a map of words that a plain value sets, path:"word" makes the text a path of a
+// file, but for that word.
 type field struct {
 	name  string
 	index []int

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 const (
 	maxDepth = 64      // of nested maps and lists
 	maxNodes = 100_000 // after aliases are followed
+	maxKeys  = 5_000   // of one map in block style, for which the parser takes the square of their number
 )
 
 // parse reads one YAML document. The tree is nil if the text is not YAML at all.
@@ -36,6 +38,10 @@ func (c *converter) document(text []byte) *node {
 	file := c.file
 	if !utf8.Valid(text) {
 		c.problems = Problems{{Code: CodeSyntax, File: file, Line: 1, Column: 1, Message: "the file is not UTF-8 text"}}
+		return nil
+	}
+	if line := crowded(text); line > 0 {
+		c.problems = Problems{{Code: CodeSyntax, File: file, Line: line, Column: 1, Message: fmt.Sprintf("more than %d keys in one place", maxKeys)}}
 		return nil
 	}
 	doc, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
@@ -68,6 +74,33 @@ func (c *converter) document(text []byte) *node {
 		return nil
 	}
 	return root
+}
+
+// crowded is the line at which a map in block style has too many keys, 0 if none has. It goes by indentation alone.
+func crowded(text []byte) int {
+	var keys []struct{ indent, count int } // of the maps that are open, each deeper than the one before
+	number := 0
+	for line := range bytes.Lines(text) {
+		number++
+		rest := bytes.TrimLeft(line, " ")
+		if len(bytes.TrimSpace(rest)) == 0 || rest[0] == '#' {
+			continue
+		}
+		indent := len(line) - len(rest)
+		for len(keys) > 0 && keys[len(keys)-1].indent > indent {
+			keys = keys[:len(keys)-1]
+		}
+		if rest[0] == '-' {
+			continue
+		}
+		if len(keys) == 0 || keys[len(keys)-1].indent < indent {
+			keys = append(keys, struct{ indent, count int }{indent, 0})
+		}
+		if keys[len(keys)-1].count++; keys[len(keys)-1].count > maxKeys {
+			return number
+		}
+	}
+	return 0
 }
 
 var excess = regexp.MustCompile(`\s+`)
@@ -127,13 +160,14 @@ func (c *converter) convert(n ast.Node, depth int) *node {
 		if len(n.Values) > 0 {
 			m.at = c.atToken(n.Values[0].Key.GetToken())
 		}
+		seen := make(map[string]bool, len(n.Values))
 		for _, v := range n.Values {
-			c.entry(m, v, depth)
+			c.entry(m, v, depth, seen)
 		}
 		return m
 	case *ast.MappingValueNode:
 		m := newMap(c.atToken(n.Key.GetToken()))
-		c.entry(m, n, depth)
+		c.entry(m, n, depth, map[string]bool{})
 		return m
 	case *ast.SequenceNode:
 		l := &node{kind: kindList, at: c.at(n)}
@@ -158,18 +192,19 @@ func (c *converter) convert(n ast.Node, depth int) *node {
 	}
 }
 
-func (c *converter) entry(m *node, v *ast.MappingValueNode, depth int) {
+func (c *converter) entry(m *node, v *ast.MappingValueNode, depth int, seen map[string]bool) {
 	at := c.atToken(v.Key.GetToken())
 	if _, merge := v.Key.(*ast.MergeKeyNode); merge {
 		c.fail(v.Key, CodeSyntax, "merge keys (<<) are not supported; write the keys out")
 		return
 	}
 	key := v.Key.GetToken().Value
-	if m.child(key) != nil {
+	if seen[key] {
 		c.problems = append(c.problems, Problem{Code: CodeDuplicate, File: c.file, Line: at.line, Column: at.column,
 			Message: fmt.Sprintf("key %q is given twice", key)})
 		return
 	}
+	seen[key] = true
 	value := c.convert(v.Value, depth+1)
 	if value.kind == kindNull {
 		value.at = at // an empty value has no place of its own

@@ -28,13 +28,14 @@ const (
 	CodePort      = "E-CONFIG-PORT"
 	CodeData      = "E-CONFIG-DATA"
 	CodeLimits    = "E-CONFIG-LIMITS"
+	CodeAccess    = "E-CONFIG-ACCESS"
 	CodeFixed     = "E-CONFIG-NOT-RELOADABLE"
 )
 
 // Codes lists all codes, in the order of docs/errors.md.
 func Codes() []string {
 	return []string{CodeFile, CodeSyntax, CodeUnknown, CodeDuplicate, CodeType, CodeRange, CodeVariable, CodeURL, CodeAnonymous, CodeTLS, CodeExpiring,
-		CodeInclude, CodeSecret, CodePort, CodeData, CodeLimits, CodeFixed}
+		CodeInclude, CodeSecret, CodePort, CodeData, CodeLimits, CodeAccess, CodeFixed}
 }
 
 // A Problem is one mistake in a configuration, with the place where it was made.
@@ -155,6 +156,9 @@ func (c *Config) Problem(code, path, message string) Problem {
 	return at.problem(code, path, message)
 }
 
+// maxProblems is how many are reported of one configuration.
+const maxProblems = 1000
+
 // Finish sorts problems, drops repetitions, and adds excerpts in which no secret can be read.
 func (c *Config) Finish(ps Problems) Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
@@ -163,8 +167,11 @@ func (c *Config) Finish(ps Problems) Problems {
 	ps = slices.CompactFunc(ps, func(a, b Problem) bool {
 		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message && a.arg == b.arg
 	})
+	if n := len(ps); n > maxProblems {
+		ps = append(ps[:maxProblems:maxProblems], Problem{Code: CodeSyntax, File: c.Source, Message: fmt.Sprintf("and %d more", n-maxProblems)})
+	}
 	veil := c.schema.veil()
-	lines := map[string][]string{}
+	lines, raw := map[string][]string{}, map[string][]string{}
 	for i := range ps {
 		p := &ps[i]
 		p.Message, p.arg = veil.url(p.Message), veil.argument(p.arg)
@@ -174,10 +181,10 @@ func (c *Config) Finish(ps Problems) Problems {
 		}
 		if lines[p.File] == nil {
 			lines[p.File] = veil.file(c.sources[at].text)
+			raw[p.File] = strings.Split(string(c.sources[at].text), "\n")
 		}
 		if p.Line <= len(lines[p.File]) {
-			raw := strings.Split(string(c.sources[at].text), "\n")[p.Line-1]
-			p.excerpt = excerpt(lines[p.File], p.Line, veil.column(raw, lines[p.File][p.Line-1], p.Column))
+			p.excerpt = excerpt(lines[p.File], p.Line, veil.column(raw[p.File][p.Line-1], lines[p.File][p.Line-1], p.Column))
 		}
 	}
 	return ps

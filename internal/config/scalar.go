@@ -59,6 +59,9 @@ func (d *decoder) scalarValue(n *node, v reflect.Value, tag reflect.StructTag, p
 	if v.Type() == fileType {
 		v.SetString(string(n.at.settle(File(n.text))))
 	}
+	if word, ok := tag.Lookup("path"); ok && n.text != word { // C13
+		v.SetString(string(n.at.settle(File(n.text))))
+	}
 	n.locate(v)
 }
 

@@ -7,7 +7,7 @@ type Node struct {
 	// Name of this node in logs and in the origin of messages. Empty takes the host's name.
 	Name string `yaml:"name"`
 	// Data is the directory of the store, created if it does not exist. The word memory keeps nothing on disk.
-	Data string `yaml:"data"`
+	Data string `yaml:"data" path:"memory"`
 }
 
 // Log is the section `log`.
@@ -17,7 +17,7 @@ type Log struct {
 	// Format is text, json, or auto: text on a terminal, JSON otherwise.
 	Format string `yaml:"format" enum:"auto,text,json"`
 	// File receives the log instead of stderr.
-	File string `yaml:"file"`
+	File string `yaml:"file" path:""`
 	// Connections writes a line for each client that connects and disconnects.
 	Connections bool `yaml:"connections"`
 }

@@ -36,7 +36,7 @@ func (s schema) veil() *veil {
 	return &veil{
 		inline: regexp.MustCompile(`((?:^|[^\w])["']?(?:` + list + `)["']?\s*:\s*)` + value),
 		opens:  regexp.MustCompile(`^([\s-]*)["']?(?:` + list + `)["']?\s*:\s*(?:[|>&!].*|#.*|"[^"]*|'[^']*)?$`),
-		query:  regexp.MustCompile(`((?:^|[^\w])(?:` + list + `)=)[^&\s]*`),
+		query:  regexp.MustCompile(`((?:^|[^\w])(?:` + list + `)(?:[.\[][\w.\[\]]*)?=)[^&\s]*`),
 		login:  regexp.MustCompile(`(://[^/\s@:]*:)[^@\s/]*@`),
 	}
 }
