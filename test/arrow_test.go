@@ -83,7 +83,8 @@ var arrows = map[string][]string{
 	"internal/render":   {"internal/dial"},
 	"internal/bench":    {"internal/dial", "internal/config"},
 	"internal/generate": plus(below, "internal/config", "internal/standard", "internal/gateway", "internal/metrics", "internal/sys"),
-	"cmd/entrepot": {"adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/pskfile", "internal/render", "internal/bench", "internal/eventlog",
+	"configs":           {},
+	"cmd/entrepot": {"configs", "adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/pskfile", "internal/render", "internal/bench", "internal/eventlog",
 		"internal/access", "internal/acl", "internal/auth", "internal/auth/password", "internal/importer/mosquitto", "core", "core/topic"},
 
 	"test":             {},

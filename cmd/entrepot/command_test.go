@@ -5,14 +5,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/dial"
 )
@@ -208,30 +211,38 @@ func TestPayloadsComeFromOneSource(t *testing.T) {
 	}
 }
 
-func TestC7_TheMemoryLimitComesFromTheCgroup(t *testing.T) {
+// Not parallel: the limit is the process's.
+func TestC7_TheHeapMayTakeNineTenthsOfTheGroupsMemory(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	if err := limitMemory(memlimit.Limit(1000 << 20)); err != nil {
+		t.Fatal(err)
+	}
+	if got := debug.SetMemoryLimit(-1); got != 900<<20 {
+		t.Errorf("%d", got)
+	}
+	t.Setenv("GOMEMLIMIT", "5MiB") // the operator's own word
+	if err := limitMemory(memlimit.Limit(500 << 20)); err != nil || debug.SetMemoryLimit(-1) != 900<<20 {
+		t.Errorf("%v: %d", err, debug.SetMemoryLimit(-1))
+	}
+}
+
+func TestC8_ADefectLeavesOneLineAndAFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write := func(path, text string) {
-		path = filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	crashDir.Store(&dir)
+	defer crashDir.Store(nil)
+	var b bytes.Buffer
+	func() {
+		defer func() { crashed(recover(), &b) }()
+		panic("a test broke this")
+	}()
+	path := filepath.Join(dir, fmt.Sprintf("entrepot-crash-%d.txt", os.Getpid()))
+	if line := b.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, path) || strings.Contains(line, "goroutine") {
+		t.Errorf("%q", line)
 	}
-	write("self", "0::/a/b\n")
-	write("fs/a/memory.max", "1000\n")
-	write("fs/a/b/memory.max", "max\n")
-	if n := cgroupLimit(filepath.Join(dir, "self"), filepath.Join(dir, "fs")); n != 1000 {
-		t.Errorf("version 2: %d", n)
-	}
-	write("old/memory/memory.limit_in_bytes", "2000\n")
-	if n := cgroupLimit(filepath.Join(dir, "none"), filepath.Join(dir, "old")); n != 0 {
-		t.Errorf("no cgroup: %d", n)
-	}
-	write("self1", "5:memory:/x\n")
-	if n := cgroupLimit(filepath.Join(dir, "self1"), filepath.Join(dir, "old")); n != 2000 {
-		t.Errorf("version 1: %d", n)
+	text, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(text), "a test broke this") || !strings.Contains(string(text), "goroutine") {
+		t.Errorf("%v: %s", err, text)
 	}
 }

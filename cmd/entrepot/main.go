@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"runtime/debug"
 	"syscall"
 )
 
@@ -37,19 +35,4 @@ func main() {
 		fmt.Fprintln(os.Stderr, "entrepot: "+text)
 	}
 	os.Exit(code)
-}
-
-// crash keeps a stack trace away from the user. OPERATIONS C8
-func crash() {
-	p := recover()
-	if p == nil {
-		return
-	}
-	path := filepath.Join(os.TempDir(), fmt.Sprintf("entrepot-crash-%d.txt", os.Getpid()))
-	text := fmt.Sprintf("%s\n%v\n\n%s", buildData(), p, debug.Stack())
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		path = "nowhere: " + err.Error()
-	}
-	fmt.Fprintf(os.Stderr, "entrepot: a defect of entrepot ended it; please report it with the file %s\n", path)
-	os.Exit(exitFailed)
 }

@@ -50,20 +50,25 @@ func serveCommand(s streams) *cobra.Command {
 
 func (o *serve) run(ctx context.Context, s streams) error {
 	began := time.Now()
+	signals := listenForSignals()
 	in := o.input()
 	c, err := config.Load(in)
 	if err != nil {
 		return refused(err)
 	}
 	tune()
-	log, done, err := logger(c.Log, s.err)
+	log, book, err := logger(c.Log, s.err)
 	if err != nil {
 		return &exitError{exitConfig, err.Error()}
 	}
-	defer done()
+	defer book.close()
+	if c.Node.Data != gateway.Memory {
+		crashDir.Store(&c.Node.Data)
+	}
 	b := buildData()
 	log.Info("starting", "version", b.Version, "commit", b.Commit, "go", b.Go, "config", fileName(c), "sha256", c.Sum[:8], "data", c.Node.Data)
-	g, err := gateway.Open(gateway.Options{Config: c, Sections: in.Sections, Log: log, Version: b.Version, Commit: b.Commit})
+	g, err := gateway.Open(gateway.Options{Config: c, Sections: in.Sections, Log: log, Version: b.Version, Commit: b.Commit,
+		Read: o.read, Reloaders: []gateway.Reloader{book}})
 	if err != nil {
 		return o.notOpened(c, err)
 	}
@@ -86,10 +91,26 @@ func (o *serve) run(ctx context.Context, s streams) error {
 			log.Warn("config.warning", "listener", l.URL, "reason", "anybody who reaches this listener may use it")
 		}
 	}
-	if err := g.Run(ctx); err != nil {
+	obeying, stop := context.WithCancel(ctx)
+	obeyed := make(chan struct{})
+	go func() {
+		defer close(obeyed)
+		signals.obey(obeying, g)
+	}()
+	err = g.Run(ctx)
+	stop()
+	<-obeyed
+	if err != nil {
 		return &exitError{exitFailed, err.Error()}
 	}
 	return nil
+}
+
+// read reads the configuration of this start again.
+func (o *serve) read() (*config.Config, map[string]any, config.Problems) {
+	in := o.input()
+	c, problems := config.Read(in)
+	return c, in.Sections, problems
 }
 
 func (o *serve) input() config.Input {

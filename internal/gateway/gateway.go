@@ -12,7 +12,6 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/listen"
@@ -38,14 +37,18 @@ type Options struct {
 	Version  string
 	Commit   string
 	Meter    overload.Meter // of memory, disk, CPU and descriptors; default: this process
+	// Read reads the configuration anew, for [Gateway.Reload], into sections of its own. Default: it cannot be reloaded.
+	Read func() (*config.Config, map[string]any, config.Problems)
+	// Reloaders take part in a reload.
+	Reloaders []Reloader
 }
 
 // Gateway is one gateway of this process. Make it with [Open], then [Gateway.Run] it.
 type Gateway struct {
 	// Immutable after Open.
 	options Options
-	lines   *eventlog.Limiter
 	log     *slog.Logger
+	lines   *eventlog.Limiter
 	metrics *adapters.Metrics
 	store   core.Store
 	closers []func() error // of the store
@@ -53,11 +56,23 @@ type Gateway struct {
 	logins  *metrics.Timing
 	router  *core.Router
 	server  *listen.Server
-	admin   []*adminListener
-	secured []securedListener
 	monitor *overload.Monitor
-	events  *sys.Events // nil: nobody asked for them
+	watch   watch // what core tells events to
+	failed  chan error
 
+	current atomic.Pointer[settings]
+	secured atomic.Pointer[secured]
+
+	// Guarded by reloading.
+	reloading sync.Mutex
+	floor     *floor
+	system    *sys.Publisher
+	over      bool // Run has begun to end
+
+	swapping sync.RWMutex     // held while several of what follows and precedes change together
+	admin    []*adminListener // Guarded by swapping.
+
+	running  sync.WaitGroup // every goroutine of Run
 	started  atomic.Bool
 	stopping atomic.Bool
 	draining atomic.Bool
@@ -70,40 +85,49 @@ func Open(o Options) (*Gateway, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{options: o, metrics: adapters.NewMetrics()}
+	g := &Gateway{options: o, metrics: adapters.NewMetrics(), failed: make(chan error, 16)}
 	g.lines = eventlog.New(o.Log.Handler(), func(event string, n uint64) { g.metrics.Counter("log_suppressed_total", event).Add(n) })
 	g.log = slog.New(g.lines.Handler())
-	if err := g.open(); err != nil {
+	s := &settings{config: o.Config, sections: o.Sections}
+	g.current.Store(s)
+	if err := g.open(s); err != nil {
 		g.close()
 		return nil, err
 	}
 	return g, nil
 }
 
-func (g *Gateway) open() error {
-	if err := g.openStore(); err != nil {
+func (g *Gateway) open(s *settings) error {
+	if err := g.openStore(s); err != nil {
 		return err
 	}
-	limits := g.limits()
-	settings, err := g.openAccess()
+	g.watch.use(g.events(s))
+	permits, err := g.openAccess(s)
 	if err != nil {
 		return err
 	}
-	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: limits.core(), Observer: g.observer(), Authorizer: g.access}); err != nil {
-		return fmt.Errorf("the store in %s cannot be read: %w", g.options.Config.Node.Data, err)
+	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: s.limits().core(), Observer: &g.watch, Authorizer: g.access}); err != nil {
+		return fmt.Errorf("the store in %s cannot be read: %w", s.config.Node.Data, err)
 	}
 	g.access.Changed = g.router.Recheck
-	g.openOverload()
-	host := &adapters.Host{Router: g.router, Log: g.log, Auth: g.access, Limits: limits.adapters(), Version: g.options.Version, Metrics: g.metrics}
-	if err := g.bindRooms(host); err != nil {
+	g.openOverload(s)
+	if g.floor, err = lay(g.host(s), s, nil); err != nil {
 		return err
 	}
-	tables, err := g.devices(settings)
+	tls := &secured{}
+	o, err := g.listeners(s, g.floor, tls)
 	if err != nil {
 		return err
 	}
-	g.access.Use(settings, g.doors(tables))
-	if err := g.bindAdmin(); err != nil {
+	g.secured.Store(tls)
+	if g.server, err = listen.New(o); err != nil {
+		return &UsageError{err}
+	}
+	if err := g.server.Bind(); err != nil {
+		return err
+	}
+	g.access.Use(permits.settings, permits.doors(s.config, g.server.Addrs()))
+	if g.admin, _, err = g.bindAdmin(s, nil); err != nil {
 		ended, end := context.WithCancel(context.Background())
 		end()
 		return errors.Join(err, g.server.Serve(ended)) // gives the addresses back
@@ -111,57 +135,65 @@ func (g *Gateway) open() error {
 	return nil
 }
 
-func (g *Gateway) limits() *Limits {
-	if l, ok := g.options.Sections["limits"].(*Limits); ok {
-		return l
-	}
-	return DefaultLimits()
+// host is what the rooms of a configuration get.
+func (g *Gateway) host(s *settings) *adapters.Host {
+	return &adapters.Host{Router: g.router, Log: g.log, Auth: g.access, Limits: s.limits().adapters(), Version: g.options.Version, Metrics: g.metrics}
 }
 
 // Run serves until the context ends, then stops in order: nobody new, farewells, answers under way, the store.
 // It returns within five seconds, and nil when all went well. It is called once.
 func (g *Gateway) Run(ctx context.Context) error {
 	defer g.close()
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	defer g.running.Wait()
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	failed := make(chan error, 1+len(g.admin))
-	for _, a := range g.admin {
-		wg.Go(func() { report(failed, a.server.Serve(a.listener)) })
-	}
-	wg.Go(func() { report(failed, g.server.Serve(serving)) })
-	told := &refusals{metrics: g.metrics, log: g.log, told: map[refusal]uint64{}}
-	wg.Go(func() { told.run(serving) })
-	wg.Go(func() { g.monitor.Run(serving) })
-	publisher := g.publisher()
-	wg.Go(func() { publisher.Run(serving) })
+	g.begin(serving)
 	g.started.Store(true)
 	g.log.Info("ready")
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-failed:
+	case err = <-g.failed:
 	}
 	g.stopping.Store(true)
 	g.log.Info("stopping")
 	g.router.Stop()
+	g.reloading.Lock() // one that is under way comes first
+	g.over = true
+	g.reloading.Unlock()
 	stop()
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
 	for _, a := range g.admin {
-		err = errors.Join(err, a.server.Shutdown(end))
+		err = errors.Join(err, stopAdmin(ctx, a))
 	}
-	wg.Wait()
+	g.running.Wait()
 	err = errors.Join(err, g.close())
 	g.log.Info("stopped")
 	return err
 }
 
+// begin starts everything that serves until the context ends.
+func (g *Gateway) begin(serving context.Context) {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	for _, a := range g.admin {
+		g.startAdmin(a)
+	}
+	g.running.Go(func() { report(g.failed, g.server.Serve(serving)) })
+	told := &refusals{metrics: g.metrics, log: g.log, told: map[refusal]uint64{}}
+	g.running.Go(func() { told.run(serving) })
+	g.running.Go(func() { g.monitor.Run(serving) })
+	g.system = g.publisher(g.now())
+	g.running.Go(func() { g.system.Run(serving) })
+}
+
 // report passes an error on, if it is one.
 func report(to chan<- error, err error) {
-	if err != nil {
-		to <- err
+	if err == nil {
+		return
+	}
+	select {
+	case to <- err:
+	default: // the first ones tell enough
 	}
 }
 
@@ -169,7 +201,7 @@ func report(to chan<- error, err error) {
 func (g *Gateway) close() (err error) {
 	g.ended.Do(func() {
 		for _, a := range g.admin {
-			_ = a.listener.Close() // closed already, if it was served
+			_ = a.socket.Close()
 		}
 		if g.router != nil {
 			g.router.Close()

@@ -10,13 +10,10 @@ import (
 var _ admin.Noting = (*Gateway)(nil)
 
 // openOverload makes the monitor that tells the router how much to hold back. [SECURITY O1]
-func (g *Gateway) openOverload() {
-	o := overload.Options{Meter: g.options.Meter, Router: g.router, Log: g.log}
-	if section, ok := g.options.Sections["store"].(*Store); ok {
-		o.Reserve = int64(section.Reserve)
-	}
+func (g *Gateway) openOverload(s *settings) {
+	o := overload.Options{Meter: g.options.Meter, Router: g.router, Log: g.log, Reserve: int64(s.store().Reserve)}
 	if o.Meter == nil {
-		dir := g.options.Config.Node.Data
+		dir := s.config.Node.Data
 		if dir == Memory {
 			dir = ""
 		}

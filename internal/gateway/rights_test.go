@@ -62,7 +62,7 @@ func TestSecurity_Z9_OtherRulesReachSubscriptionsAndPublishers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.access.Use(settings, g.doors(nil))
+		g.access.Use(settings, (&permits{}).doors(g.now().config, g.server.Addrs()))
 		if a := say(publish); len(a) < 5 || a[4] != 0x87 {
 			t.Errorf("% x", a)
 		}

@@ -68,7 +68,7 @@ func (g *Gateway) Details() (list []string) {
 // build is the metrics source of what runs.
 func (g *Gateway) build(emit metrics.Emit) {
 	emit("entrepot_build_info", 1, g.options.Version, g.options.Commit, runtime.Version())
-	emit("entrepot_config_info", 1, g.options.Config.Sum)
+	emit("entrepot_config_info", 1, g.now().config.Sum)
 }
 
 // mqttOrigin is the origin of the messages, and wills, that came by MQTT.

@@ -41,19 +41,17 @@ var syncPolicies = map[string]disk.SyncPolicy{"always": disk.SyncAlways, "interv
 // storeDir is the store's place in the data directory, which holds other files too.
 const storeDir = "store"
 
-func (g *Gateway) openStore() error {
-	if g.options.Config.Node.Data == Memory {
+func (g *Gateway) openStore(now *settings) error {
+	data := now.config.Node.Data
+	if data == Memory {
 		g.store = memory.New()
 		return nil
 	}
-	if err := checkData(g.options.Config.Node.Data); err != nil {
+	if err := checkData(data); err != nil {
 		return fmt.Errorf("%w. Try: another --data DIR, or --data memory", err)
 	}
-	o := disk.Options{Logger: g.log}
-	if section, ok := g.options.Sections["store"].(*Store); ok {
-		o.Sync, o.Interval = syncPolicies[section.Sync], section.Interval
-	}
-	s, err := disk.Open(filepath.Join(g.options.Config.Node.Data, storeDir), o)
+	o := disk.Options{Logger: g.log, Sync: syncPolicies[now.store().Sync], Interval: now.store().Interval}
+	s, err := disk.Open(filepath.Join(data, storeDir), o)
 	if err != nil {
 		return fmt.Errorf("%w. Try: another --data DIR, or --data memory", err)
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/entrepot/entrepot/core"
@@ -29,25 +30,31 @@ func (s *Sys) Validate() error {
 	return nil
 }
 
-func (g *Gateway) sys() *Sys {
-	if s, ok := g.options.Sections["sys"].(*Sys); ok {
-		return s
-	}
-	return DefaultSys()
-}
-
-// observer is what core tells events to, nil for nobody.
-func (g *Gateway) observer() core.Observer {
-	if !g.sys().Events {
+// events are what observes clients, nil when nobody asked for it.
+func (g *Gateway) events(s *settings) *sys.Events {
+	if !s.sys().Events {
 		return nil
 	}
-	g.events = sys.NewEvents(g.node(), g.metrics)
-	return g.events
+	return sys.NewEvents(g.node(), g.metrics)
+}
+
+// watch passes core's events on to whom they are for now.
+type watch struct{ to atomic.Pointer[sys.Events] }
+
+var _ core.Observer = (*watch)(nil)
+
+func (w *watch) use(e *sys.Events) { w.to.Store(e) }
+
+// Observe implements core.Observer.
+func (w *watch) Observe(e core.Event) {
+	if to := w.to.Load(); to != nil {
+		to.Observe(e)
+	}
 }
 
 // node is the name of this node.
 func (g *Gateway) node() string {
-	name := g.options.Config.Node.Name
+	name := g.now().config.Node.Name
 	if name == "" {
 		name, _ = os.Hostname()
 	}
@@ -58,8 +65,8 @@ func (g *Gateway) node() string {
 }
 
 // publisher makes the client of the router that publishes below $SYS.
-func (g *Gateway) publisher() *sys.Publisher {
-	o := sys.Options{Router: g.router, Metrics: g.metrics, Version: g.options.Version, Interval: g.sys().Interval, Events: g.events}
+func (g *Gateway) publisher(s *settings) *sys.Publisher {
+	o := sys.Options{Router: g.router, Metrics: g.metrics, Version: g.options.Version, Interval: s.sys().Interval, Events: g.watch.to.Load()}
 	for _, r := range standard.Protocols() {
 		o.Protocols = append(o.Protocols, r.Name)
 	}

@@ -43,7 +43,7 @@ func TestY5_EventsAreOffUnlessAskedFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if on := g.events != nil; on != want || g.node() != "n" {
+		if on := g.watch.to.Load() != nil; on != want || g.node() != "n" {
 			t.Errorf("%s: %v", set, on)
 		}
 		running(t, g)()

@@ -2,47 +2,64 @@ package gateway
 
 import (
 	"crypto/tls"
+	"slices"
 
-	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/metrics"
 	"github.com/entrepot/entrepot/internal/pskfile"
 	"github.com/entrepot/entrepot/internal/tlsconf"
 )
 
-// securedListener is the TLS of one listener.
-type securedListener struct {
-	at   int // of the server's addresses, whose ports are known later
-	live *tlsconf.Live
+// secured is the TLS of all listeners.
+type secured struct {
+	old  *secured // of before a reload
+	list []securedListener
 }
 
-// openTLS reads the files of a listener's TLS; nil if it has none. Rooms of its own come before the shared ones.
-func (g *Gateway) openTLS(l config.Listener, at int, own, shared map[string]adapters.Room) (*tls.Config, error) {
+// securedListener is the TLS of one listener.
+type securedListener struct {
+	at    int // of the server's addresses, whose ports are known later
+	url   string
+	files tlsconf.Server
+	alpn  []string
+	live  *tlsconf.Live
+}
+
+// open reads the files of a listener's TLS; nil if it has none. What has not changed keeps its session tickets.
+func (s *secured) open(g *Gateway, l config.Listener, at int, alpn []string) (*tls.Config, error) {
 	if l.TLS == nil {
 		return nil, nil
 	}
-	room := shared[l.Address.Scheme.Name]
-	if r, ok := own[l.Address.Scheme.Name]; ok {
-		room = r
-	}
-	var names []string
-	if l.Address.Scheme.WebSocket {
-		names = []string{"http/1.1"}
-	} else if r, ok := room.(adapters.ALPN); ok {
-		names = []string{r.ALPN()}
-	}
-	live, err := tlsconf.Open(l.TLS.Server(), names, func(err error) {
-		if err != nil {
-			g.log.Warn("config.rejected", "listener", l.URL, "reason", err.Error())
-			return
+	next := securedListener{at: at, url: l.URL, files: l.TLS.Server(), alpn: alpn}
+	if s.old != nil {
+		for _, o := range s.old.list {
+			if o.url == l.URL && o.files == next.files && slices.Equal(o.alpn, alpn) {
+				next.live = o.live
+			}
 		}
-		g.log.Info("cert.reloaded", "listener", l.URL)
-	})
-	if err != nil {
-		return nil, err
 	}
-	g.secured = append(g.secured, securedListener{at, live})
-	return live.Config(), nil
+	if next.live == nil {
+		live, err := tlsconf.Open(next.files, alpn, func(err error) {
+			if err != nil {
+				g.log.Warn("config.rejected", "listener", l.URL, "reason", err.Error())
+				return
+			}
+			g.log.Info("cert.reloaded", "listener", l.URL)
+		})
+		if err != nil {
+			return nil, err
+		}
+		next.live = live
+	}
+	s.list = append(s.list, next)
+	return next.live.Config(), nil
+}
+
+// refresh takes files that have changed at once.
+func (s *secured) refresh() {
+	for _, l := range s.list {
+		l.live.Refresh()
+	}
 }
 
 // openKeys reads the keys of a listener's clients; nil if it has none.
@@ -66,7 +83,9 @@ func (g *Gateway) openKeys(l config.Listener) (func(identity string) ([]byte, bo
 // certificates is the metrics source of when certificates end.
 func (g *Gateway) certificates(emit metrics.Emit) {
 	addrs := g.server.Addrs()
-	for _, s := range g.secured {
-		emit("entrepot_tls_cert_expiry_timestamp_seconds", float64(s.live.Expiry().Unix()), addrs[s.at].URL)
+	for _, s := range g.secured.Load().list {
+		if s.at < len(addrs) { // a reload may be under way
+			emit("entrepot_tls_cert_expiry_timestamp_seconds", float64(s.live.Expiry().Unix()), addrs[s.at].URL)
+		}
 	}
 }

@@ -28,7 +28,7 @@ func (g *Gateway) viewer(listener string) func(*http.Request) admin.Verdict {
 		if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
 			user, pass, basic = "jwt", token, true
 		}
-		limits := g.limits().adapters().WithDefaults()
+		limits := g.now().limits().adapters().WithDefaults()
 		if !basic || len(user) > limits.UsernameBytes || len(pass) > limits.PasswordBytes {
 			return admin.Nameless
 		}

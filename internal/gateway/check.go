@@ -1,0 +1,220 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/entrepot/entrepot/adapters/listen"
+	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/store/disk"
+)
+
+// Check dry-runs what a start does beyond reading the configuration, and changes nothing. as names the user that the
+// gateway will run as, "" for this one. The problems come without order; [config.Config.Finish] brings it.
+func Check(c *config.Config, sections map[string]any, as string) config.Problems {
+	k := &check{c: c, s: &settings{config: c, sections: sections}}
+	k.files(as)
+	k.access()
+	k.names()
+	k.exposure()
+	k.data()
+	k.ports()
+	k.limits()
+	return k.problems
+}
+
+type check struct {
+	c        *config.Config
+	s        *settings
+	ours     bool // a gateway of ours runs with this data directory
+	problems config.Problems
+}
+
+func (k *check) fail(code, path, format string, args ...any) *config.Problem {
+	k.problems = append(k.problems, k.c.Problem(code, path, fmt.Sprintf(format, args...)))
+	return &k.problems[len(k.problems)-1]
+}
+
+func (k *check) warn(code, path, format string, args ...any) *config.Problem {
+	p := k.fail(code, path, format, args...)
+	p.Warning = true
+	return p
+}
+
+// each calls f with the path of each listener.
+func (k *check) each(f func(path string, l *config.Listener)) {
+	for i := range k.c.Listeners {
+		f(fmt.Sprintf("listeners[%d]", i), &k.c.Listeners[i])
+	}
+}
+
+// files asks whether the user that will run may read what the configuration names. OPERATIONS C21
+func (k *check) files(as string) {
+	if as == "" {
+		return // reading them has shown it
+	}
+	who, err := lookup(as)
+	if err != nil {
+		k.fail(config.CodeFile, "", "--as: %s", err)
+		return
+	}
+	for _, f := range k.c.Files() {
+		if reason := who.mayRead(f.Name); reason != "" {
+			k.fail(config.CodeFile, f.Path, "%s: %s could not be read by %s: %s", f.Path, f.Name, as, reason)
+		}
+	}
+}
+
+// access reads users, roles and backends. OPERATIONS C21, C24
+func (k *check) access() {
+	_, problems := readAccess(k.c, k.s.sections)
+	k.problems = append(k.problems, problems...)
+}
+
+// names compares certificates with the hosts of their URLs, and looks at their chains. OPERATIONS C22
+func (k *check) names() {
+	k.each(func(path string, l *config.Listener) {
+		if l.TLS == nil {
+			return
+		}
+		for _, p := range l.TLS.Server().CheckHost(l.Address.Host) {
+			k.warn(config.CodeTLS, path+".tls.cert", "%s.tls: %s", path, p.Message)
+		}
+	})
+}
+
+// exposure names what everybody may use. OPERATIONS C24
+func (k *check) exposure() {
+	k.each(func(path string, l *config.Listener) {
+		switch {
+		case l.Address.Loopback():
+		case *l.Anonymous:
+			k.warn(config.CodeAnonymous, path+".url", "%s: anybody who reaches this listener may use it", l.URL)
+		case l.Insecure:
+			k.warn(config.CodeAnonymous, path+".insecure", "%s: insecure is true, and changes nothing while anonymous is not", l.URL)
+		}
+	})
+}
+
+// data looks at the data directory. OPERATIONS C26
+func (k *check) data() {
+	dir := k.c.Node.Data
+	if dir == Memory {
+		return
+	}
+	err := checkData(dir)
+	if err == nil {
+		err = disk.Look(filepath.Join(dir, storeDir))
+	}
+	switch {
+	case errors.Is(err, disk.ErrLocked):
+		k.ours = true
+		k.warn(config.CodeData, "node.data", "%s is in use: a gateway runs with it", dir).Hint = "reload it, or stop it before another one starts"
+	case err != nil:
+		k.fail(config.CodeData, "node.data", "%s", err)
+		return
+	}
+	above := dir
+	for {
+		if _, err := os.Stat(above); err == nil || filepath.Dir(above) == above {
+			break
+		}
+		above = filepath.Dir(above)
+	}
+	if err := writable(above); err != nil {
+		k.fail(config.CodeData, "node.data", "%s cannot be written: %s", above, err)
+	}
+	if free, ok := freeSpace(above); ok && free < minFree {
+		k.warn(config.CodeData, "node.data", "%s has %s of free space", above, config.Size(free))
+	}
+}
+
+// minFree is how much free space is no reason to speak, in bytes.
+const minFree = 256 << 20
+
+// ports takes every address for a moment, all of them together, since two may be one. OPERATIONS C23
+func (k *check) ports() {
+	var held []interface{ Close() error }
+	defer func() {
+		for _, h := range held {
+			_ = h.Close()
+		}
+	}()
+	mine := map[string]bool{} // network and port of those that were taken
+	k.each(func(path string, l *config.Listener) {
+		place := fmt.Sprintf("%s %d%s", l.Address.Scheme.Network, l.Address.Port, l.Address.Path)
+		h, err := listen.Try(l.Address.Scheme.Network, address(l.Address))
+		if err == nil {
+			held = append(held, h)
+			mine[place] = true
+			return
+		}
+		be := &listen.BindError{URL: l.URL, Err: err}
+		if be.InUse() {
+			be.Process, be.PID = listen.Holder(l.Address.Scheme.Network, l.Address.HostPort())
+			if be.PID == os.Getpid() && mine[place] {
+				k.fail(config.CodePort, path+".url", "%s: another listener of this configuration has the address", l.URL)
+				return
+			}
+			if k.ours && ourProcess(be.PID) {
+				return // by the gateway that this configuration is for
+			}
+		}
+		p := k.fail(config.CodePort, path+".url", "%s", be.Error())
+		if errors.Is(err, os.ErrPermission) {
+			p.Hint = "a port below 1024 needs CAP_NET_BIND_SERVICE, or choose one above"
+		}
+	})
+}
+
+func address(a config.Address) string {
+	if a.Scheme.Network == "unix" {
+		return a.Path
+	}
+	return a.HostPort()
+}
+
+// limits compares what is promised with what there is. OPERATIONS C27
+func (k *check) limits() {
+	l := k.s.limits()
+	if n, ok := descriptors(); ok && uint64(l.Connections)+reservedDescriptors > n {
+		p := k.warn(config.CodeLimits, "limits.connections", "limits.connections: %d connections need more descriptors than the %d that the process may have", l.Connections, n)
+		p.Hint = fmt.Sprintf("at most %d will be accepted; raise the limit of open files (LimitNOFILE=)", max(0, int64(n)-reservedDescriptors))
+	}
+	memory, ok := memoryLimit()
+	if !ok {
+		return
+	}
+	for _, b := range []struct {
+		path  string
+		bytes int64
+	}{{"limits.queue_bytes", int64(l.QueueBytes)}, {"limits.retained_bytes", int64(l.RetainedBytes)}} {
+		if b.bytes > memory {
+			k.warn(config.CodeLimits, b.path, "%s: %s is more than the %s of memory that the process may have", b.path, config.Size(b.bytes), config.Size(memory))
+		}
+	}
+	if sum := int64(l.QueueBytes) + int64(l.RetainedBytes); sum > memory && int64(l.QueueBytes) <= memory && int64(l.RetainedBytes) <= memory {
+		k.warn(config.CodeLimits, "limits", "limits: queue_bytes and retained_bytes are %s together, and the process may have %s of memory", config.Size(sum), config.Size(memory))
+	}
+}
+
+// reservedDescriptors are kept for files and the store.
+const reservedDescriptors = 512
+
+// memoryLimit is what the process may have, in bytes: GOMEMLIMIT, or of the control group.
+func memoryLimit() (int64, bool) {
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+		return limit, true
+	}
+	limit, err := memlimit.FromCgroup()
+	if err != nil || limit > math.MaxInt64 {
+		return 0, false
+	}
+	return int64(limit), true
+}

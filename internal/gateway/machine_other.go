@@ -1,0 +1,30 @@
+//go:build !unix
+
+package gateway
+
+import (
+	"errors"
+	"os"
+)
+
+type runner struct{}
+
+func lookup(string) (*runner, error) {
+	return nil, errors.New("this system does not tell what a user may read")
+}
+
+func (*runner) mayRead(string) string { return "" }
+
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".entrepot-check")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func freeSpace(string) (int64, bool) { return 0, false }
+
+func descriptors() (uint64, bool) { return 0, false }
+
+func ourProcess(int) bool { return false }

@@ -1,0 +1,313 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/tlsconf/tlstest"
+)
+
+// reloadable is a gateway of a file that a test changes.
+type reloadable struct {
+	*Gateway
+	t    *testing.T
+	file string
+}
+
+func openFile(t *testing.T, text string) *reloadable {
+	t.Helper()
+	r := &reloadable{t: t, file: filepath.Join(t.TempDir(), "entrepot.yaml")}
+	r.write(text)
+	c, sections, problems := r.read()
+	if problems.Failed() {
+		t.Fatal(problems)
+	}
+	var err error
+	if r.Gateway, err = Open(Options{Config: c, Sections: sections, Version: "1", Read: r.read}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(running(t, r.Gateway))
+	for !r.Started() {
+		runtime.Gosched()
+	}
+	return r
+}
+
+func (r *reloadable) write(text string) {
+	r.t.Helper()
+	if err := os.WriteFile(r.file, []byte("node: {data: memory}\n"+text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *reloadable) read() (*config.Config, map[string]any, config.Problems) {
+	in := config.Input{File: r.file, Sections: Sections(), Protocols: Protocols()}
+	c, problems := config.Read(in)
+	return c, in.Sections, problems
+}
+
+// reload takes another text; want is part of the problems, empty for none.
+func (r *reloadable) reload(text, want string) {
+	r.t.Helper()
+	r.write(text)
+	problems := r.Reload(r.t.Context())
+	if problems.Failed() != (want != "") || !strings.Contains(problems.Error(), want) {
+		r.t.Errorf("want %q: %v", want, problems)
+	}
+}
+
+func (r *reloadable) urls() (list []string) {
+	for _, l := range r.Listening() {
+		list = append(list, l.URL)
+	}
+	return list
+}
+
+// free is a port that nobody has.
+func freeAddress(t *testing.T, network string) string {
+	t.Helper()
+	if network == "udp" {
+		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.LocalAddr().String()
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// stompClient is a connection that has logged in.
+type stompClient struct {
+	net.Conn
+	in *bufio.Reader
+	t  *testing.T
+}
+
+func dialStomp(t *testing.T, url string) *stompClient {
+	t.Helper()
+	nc, err := net.Dial("tcp", strings.TrimPrefix(url, "stomp://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	c := &stompClient{nc, bufio.NewReader(nc), t}
+	if f := c.exchange("CONNECT\naccept-version:1.2\nhost:/\n\n\x00"); !strings.HasPrefix(f, "CONNECTED") {
+		t.Fatal(f)
+	}
+	return c
+}
+
+func (c *stompClient) exchange(frame string) string {
+	c.t.Helper()
+	if _, err := c.Write([]byte(frame)); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.frame()
+}
+
+func (c *stompClient) frame() string {
+	c.t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	f, err := c.in.ReadString(0)
+	if err != nil {
+		c.t.Errorf("the connection has ended: %q %v", f, err)
+	}
+	return strings.TrimLeft(f, "\n")
+}
+
+// alive asks for a receipt.
+func (c *stompClient) alive() {
+	c.t.Helper()
+	if f := c.exchange("SEND\ndestination:/topic/a\nreceipt:1\n\n\x00"); !strings.HasPrefix(f, "RECEIPT") {
+		c.t.Errorf("%q", f)
+	}
+}
+
+func TestReload_ListenersComeAndGoAndConnectionsStay(t *testing.T) {
+	one, two, three := "stomp://"+freeAddress(t, "tcp"), "stomp://"+freeAddress(t, "tcp"), "stomp://"+freeAddress(t, "tcp")
+	r := openFile(t, "listeners: ['"+one+"', '"+two+"']\n")
+	stays, drained := dialStomp(t, one), dialStomp(t, two)
+	r.reload("listeners: ['"+three+"', '"+one+"']\n", "")
+	if got := r.urls(); len(got) != 2 || got[0] != three || got[1] != one {
+		t.Fatal(got)
+	}
+	stays.alive()
+	drained.alive() // limits.drain is not over
+	dialStomp(t, three).alive()
+	dialStomp(t, one).alive()
+	if nc, err := net.Dial("tcp", strings.TrimPrefix(two, "stomp://")); err == nil {
+		nc.Close()
+		t.Error("a listener that has gone accepts")
+	}
+	r.reload("listeners: ['"+two+"']\nlimits: {drain: 0}\n", "")
+	if f := stays.frame(); !strings.HasPrefix(f, "ERROR") {
+		t.Errorf("after limits.drain: %q", f)
+	}
+	drained.alive()
+	dialStomp(t, two).alive()
+}
+
+func TestReload_WhatCannotBeTakenChangesNothing(t *testing.T) {
+	one, two := "stomp://"+freeAddress(t, "tcp"), "stomp://"+freeAddress(t, "tcp")
+	good := "listeners: ['" + one + "']\n"
+	r := openFile(t, good)
+	c := dialStomp(t, one)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	before := r.now().config.Sum
+	for text, want := range map[string]string{
+		"listeners: [":                           "not valid YAML",
+		"listeners: ['" + two + "']\nlogg: {}\n": `did you mean "log"?`,
+		"listeners: ['" + two + "', 'stomp://" + taken.Addr().String() + "']\n": "address in use by",
+		"listeners: ['" + two + "', 'http://" + taken.Addr().String() + "']\n":  "address in use by",
+		"listeners: ['" + two + "']\nstore: {sync: never}\n":                    "store cannot change while the gateway runs",
+		good + "auth: {file: nobody.yaml}\n":                                    "there is no such file",
+		good + "users: [{name: a, role: [none], password: none}]\n":             "which does not exist",
+		"include: nowhere.yaml\n":                                               "nowhere.yaml cannot be read",
+	} {
+		r.reload(text, want)
+		if got := r.urls(); len(got) != 1 || got[0] != one || r.now().config.Sum != before {
+			t.Errorf("%s: %v", text, got)
+		}
+		c.alive()
+		dialStomp(t, one).alive()
+	}
+	if nc, err := net.Dial("tcp", strings.TrimPrefix(two, "stomp://")); err == nil {
+		nc.Close()
+		t.Error("a listener of a refused configuration accepts")
+	}
+	r.reload("node: {name: x, data: other}\nstore: {sync: never}\n"+good, "key \"node\" is given twice")
+	if err := os.WriteFile(r.file, []byte("node: {name: x, data: other}\nstore: {sync: never}\n"+good), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	problems := r.Reload(t.Context())
+	for _, path := range []string{"node.name", "node.data", "store"} {
+		if !strings.Contains(problems.Error(), path+" cannot change while the gateway runs") {
+			t.Errorf("%s is not in %v", path, problems)
+		}
+	}
+	if n := r.metrics.Counter("config_reloads_total", "rejected").Load(); n != 10 {
+		t.Errorf("%d rejected", n)
+	}
+}
+
+func TestReload_SettingsHoldForNewConnections(t *testing.T) {
+	one, admin := "stomp://"+freeAddress(t, "tcp"), "http://"+freeAddress(t, "tcp")
+	r := openFile(t, "listeners: ['"+one+"', '"+admin+"']\n")
+	old := dialStomp(t, one)
+	r.reload("listeners: [{url: '"+one+"', server_header: own}, '"+admin+"']\nadmin: {metrics: false}\nlimits: {subscriptions: 7}\nsys: {interval: 1s}\n", "")
+	if f := stompConnect(t, strings.TrimPrefix(one, "stomp://")); !strings.Contains(f, "server:own") {
+		t.Errorf("%q", f)
+	}
+	if code, _ := get(t, admin+"/metrics"); code != 404 {
+		t.Errorf("metrics: %d", code)
+	}
+	old.alive()
+	r.reload("listeners: ['"+one+"', '"+admin+"']\nstomp: {server_header: all}\n", "")
+	if f := stompConnect(t, strings.TrimPrefix(one, "stomp://")); !strings.Contains(f, "server:all") {
+		t.Errorf("%q", f)
+	}
+	if code, text := get(t, admin+"/metrics"); code != 200 || !strings.Contains(text, `entrepot_config_reloads_total{result="reloaded"} 2`) || !strings.Contains(text, `entrepot_config_info{sha256="`+r.now().config.Sum+`"} 1`) {
+		t.Errorf("metrics: %d %s", code, text)
+	}
+	old.alive()
+}
+
+func TestReload_UsersAndRolesHoldAtOnce(t *testing.T) {
+	one := "stomp://" + freeAddress(t, "tcp")
+	r := openFile(t, "listeners: ['"+one+"']\n")
+	dialStomp(t, one).alive()
+	r.reload("listeners: ['"+one+"']\nroles: {r: [pub a]}\nusers: [{name: u, role: [r], password: none}]\n", "")
+	if f := stompConnect(t, strings.TrimPrefix(one, "stomp://")); !strings.HasPrefix(f, "ERROR") {
+		t.Errorf("anonymous is still let in: %q", f)
+	}
+}
+
+func TestReload_APortMovesBetweenSchemesAndHosts(t *testing.T) {
+	ca := tlstest.New(t, "a")
+	leaf := ca.Issue("server")
+	address := freeAddress(t, "tcp")
+	_, port, _ := net.SplitHostPort(address)
+	r := openFile(t, "listeners: ['stomp://"+address+"', 'mqttsn://"+freeAddress(t, "udp")+"']\n")
+	before := dialStomp(t, "stomp://"+address)
+	r.reload(fmt.Sprintf("listeners: [{url: 'stomps://%s', tls: {cert: %s, key: %s}}]\n", address, leaf.Cert, leaf.Key), "")
+	before.alive()
+	r.reload("listeners: [{url: 'stomp://0.0.0.0:"+port+"', anonymous: true, insecure: true}]\n", "")
+	before.alive()
+	dialStomp(t, "stomp://"+address).alive()
+	r.reload("listeners: ['stomp://192.0.2.77:"+port+"?anonymous=true&insecure=true']\n", "cannot assign requested address")
+	dialStomp(t, "stomp://"+address).alive()
+}
+
+// [SECURITY R11]
+func TestSecurity_R11_AStormOfReloadsLeavesTheLastGoodOne(t *testing.T) {
+	one, two := "stomp://"+freeAddress(t, "tcp"), "stomp://"+freeAddress(t, "tcp")
+	r := openFile(t, "listeners: ['"+one+"']\n")
+	c := dialStomp(t, one)
+	count := func() (goroutines, files int) {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return runtime.NumGoroutine(), len(list)
+	}
+	r.reload("listeners: ['"+one+"', '"+two+"']\n", "")
+	r.reload("listeners: ['"+one+"']\n", "")
+	goroutines, files := count()
+	ctx, cancel := context.WithCancel(t.Context())
+	gap := make(chan error, 1)
+	go func() { // no listener gap
+		for ctx.Err() == nil {
+			nc, err := net.Dial("tcp", strings.TrimPrefix(one, "stomp://"))
+			if err != nil {
+				gap <- err
+				return
+			}
+			nc.Close()
+		}
+		gap <- nil
+	}()
+	for i := range 100 {
+		switch i % 4 {
+		case 0:
+			r.reload("listeners: ['"+one+"', '"+two+"']\n", "")
+		case 2:
+			r.reload(fmt.Sprintf("listeners: ['%s']\nlimits: {subscriptions: %d}\namqp: {heartbeat: %ds}\n", one, i+1, i+10), "")
+		default:
+			r.reload("listeners: [oops\n", "not valid YAML")
+		}
+	}
+	cancel()
+	if err := <-gap; err != nil {
+		t.Errorf("a connection was refused: %v", err)
+	}
+	c.alive()
+	if got := r.urls(); len(got) != 1 || r.now().limits().Subscriptions != 99 {
+		t.Errorf("%v %d", got, r.now().limits().Subscriptions)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for g, f := count(); g > goroutines+2 || f > files+2; g, f = count() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines and %d files, there were %d and %d", g, f, goroutines, files)
+		}
+		runtime.Gosched()
+	}
+}
