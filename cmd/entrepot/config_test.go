@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/internal/tlsconf/tlstest"
+)
+
+// writeConfig writes a file into a folder.
+func writeConfig(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestConfigCheck_FindsWhatAStartWouldRefuse(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.New(t, "authority")
+	ca.Issue("server")
+	ca.Issue("soon", tlstest.Ends(10*24*time.Hour))
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	foreign := filepath.Join(ca.Dir, "foreign")
+	if err := os.MkdirAll(foreign, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeConfig(t, foreign, "other", "x")
+	newer := filepath.Join(ca.Dir, "newer", "store")
+	if err := os.MkdirAll(newer, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeConfig(t, newer, "entrepot-store", "99\n")
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	for name, x := range map[string]struct {
+		text, want string
+		code       int
+	}{
+		"C20 key":          {"listeners: [{url: 'mqtt://127.0.0.1:0', anonymus: true}]\n", `did you mean "anonymous"?`, 3},
+		"C20 role":         {"users: [{name: a, role: [none], password: none}]\n", `has the role "none", which does not exist`, 3},
+		"C21 file":         {"auth: {file: nobody.yaml}\n", "there is no such file", 3},
+		"C22 names":        {"listeners: [{url: 'mqtts://127.0.0.9:0', tls: {cert: server.crt, key: server.key}}]\n", `is not for "127.0.0.9"`, 0},
+		"C22 soon":         {"listeners: [{url: 'mqtts://127.0.0.1:0', tls: {cert: soon.crt, key: soon.key}}]\n", "warning: listeners[0].tls: ", 0},
+		"C23 port":         {"listeners: ['mqtt://127.0.0.1:" + port + "']\n", "address in use by ", 3},
+		"C23 two as one":   {"listeners: ['mqtt://127.0.0.1:28531', 'stomp://localhost:28531']\n", "another listener of this configuration has the address", 3},
+		"C23 udp is apart": {"listeners: ['coap://127.0.0.1:" + port + "']\n", ": ok", 0},
+		"C24 anonymous":    {"listeners: ['mqtt://0.0.0.0:0?anonymous=true&insecure=true']\n", "anybody who reaches this listener may use it", 0},
+		"C26 foreign":      {"node: {data: foreign}\n", "holds files, but no store of entrepot", 3},
+		"C26 newer":        {"node: {data: newer}\n", "written by a newer version of entrepot", 3},
+		"C27 connections":  {"limits: {connections: 1000000000}\n", "need more descriptors than", 0},
+	} {
+		if !strings.Contains(x.text, "listeners") {
+			x.text += "listeners: ['mqtt://127.0.0.1:0']\n"
+		}
+		if !strings.Contains(x.text, "node") {
+			x.text += "node: {data: memory}\n"
+		}
+		if !strings.Contains(x.text, "limits") {
+			x.text += "limits: {connections: 10}\n"
+		}
+		file := writeConfig(t, ca.Dir, "entrepot.yaml", x.text)
+		code, out, stderr := execute(t, "", "config", "check", file)
+		if code != x.code || !strings.Contains(out+stderr, x.want) {
+			t.Errorf("%s: exit %d\n%s%s", name, code, out, stderr)
+		}
+		if strings.Contains(x.want, "warning") && code == 0 && !strings.Contains(out, ": ok, 1 warning") {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(ca.Dir, "entrepot-data")); err == nil {
+		t.Error("a check has made the data directory")
+	}
+}
+
+func TestConfigCheck_AsJSON(t *testing.T) {
+	t.Parallel()
+	file := writeConfig(t, t.TempDir(), "entrepot.yaml", "node: {data: memory}\nlisteners: ['mqtt://127.0.0.1:0']\nmqtt:\n  max_qoss: 1\n")
+	code, out, _ := execute(t, "", "config", "check", file, "-o", "json")
+	var list []map[string]any
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 3 || len(list) != 1 {
+		t.Fatalf("exit %d, %v: %s", code, err, out)
+	}
+	want := map[string]any{"code": "E-CONFIG-UNKNOWN-KEY", "severity": "error", "file": file, "line": 4.0, "column": 3.0, "path": "mqtt",
+		"message": `unknown key "max_qoss" in mqtt`, "hint": `did you mean "max_qos"?`}
+	for k, v := range want {
+		if list[0][k] != v {
+			t.Errorf("%s is %v, want %v", k, list[0][k], v)
+		}
+	}
+	if len(list[0]) != len(want) {
+		t.Errorf("%v", list[0])
+	}
+	file = writeConfig(t, t.TempDir(), "entrepot.yaml", "node: {data: memory}\nlisteners: ['mqtt://127.0.0.1:0']\nlimits: {connections: 10}\n")
+	if code, out, _ := execute(t, "", "config", "check", file, "-o", "json"); code != 0 || strings.TrimSpace(out) != "[]" {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}
+
+func TestC4_ShowNamesTheSourceOfEachValue(t *testing.T) {
+	t.Setenv("ENTREPOT_LOG__LEVEL", "debug")
+	dir := t.TempDir()
+	file := writeConfig(t, dir, "entrepot.yaml", "include: more.yaml\nmqtt:\n  max_qos: 1\nauth: {jwt: {secret: planted-secret}}\n")
+	writeConfig(t, dir, "more.yaml", "\nlimits: {queues: 7}\n")
+	code, out, stderr := execute(t, "", "config", "show", "--sources", "--set", "limits.connections=9", file)
+	for _, want := range []string{
+		"max_qos: 1  # " + file + ":3\n", "level: debug  # env ENTREPOT_LOG__LEVEL\n", "connections: 9  # flag --set\n",
+		"namespace: 7  # " + dir + "/more.yaml:2\n", "message_bytes: 16MiB  # default\n", `secret: "***"  # ` + file + ":4\n", "  - url: \"mqtt://127.0.0.1:1883\"  # default\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if code != 0 || strings.Contains(out+stderr, "planted-secret") {
+		t.Errorf("exit %d %s", code, stderr)
+	}
+}
+
+func TestWhatShowPrintsMeansTheSame(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, text := range []string{"node: {data: memory}\n", "node: {data: x}\nmqtt: {max_qos: 1}\nlisteners:\n  - {url: 'ws://127.0.0.1:1', origins: ['*'], max_qos: 0, headers: {A: \"x: $$y\"}}\n" +
+		"  - mqtt+unix:///tmp/x\nroles: {a: ['pub a/{client}/#', 'deny retain #']}\nlimits: {drain: unlimited, accept_rate: unlimited, trusted: []}\n"} {
+		file := writeConfig(t, dir, "entrepot.yaml", text)
+		code, first, stderr := execute(t, "", "config", "show", file)
+		if code != 0 {
+			t.Fatal(stderr)
+		}
+		shown := writeConfig(t, dir, "shown.yaml", first)
+		code, second, stderr := execute(t, "", "config", "show", shown)
+		if code != 0 || first != second {
+			t.Errorf("exit %d: %s\n%s", code, stderr, second)
+		}
+		if code, out, stderr := execute(t, "", "config", "show", file, "--diff", shown); code != 0 || out != "" {
+			t.Errorf("exit %d: %s%s", code, out, stderr)
+		}
+	}
+	other := writeConfig(t, dir, "other.yaml", "mqtt: {max_qos: 2}\nlog: {level: warn}\n")
+	mine := writeConfig(t, dir, "mine.yaml", "mqtt: {max_qos: 1}\nlisteners: ['mqtt://127.0.0.1:5']\n")
+	_, out, _ := execute(t, "", "config", "show", mine, "--diff", other)
+	for _, want := range []string{"- mqtt.max_qos: 2\n+ mqtt.max_qos: 1\n", "- log.level: warn\n+ log.level: info\n", "+ listeners[mqtt://127.0.0.1:5].url: "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestTheSchemaKnowsEveryKeyAndNoOther(t *testing.T) {
+	t.Parallel()
+	code, out, stderr := execute(t, "", "config", "show", "--schema")
+	var schema struct {
+		Properties           map[string]map[string]any
+		AdditionalProperties bool
+	}
+	if err := json.Unmarshal([]byte(out), &schema); err != nil || code != 0 || schema.AdditionalProperties {
+		t.Fatal(code, err, stderr)
+	}
+	for _, name := range []string{"include", "node", "listeners", "mqtt", "limits", "auth", "roles", "users", "log"} {
+		if schema.Properties[name] == nil {
+			t.Errorf("no section %s", name)
+		}
+	}
+	mqtt := schema.Properties["mqtt"]["properties"].(map[string]any)
+	if mqtt["max_qos"] == nil || mqtt["max_qoss"] != nil {
+		t.Errorf("%v", mqtt)
+	}
+}
