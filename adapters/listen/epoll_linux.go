@@ -144,7 +144,7 @@ func (e *epoll) dispatch() {
 			}
 		default:
 			if s := e.l.streams.get(ev.Fd); s != nil {
-				if c, ok := s.tr.(*rawConn); ok && c.fd == int(ev.Pad) {
+				if c, ok := s.tr.(*rawConn); ok && c.fd == ev.Pad {
 					c.ready(ev.Events)
 				}
 			}

@@ -14,7 +14,7 @@ import (
 // while its peer reads.
 type rawConn struct {
 	stream
-	fd     int
+	fd     int32
 	events uint32 // that epoll watches
 	pend   []byte // what the kernel did not take
 }
@@ -53,7 +53,7 @@ func (c *rawConn) attend(bits uint32) {
 // in the next pass, after the other connections had theirs. full tells that
 // something probably remains.
 func (c *rawConn) readable() (full bool) {
-	n, err := rawRead(c.fd, c.loop.buf)
+	n, err := rawRead(int(c.fd), c.loop.buf)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 	case err != nil:
@@ -82,7 +82,7 @@ func (c *rawConn) write(b []byte) error {
 // send writes what the kernel takes.
 func (c *rawConn) send(b []byte) (n int, err error) {
 	for n < len(b) {
-		k, err := rawWrite(c.fd, b[n:])
+		k, err := rawWrite(int(c.fd), b[n:])
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -144,22 +144,22 @@ func (c *rawConn) reading(on bool) {
 func (c *rawConn) watch(events uint32) {
 	if events != c.events {
 		c.events = events
-		c.loop.wait.control(unix.EPOLL_CTL_MOD, c.fd, c.at, events) //nolint:errcheck // the descriptor is registered
+		c.loop.wait.control(unix.EPOLL_CTL_MOD, int(c.fd), c.at, events) //nolint:errcheck // the descriptor is registered
 	}
 }
 
 func (c *rawConn) loggingIn() {} // the stream counts all that a room gets
 
-func (c *rawConn) finish(core.Reason) { unix.Shutdown(c.fd, unix.SHUT_WR) }
+func (c *rawConn) finish(core.Reason) { unix.Shutdown(int(c.fd), unix.SHUT_WR) }
 
 func (c *rawConn) release() {
-	unix.Close(c.fd)
+	unix.Close(int(c.fd))
 	c.pend = nil
 }
 
 // adopt makes a stream of an accepted descriptor, on its loop.
 func (l *listener) adopt(loop *loop, fd int, info adapters.Info, since core.Time) {
-	c := &rawConn{fd: fd, events: unix.EPOLLIN}
+	c := &rawConn{fd: int32(fd), events: unix.EPOLLIN}
 	c.loop, c.own, c.counts = loop, c, l.counts
 	c.start(c, info, l.streamRoom(), since)
 	if c.phase == closed {

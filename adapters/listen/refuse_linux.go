@@ -41,7 +41,7 @@ func (a *acceptor) turnAway(fd int, remote netip.AddrPort, limited limit.Refusal
 		}
 		return
 	}
-	c := &rawConn{fd: fd, events: unix.EPOLLIN}
+	c := &rawConn{fd: int32(fd), events: unix.EPOLLIN}
 	c.loop, c.own, c.counts, c.away = a.loop, c, a.listener.counts, true
 	c.startRefused(c, a.listener.info(remote, localAddr(fd)), room, why)
 	if c.phase == closed {
