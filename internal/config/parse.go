@@ -17,7 +17,8 @@ import (
 const (
 	maxDepth = 64      // of nested maps and lists
 	maxNodes = 100_000 // after aliases are followed
-	maxKeys  = 5_000   // of one map in block style, for which the parser takes the square of their number
+	maxLines = 20_000
+	maxKeys  = 5_000 // of one map in block style, for which the parser takes the square of their number
 )
 
 // parse reads one YAML document. The tree is nil if the text is not YAML at all.
@@ -40,8 +41,8 @@ func (c *converter) document(text []byte) *node {
 		c.problems = Problems{{Code: CodeSyntax, File: file, Line: 1, Column: 1, Message: "the file is not UTF-8 text"}}
 		return nil
 	}
-	if line := crowded(text); line > 0 {
-		c.problems = Problems{{Code: CodeSyntax, File: file, Line: line, Column: 1, Message: fmt.Sprintf("more than %d keys in one place", maxKeys)}}
+	if line, of := crowded(text); line > 0 {
+		c.problems = Problems{{Code: CodeSyntax, File: file, Line: line, Column: 1, Message: of}}
 		return nil
 	}
 	doc, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
@@ -76,17 +77,30 @@ func (c *converter) document(text []byte) *node {
 	return root
 }
 
-// crowded is the line at which a map in block style has too many keys, 0 if none has. It goes by indentation alone.
-func crowded(text []byte) int {
+// crowded names the line at which a text has more than the parser takes in reasonable time, and what there is too much
+// of; 0 if it has not. It goes by lines, indentation and brackets alone, so that it costs little.
+func crowded(text []byte) (line int, of string) {
 	var keys []struct{ indent, count int } // of the maps that are open, each deeper than the one before
-	number := 0
-	for line := range bytes.Lines(text) {
-		number++
-		rest := bytes.TrimLeft(line, " ")
+	brackets := 0
+	for len(text) > 0 {
+		line++
+		end := bytes.IndexAny(text, "\n\r") + 1
+		if end == 0 {
+			end = len(text)
+		}
+		this := text[:end]
+		text = text[end:]
+		rest := bytes.TrimLeft(this, " ")
+		if line > maxLines {
+			return line, fmt.Sprintf("more than %d lines", maxLines)
+		}
 		if len(bytes.TrimSpace(rest)) == 0 || rest[0] == '#' {
 			continue
 		}
-		indent := len(line) - len(rest)
+		if brackets += opened(rest); brackets > maxDepth || bytes.Contains(rest, deepest) {
+			return line, fmt.Sprintf("nested deeper than %d levels", maxDepth)
+		}
+		indent := len(this) - len(rest)
 		for len(keys) > 0 && keys[len(keys)-1].indent > indent {
 			keys = keys[:len(keys)-1]
 		}
@@ -97,10 +111,28 @@ func crowded(text []byte) int {
 			keys = append(keys, struct{ indent, count int }{indent, 0})
 		}
 		if keys[len(keys)-1].count++; keys[len(keys)-1].count > maxKeys {
-			return number
+			return line, fmt.Sprintf("more than %d keys in one place", maxKeys)
+		}
+		if len(keys) > maxDepth {
+			return line, fmt.Sprintf("nested deeper than %d levels", maxDepth)
 		}
 	}
-	return 0
+	return 0, ""
+}
+
+var deepest = bytes.Repeat([]byte("- "), maxDepth)
+
+// opened is how many brackets a line leaves open, quoted ones included; that many are never meant.
+func opened(line []byte) (n int) {
+	for _, c := range line {
+		switch c {
+		case '[', '{':
+			n++
+		case ']', '}':
+			n--
+		}
+	}
+	return n
 }
 
 var excess = regexp.MustCompile(`\s+`)
