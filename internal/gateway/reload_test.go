@@ -138,7 +138,7 @@ func (c *stompClient) alive() {
 	}
 }
 
-func TestReload_ListenersComeAndGoAndConnectionsStay(t *testing.T) {
+func TestReload_MH7_ListenersComeAndGoAndConnectionsStay(t *testing.T) {
 	one, two, three := "stomp://"+freeAddress(t, "tcp"), "stomp://"+freeAddress(t, "tcp"), "stomp://"+freeAddress(t, "tcp")
 	r := openFile(t, "listeners: ['"+one+"', '"+two+"']\n")
 	stays, drained := dialStomp(t, one), dialStomp(t, two)
