@@ -159,6 +159,9 @@ func (c *Config) Problem(code, path, message string) Problem {
 // maxProblems is how many are reported of one configuration.
 const maxProblems = 1000
 
+// maxMessage is how long what is said of one may be, in bytes.
+const maxMessage = 2 << 10
+
 // Finish sorts problems, drops repetitions, and adds excerpts in which no secret can be read.
 func (c *Config) Finish(ps Problems) Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
@@ -175,6 +178,9 @@ func (c *Config) Finish(ps Problems) Problems {
 	for i := range ps {
 		p := &ps[i]
 		p.Message, p.arg = veil.url(p.Message), veil.argument(p.arg)
+		if len(p.Message) > maxMessage { // a key of a megabyte
+			p.Message = strings.ToValidUTF8(p.Message[:maxMessage], "") + "..."
+		}
 		at := slices.IndexFunc(c.sources, func(s source) bool { return s.path == p.File })
 		if at < 0 || p.Line == 0 || p.excerpt != "" {
 			continue
@@ -201,6 +207,9 @@ func (c *Config) rank(p Problem) int {
 	return maxFiles + 2
 }
 
+// maxShown is how much of a line is shown, in characters.
+const maxShown = 160
+
 // excerpt shows the line, up to two before it and a caret below the column.
 func excerpt(lines []string, line, column int) string {
 	var b strings.Builder
@@ -210,6 +219,9 @@ func excerpt(lines []string, line, column int) string {
 			mark = ">"
 		}
 		fmt.Fprintf(&b, "\n%s%3d | %s", mark, n, printable(lines[n-1]))
+	}
+	if column > maxShown { // the line is cut before it
+		return b.String()
 	}
 	pad := strings.Repeat(" ", min(len(lines[line-1]), column-1))
 	b.WriteString("\n       " + pad + "^")
@@ -224,8 +236,8 @@ func printable(line string) string {
 		}
 		return r
 	}, strings.TrimRight(line, "\r"))
-	if r := []rune(s); len(r) > 160 {
-		return string(r[:160]) + "..."
+	if r := []rune(s); len(r) > maxShown {
+		return string(r[:maxShown]) + "..."
 	}
 	return s
 }
