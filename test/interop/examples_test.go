@@ -53,7 +53,7 @@ var portless = regexp.MustCompile(`(mqtt|ws|mqttsn|coap|stomp|amqp|http)://127\.
 func (s *server) example(t *testing.T, line string) {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"order.json": "{}", "entrepot.yaml": "log: {level: info}\n", "mosquitto.conf": "listener 1883\nallow_anonymous true\n",
+	for name, text := range map[string]string{"order.json": "{}", "entrepot.yaml": "log: {level: info}\n", "entrepot.yaml.old": "log: {level: warn}\n", "mosquitto.conf": "listener 1883\nallow_anonymous true\n",
 		"users.yaml": "users: [{name: gw1, role: [sensor], password: none}]\n", "secret.txt": "sesame\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -62,6 +62,9 @@ func (s *server) example(t *testing.T, line string) {
 	serves := strings.Contains(line, "entrepot serve")
 	command := strings.ReplaceAll(line, "go run ./cmd/entrepot", "entrepot")
 	command = strings.ReplaceAll(command, "$(pidof entrepot)", "1")
+	command = strings.ReplaceAll(command, "config check /etc/entrepot/", "config check ")
+	command = strings.ReplaceAll(command, "/etc/entrepot", filepath.Join(dir, "etc"))
+	command = strings.ReplaceAll(command, "--as entrepot", "--as $(id -un)")
 	if serves { // its default ports may be taken by another
 		command = regexp.MustCompile(`(://127\.0\.0\.1):\d+`).ReplaceAllString(command, "$1:0") + " --listen http://127.0.0.1:0 --log-format text"
 	} else {
