@@ -62,7 +62,7 @@ func (s *server) example(t *testing.T, line string) {
 	serves := strings.Contains(line, "entrepot serve")
 	command := strings.ReplaceAll(line, "go run ./cmd/entrepot", "entrepot")
 	command = strings.ReplaceAll(command, "$(pidof entrepot)", "1")
-	command = strings.ReplaceAll(command, "config check /etc/entrepot/", "config check ")
+	command = strings.ReplaceAll(command, "/etc/entrepot/entrepot.yaml", "entrepot.yaml")
 	command = strings.ReplaceAll(command, "/etc/entrepot", filepath.Join(dir, "etc"))
 	command = strings.ReplaceAll(command, "--as entrepot", "--as $(id -un)")
 	if serves { // its default ports may be taken by another
