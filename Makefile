@@ -42,8 +42,9 @@ check: ## go vet and gofmt
 	$(GO) vet ./...
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
 
-unit: ## unit tests and fuzz seeds with the race detector
-	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e /test/interop -e /test/matrix)
+unit: ## unit tests and fuzz seeds with the race detector; what measures load comes last, one after the other
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e /test/interop -e /test/matrix -e /test/abuse -e /test/scale -e /test/credentials)
+	$(GO) test -race -p 1 -timeout 10m ./test/abuse ./test/scale ./test/credentials
 
 matrix: ## every protocol in, every protocol out, in one process over real sockets
 	$(GO) test -timeout 5m ./test/matrix/...
