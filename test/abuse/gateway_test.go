@@ -209,6 +209,7 @@ func (g *target) flat(before footprint, allowed uint64) {
 	if err := until("the end of all goroutines", func() bool { return runtime.NumGoroutine() <= before.goroutines }); err != nil {
 		g.Errorf("%v: %d of them, %d before\n%s", err, runtime.NumGoroutine(), before.goroutines, stacks())
 	}
+	allowed += storeHeap
 	var after footprint
 	if err := until("memory", func() bool { after = measure(); return after.heap <= before.heap+allowed }); err != nil {
 		g.Errorf("the heap grew from %d to %d bytes", before.heap, after.heap)
