@@ -87,7 +87,7 @@ func (c *conn) leave(t *core.Turn, why core.Reason) {
 	}
 	c.endAuth(why)
 	if c.phase == awaitTurn {
-		c.room.takeovers.giveUp(keyOf(&c.opening.client), c.handle)
+		c.room.takeovers.GiveUp(&c.opening.client, c.handle)
 	}
 	if c.session != nil {
 		c.session.Detach(t, why)

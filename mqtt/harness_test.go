@@ -10,6 +10,7 @@ import (
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/adaptertest"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
@@ -108,7 +109,7 @@ func (w *world) dial(id string, v packet.Version, opts ...connectOption) *peer {
 	}
 	p.send(c)
 	if c := p.Room().(*conn); c.phase == awaitTurn { // a test that uses one identifier again and again
-		w.Advance(time.Second / takeoverRate)
+		w.Advance(time.Second / limit.TakeoverRate)
 	}
 	return p
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
@@ -41,7 +42,7 @@ type Room struct {
 
 	redirecting atomic.Bool
 	scratches   sync.Pool
-	takeovers   takeovers
+	takeovers   limit.Takeovers
 }
 
 var (

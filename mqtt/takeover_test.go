@@ -1,10 +1,10 @@
 package mqtt
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
@@ -13,7 +13,7 @@ import (
 func (w *world) burst(id string, v packet.Version) (last *peer) {
 	w.t.Helper()
 	last = w.connect(id, v)
-	for range takeoverRate {
+	for range limit.TakeoverRate {
 		last = w.connect(id, v)
 	}
 	return last
@@ -104,22 +104,10 @@ func TestMQTT_MT4_WhoWaitsMayLeave(t *testing.T) {
 		gone.ends("CONNACK code=88")
 		w.Advance(time.Second)
 		holder.open()
-		if room := w.Room().(*Room); len(room.takeovers.ids) != 1 || room.takeovers.ids[takeoverKey{core.DefaultNamespace, "anonymous", "x"}].next != nil {
-			t.Errorf("left: %v", room.takeovers.ids)
+		if n, waiting := w.Room().(*Room).takeovers.Waiting(); n != 1 || waiting != 0 {
+			t.Errorf("%d are left, %d wait", n, waiting)
 		}
 		w.connect("x", v5)
 		holder.ends("DISCONNECT 8e")
 	})
-}
-
-func TestTakeoversOfThePastAreForgotten(t *testing.T) {
-	t.Parallel()
-	var x takeovers
-	for n := range 100_000 {
-		now := core.Time(n) // a thousand sessions a second
-		x.ask(now, takeoverKey{client: fmt.Sprint(n)}, nil, true)
-		if len(x.ids) > 1000 {
-			t.Fatalf("%d sessions are remembered", len(x.ids))
-		}
-	}
 }
