@@ -81,7 +81,8 @@ type loginResult struct {
 	reason    core.Reason
 }
 
-// Login starts a login. When its result is there, sink.Ready is called; with
+// Login starts a login, which ends with ctx; one that has no end has
+// Limits.PreauthExchange. When its result is there, sink.Ready is called; with
 // no Authenticator, or for those whom it knows at once, the result is there
 // already and Ready is not called.
 func (h *Host) Login(ctx context.Context, c Credentials, sink core.Sink) *Login {
@@ -96,7 +97,12 @@ func (h *Host) Login(ctx context.Context, c Credentials, sink core.Sink) *Login 
 			return l
 		}
 	}
+	cancel := func() {}
+	if ctx.Done() == nil {
+		ctx, cancel = context.WithTimeout(ctx, h.Limits.WithDefaults().PreauthExchange)
+	}
 	go func() {
+		defer cancel()
 		p, r := h.Auth.Authenticate(ctx, c)
 		if r != core.OK && h.Metrics != nil {
 			h.Metrics.Counter("connects_total", c.Protocol, "refused", r.String()).Add(1)

@@ -55,6 +55,9 @@ type Config struct {
 	RatePerClient   Rate   `yaml:"rate_per_client"`  // datagrams of a client; default unlimited
 	UnsolicitedRate Rate   `yaml:"unsolicited_rate"` // answers without session, per source; default 10/s
 
+	AuthPacket bool `yaml:"auth_packet"` // take a user and password from the AUTH packet, over DTLS and from this machine. Who proves nothing has two seconds for it after CONNECT
+	AllowPlain bool `yaml:"allow_plain"` // take AUTH from other machines without DTLS, too
+
 	EMQXCodes   bool `yaml:"emqx_codes"`   // 80 instead of 03 for what is not authorized
 	MultiPacket bool `yaml:"multi_packet"` // several packets in one datagram
 }

@@ -26,7 +26,11 @@ func (h *hello) same(c packet.Connect) bool {
 // opening is what a client needs until it has its CONNACK.
 type opening struct {
 	login    *adapters.Login
-	deadline core.Time // of the login, or of the attachment
+	cancel   context.CancelFunc // of the login; nil: there is none
+	shown    bool               // the login has what an AUTH showed
+	client   core.Client        // to attach
+	turn     core.Time          // awaitTurn: when it may
+	deadline core.Time          // of the step: AUTH or CONNECT, the login, the attachment
 	tries    int
 	next     core.Time // the question for the will is repeated
 	topic    packet.WillTopic
@@ -46,15 +50,25 @@ func (e *endpoint) onConnect(t *core.Turn, from origin, body []byte, n int, out 
 	p := e.peers[from]
 	if p != nil {
 		p.heard(t.Now, n)
+		if p.state == wantConnect {
+			p.id = id
+			p.begin(t, c, out)
+			p.schedule(t.Now)
+			return nil
+		}
 		if p.id == id && p.again(t, c, out) {
 			p.schedule(t.Now)
 			return nil
 		}
 		p.forget(t, replaced(p.id == id)) // C13
 	}
+	before := p
 	if p = e.addPeer(t, from, id); p == nil {
 		e.refuse(from, packet.Congestion, out) // C14
 		return nil
+	}
+	if before != nil {
+		p.evidence = before.evidence
 	}
 	p.heard(t.Now, n)
 	p.begin(t, c, out)
@@ -102,6 +116,8 @@ func (p *peer) again(t *core.Turn, c packet.Connect, out *adapters.Output) bool 
 		p.ask(t.Now, wantWillTopic, out) // C8
 	case !p.connected():
 		return p.hello.same(c) // the answer to the first one is under way
+	case p.evidence != nil && !p.evidence.of(p.principal):
+		return false // somebody else's, who has to log in
 	case p.hello.fresh && p.hello.same(c) && t.Now < p.hello.until:
 		p.send(packet.Result{Of: packet.CONNACK}, out) // C7
 	case (p.state == asleep || p.state == awake) && p.e.cfg.WakeConnectClean == "ignore":
@@ -132,10 +148,33 @@ func scale(d time.Duration, factor float64) time.Duration {
 func (p *peer) begin(t *core.Turn, c packet.Connect, out *adapters.Output) {
 	p.note(c)
 	p.clean = c.Clean
+	if p.e.cfg.AuthPacket && !p.at.secure.Proves() && p.evidence.stale(t.Now) && p.e.private(p.at) {
+		p.become(wantAuth)
+		p.opening = &opening{deadline: t.Now.After(min(authWait, p.e.exchange))}
+		return
+	}
+	p.login(t, out)
+}
+
+// login asks who the client is, by all that it has shown.
+func (p *peer) login(t *core.Turn, out *adapters.Output) {
+	p.opening.end()
 	p.become(authenticating)
 	p.handle.LoggingIn()
-	p.opening = &opening{login: p.e.room.host.Login(context.Background(), p.credentials(), p.handle), deadline: t.Now.After(p.e.exchange)}
+	ctx, cancel := context.WithTimeout(context.Background(), p.e.exchange)
+	c := p.credentials(t.Now)
+	p.opening = &opening{
+		login: p.e.room.host.Login(ctx, c, p.handle), cancel: cancel, shown: c.HasUser,
+		deadline: t.Now.After(p.e.exchange + time.Second), // later than the login's own: what it comes to is told
+	}
 	p.progress(t, out)
+}
+
+// end gives the login up.
+func (o *opening) end() {
+	if o != nil && o.cancel != nil {
+		o.cancel()
+	}
 }
 
 // progress goes on with connecting as far as it goes.
@@ -161,13 +200,15 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 		p.fail(t, r, out)
 		return
 	}
-	p.principal = principal
-	if old := p.e.byID[p.id]; old != nil && p.elsewhere(old) {
+	p.opening.end()
+	p.principal, p.loginEnds, p.password = principal, endOf(principal), p.opening.shown
+	old := p.e.byID[identify(principal, p.id)]
+	switch {
+	case old != nil && p.elsewhere(old):
 		p.e.denied(p, core.NotAuthorized)
 		p.fail(t, core.NotAuthorized, out)
 		return
-	}
-	if old := p.e.byID[p.id]; old != nil && p.continues(old) {
+	case old != nil && p.continues(old):
 		p.e.hand(t, p, old, out)
 		return
 	}
@@ -178,7 +219,7 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 	p.attach(t, out)
 }
 
-// attach asks the core for the session.
+// attach claims the session now, or when its turn has come (SECURITY F3).
 func (p *peer) attach(t *core.Turn, out *adapters.Output) {
 	c := core.Client{
 		ID: p.id, Principal: p.principal, Protocol: Name, Addr: p.at.addr.String(),
@@ -188,7 +229,29 @@ func (p *peer) attach(t *core.Turn, out *adapters.Output) {
 	if !p.clean {
 		c.Expiry = p.e.cfg.SessionExpiry
 	}
-	session, r := p.e.room.host.Router.Attach(t, c, p.handle)
+	p.opening.client = c
+	at, displaced := p.e.room.takeovers.Ask(t.Now, &p.opening.client, p.handle, p.e.room.host.Router.Holds(c))
+	if displaced != nil {
+		displaced.Evict(core.RateExceeded)
+	}
+	if at == 0 {
+		p.claim(t, out)
+		return
+	}
+	p.e.metrics.set.Counter("mqttsn_takeovers_delayed_total").Add(1)
+	p.opening.turn = at
+	p.become(awaitTurn)
+}
+
+// takeTurn goes on when the turn has come.
+func (p *peer) takeTurn(t *core.Turn, out *adapters.Output) {
+	p.e.room.takeovers.Begin(t.Now, &p.opening.client, p.handle)
+	p.claim(t, out)
+}
+
+// claim asks the core for the session.
+func (p *peer) claim(t *core.Turn, out *adapters.Output) {
+	session, r := p.e.room.host.Router.Attach(t, p.opening.client, p.handle)
 	if r != core.OK {
 		p.fail(t, r, out)
 		return
@@ -219,7 +282,7 @@ func (p *peer) attached(t *core.Turn, out *adapters.Output) {
 	}
 	p.inbound.subscriptions = len(p.session.Subscriptions())
 	p.known = p.e.predefined(p.id)
-	p.e.byID[p.id] = p
+	p.e.list(p)
 	p.handle.Authenticated()
 	p.handle.Connected()
 	p.resume(t, out)

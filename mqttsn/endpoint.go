@@ -32,7 +32,9 @@ type endpoint struct {
 
 	// Owned by the loop.
 	peers     map[origin]*peer
-	byID      map[string]*peer // by client id; the newest of that name
+	byID      map[identity]*peer // whose session it is
+	byName    map[string]*peer   // the first of a list of those with a client id, whoever they are
+	early     int                // that sent AUTH and no CONNECT yet
 	perSource *limit.Peers
 	perNode   map[origin]int // nodes of a forwarder
 	parked    parking
@@ -41,10 +43,11 @@ type endpoint struct {
 	sources   *buckets               // datagrams of unproven addresses
 	answers   *buckets               // answers without a session
 	anonymous *minusOne
-	taken     []core.Delivery // scratch of deliver
-	grants    []core.Grant    // scratch of subscribe
-	reasons   []core.Reason   // scratch of unsubscribe
-	topic     []byte          // scratch of publish
+	proven    map[*adapters.Association]*minusOne // of those that DTLS has proven to be somebody
+	taken     []core.Delivery                     // scratch of deliver
+	grants    []core.Grant                        // scratch of subscribe
+	reasons   []core.Reason                       // scratch of unsubscribe
+	topic     []byte                              // scratch of publish
 }
 
 func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint {
@@ -52,13 +55,15 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint
 		metrics: r.metrics, loop: l, listener: info.Listener,
 		trusted:   limit.Loopback,
 		peers:     map[origin]*peer{},
-		byID:      map[string]*peer{},
+		byID:      map[identity]*peer{},
+		byName:    map[string]*peer{},
+		proven:    map[*adapters.Association]*minusOne{},
 		perSource: limit.NewPeers(r.cfg.MaxClients, r.cfg.MaxClientsPerSource),
 		perNode:   map[origin]int{},
 		taken:     make([]core.Delivery, 0, maxTaken),
 	}
 	e.Reconfigure(r)
-	e.anonymous = newMinusOne(e)
+	e.anonymous = newMinusOne(e, nil)
 	return e
 }
 
@@ -70,7 +75,7 @@ func (e *endpoint) Reconfigure(r adapters.DatagramRoom) {
 		return
 	}
 	e.room, e.cfg = room, &room.cfg
-	e.exchange = room.host.Limits.WithDefaults().PreauthExchange
+	e.exchange = room.limits.PreauthExchange
 	e.perSource.SetLimits(e.cfg.MaxClients, e.cfg.MaxClientsPerSource)
 	e.parked.limit = e.cfg.MaxClients
 	e.tables = map[string]*predefined{}
@@ -95,7 +100,7 @@ func (e *endpoint) input(t *core.Turn, from origin, in []byte, out *adapters.Out
 		if err == nil && len(rest) > 0 && !e.cfg.MultiPacket {
 			err = packet.ErrLength // W6
 		}
-		if err == nil && (!ty.Known() || ty == packet.FRWDENCAP) {
+		if err == nil && (!ty.Known() || ty == packet.FRWDENCAP || ty == packet.AUTH && !e.cfg.AuthPacket) {
 			err = packet.ErrType
 		}
 		if err != nil {
@@ -127,7 +132,9 @@ func (e *endpoint) dispatch(t *core.Turn, from origin, ty packet.Type, body []by
 		return nil
 	case ty == packet.CONNECT:
 		return e.onConnect(t, from, body, n, out)
-	case p == nil:
+	case ty == packet.AUTH:
+		return e.onAuth(t, from, body, n, out)
+	case p == nil || p.state == wantConnect:
 		return e.unknown(t, from, ty, body, out)
 	}
 	p.heard(t.Now, n)
@@ -157,6 +164,9 @@ func (e *endpoint) Close(t *core.Turn, r core.Reason, out *adapters.Output) {
 		p.evict(t, r, out)
 	}
 	e.anonymous.close(t, r)
+	for _, o := range e.proven {
+		o.close(t, r)
+	}
 }
 
 // answer sends a packet to an address, session or not.

@@ -11,14 +11,17 @@ import (
 )
 
 // minusOne publishes what comes with QoS -1 from addresses without a session
-// (section 6.8; P8). All of them are one principal: qos_m1_client.
+// (section 6.8; P8). All of them are one principal, qos_m1_client; but whoever
+// DTLS has proven to be somebody is that one (SECURITY U1).
 type minusOne struct {
 	// Immutable.
 	e      *endpoint
 	handle adapters.Handle
+	secure *adapters.Association // that proves who it is; nil: qos_m1_client
 
 	// Owned by the loop.
 	login   *adapters.Login
+	ends    core.Time // of the login; 0: never
 	session *core.Session
 	refused core.Reason // the login failed; asked again at retry
 	retry   core.Time
@@ -36,14 +39,28 @@ type heldPublish struct {
 
 const (
 	maxHeld    = 64
+	maxHeldOne = 8 // of one association
 	loginAgain = 10 * time.Second
 )
 
 var _ adapters.Driven = (*minusOne)(nil)
 
-func newMinusOne(e *endpoint) *minusOne {
-	o := &minusOne{e: e}
+func newMinusOne(e *endpoint, a *adapters.Association) *minusOne {
+	o := &minusOne{e: e, secure: a}
 	o.handle = e.loop.Handle(o)
+	return o
+}
+
+// minusOne is who publishes with QoS -1 from there.
+func (e *endpoint) minusOne(from origin) *minusOne {
+	if !from.secure.Proves() {
+		return e.anonymous
+	}
+	o := e.proven[from.secure]
+	if o == nil {
+		o = newMinusOne(e, from.secure)
+		e.proven[from.secure] = o
+	}
 	return o
 }
 
@@ -58,15 +75,26 @@ func (o *minusOne) publish(t *core.Turn, from origin, q packet.Publish, out *ada
 	case c != packet.Accepted:
 		o.refuse(t.Now, h, c, out)
 	case !o.ready(t):
-		if len(o.held) < maxHeld && o.login != nil {
-			h.data = bytes.Clone(h.data)
-			o.held = append(o.held, h)
-			return
+		c := code(o.refused, o.e.cfg.EMQXCodes)
+		if o.login != nil {
+			if len(o.held) < o.maxHeld() {
+				h.data = bytes.Clone(h.data)
+				o.held = append(o.held, h)
+				return
+			}
+			c = packet.Congestion
 		}
-		o.refuse(t.Now, h, code(o.refused, o.e.cfg.EMQXCodes), out)
+		o.refuse(t.Now, h, c, out)
 	default:
 		o.route(t, h, out)
 	}
+}
+
+func (o *minusOne) maxHeld() int {
+	if o.secure != nil {
+		return maxHeldOne
+	}
+	return maxHeld
 }
 
 func (o *minusOne) resolve(q packet.Publish) (topic string, data []byte, c packet.Code) {
@@ -90,16 +118,28 @@ func (o *minusOne) resolve(q packet.Publish) (topic string, data []byte, c packe
 // ready tells that there is a session to publish with, and sees to it that
 // there will be.
 func (o *minusOne) ready(t *core.Turn) bool {
+	if o.session != nil && o.ends != 0 && t.Now >= o.ends {
+		o.detach(t, core.LoginExpired)
+	}
 	if o.session != nil {
 		return true
 	}
 	if o.login == nil && t.Now >= o.retry {
-		o.login = o.e.room.host.Login(context.Background(), adapters.Credentials{
-			Protocol: Name, Listener: o.e.listener, Device: o.e.cfg.QoSM1Client,
-		}, o.handle)
+		o.login = o.e.room.host.Login(context.Background(), o.credentials(), o.handle)
 	}
 	o.progress(t)
 	return o.session != nil
+}
+
+func (o *minusOne) credentials() adapters.Credentials {
+	c := adapters.Credentials{Protocol: Name, Listener: o.e.listener}
+	if o.secure == nil {
+		c.Device = o.e.cfg.QoSM1Client
+		return c
+	}
+	c.Addr = o.secure.Remote.String()
+	o.secure.Show(&c)
+	return c
 }
 
 func (o *minusOne) progress(t *core.Turn) {
@@ -113,6 +153,7 @@ func (o *minusOne) progress(t *core.Turn) {
 	o.login = nil
 	if r == core.OK {
 		client := core.Client{Principal: principal, Protocol: Name, Clean: true}
+		o.ends = endOf(principal)
 		o.session, r = o.e.room.host.Router.Attach(t, client, o.handle)
 	}
 	if r != core.OK {

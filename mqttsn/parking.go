@@ -1,6 +1,10 @@
 package mqttsn
 
-import "github.com/entrepot/entrepot/core"
+import (
+	"cmp"
+
+	"github.com/entrepot/entrepot/core"
+)
 
 // parking keeps what only this protocol knows of a session while its client is
 // away: the registered topic ids, and the will (C11).
@@ -9,7 +13,8 @@ type parking struct {
 	of    map[identity]parked
 }
 
-// identity is whose session it is.
+// identity is whose session it is. There is no key with fewer fields (SECURITY
+// S1).
 type identity struct{ namespace, user, client string }
 
 type parked struct {
@@ -22,7 +27,7 @@ func identify(p *core.Principal, client string) identity {
 	if p == nil {
 		p = core.Anonymous
 	}
-	return identity{p.Namespace, p.User, client}
+	return identity{cmp.Or(p.Namespace, core.DefaultNamespace), p.User, client}
 }
 
 // put parks; when all places are taken somebody else's goes, an expired one if

@@ -14,9 +14,12 @@ type state uint8
 
 const (
 	gone           state = iota // no longer the endpoint's
+	wantConnect                 // AUTH came first
+	wantAuth                    // CONNECT came, AUTH may follow
 	authenticating              // the login is under way
 	wantWillTopic               // WILLTOPICREQ was sent
 	wantWillMsg                 // WILLMSGREQ was sent
+	awaitTurn                   // the session is taken over too often; this one is the next
 	attaching                   // the core has not yet made room
 	active
 	asleep
@@ -25,38 +28,43 @@ const (
 )
 
 func (s state) String() string {
-	return [stateCount]string{"gone", "authenticating", "will_topic", "will_message",
-		"attaching", "active", "asleep", "awake"}[s]
+	return [stateCount]string{"gone", "want_connect", "want_auth", "authenticating", "will_topic", "will_message",
+		"await_turn", "attaching", "active", "asleep", "awake"}[s]
 }
 
 // peer is one client.
 type peer struct {
-	// Immutable, but for at when the client roams.
+	// Immutable, but for at when the client roams, and id that a CONNECT gives
+	// whose AUTH came first.
 	e      *endpoint
 	handle adapters.Handle
 	at     origin
 	id     string
 
 	// Owned by the loop.
-	state     state
-	clean     bool
-	principal *core.Principal
-	session   *core.Session
-	hello     hello
-	opening   *opening // while connecting
-	will      *core.Will
-	topics    topics
-	inbound   inbound
-	outbound  outbound
-	known     *predefined
-	rate      limit.Bucket        // rate_per_client
-	complain  limit.Bucket        // negative answers to QoS 0
-	budget    limit.Amplification // until the address is proven
-	keepAlive time.Duration       // with tolerance; 0: none
-	sleep     time.Duration       // with tolerance
-	last      core.Time           // a packet came last
-	tickAt    core.Time           // what was asked of the handle; 0: nothing
-	probed    bool                // PINGREQ was sent since the last packet
+	state      state
+	clean      bool
+	password   bool      // it logged in by AUTH
+	evidence   *evidence // of an AUTH that no login has used
+	principal  *core.Principal
+	loginEnds  core.Time // 0: never
+	session    *core.Session
+	hello      hello
+	opening    *opening // while connecting
+	will       *core.Will
+	topics     topics
+	inbound    inbound
+	outbound   outbound
+	known      *predefined
+	rate       limit.Bucket        // rate_per_client
+	complain   limit.Bucket        // negative answers to QoS 0
+	budget     limit.Amplification // until the address is proven
+	keepAlive  time.Duration       // with tolerance; 0: none
+	sleep      time.Duration       // with tolerance
+	last       core.Time           // a packet came last
+	tickAt     core.Time           // what was asked of the handle; 0: nothing
+	next, prev *peer               // of the same client id
+	probed     bool                // PINGREQ was sent since the last packet
 }
 
 var _ adapters.Driven = (*peer)(nil)
@@ -126,7 +134,12 @@ func (e *endpoint) leave(p *peer) {
 // become changes the state.
 func (p *peer) become(s state) {
 	p.e.metrics.moved(p.state, s)
-	p.state = s
+	if p.state == wantConnect {
+		p.e.early--
+	}
+	if p.state = s; s == wantConnect {
+		p.e.early++
+	}
 }
 
 // connected tells whether the client has been told so.
@@ -145,10 +158,12 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 		p.session.Detach(t, r)
 		p.session = nil
 	}
-	p.e.leave(p)
-	if p.e.byID[p.id] == p {
-		delete(p.e.byID, p.id)
+	if p.state == awaitTurn {
+		p.e.room.takeovers.GiveUp(&p.opening.client, p.handle)
 	}
+	p.opening.end()
+	p.e.leave(p)
+	p.e.unlist(p)
 	p.become(gone)
 	p.handle.Ended(r)
 }
@@ -168,7 +183,7 @@ func (p *peer) input(t *core.Turn, ty packet.Type, body []byte, out *adapters.Ou
 		p.send(packet.Result{Of: packet.CONNACK}, out) // the CONNACK was lost, or overtaken by a repetition
 		return nil
 	}
-	p.hello.fresh = false
+	p.hello.fresh, p.evidence = false, nil
 	switch ty {
 	case packet.PUBLISH:
 		return p.onPublish(t, body, out)
@@ -220,6 +235,10 @@ func (p *peer) Wake(t *core.Turn, out *adapters.Output) {
 func (p *peer) Evict(t *core.Turn, r core.Reason, out *adapters.Output) { p.evict(t, r, out) }
 
 func (p *peer) evict(t *core.Turn, r core.Reason, out *adapters.Output) {
+	if p.state == awaitTurn && r == core.RateExceeded { // another one waits instead
+		p.fail(t, r, out)
+		return
+	}
 	if p.state == active || p.state == awake { // K6: a sleeping client hears nothing
 		p.send(packet.Disconnect{}, out)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 )
 
 // Name is the protocol's name in logs, metrics and message origins.
@@ -14,6 +15,8 @@ type Room struct {
 	host       *adapters.Host
 	cfg        Config
 	metrics    *metrics
+	limits     adapters.Limits
+	takeovers  limit.Takeovers
 	forwarders []netip.Prefix
 }
 
@@ -49,7 +52,7 @@ func New(h *adapters.Host, c Config) (*Room, error) {
 	if set == nil {
 		set = adapters.NewMetrics()
 	}
-	return &Room{host: h, cfg: c, metrics: newMetrics(set), forwarders: forwarders}, nil
+	return &Room{host: h, cfg: c, metrics: newMetrics(set), limits: h.Limits.WithDefaults(), forwarders: forwarders}, nil
 }
 
 // Name is "mqttsn".

@@ -30,6 +30,10 @@ func (e *endpoint) Secure(t *core.Turn, a *adapters.Association, in []byte, out 
 // it shakes hands anew when it wakes (K12).
 func (e *endpoint) Gone(t *core.Turn, a *adapters.Association, r core.Reason, _ *adapters.Output) {
 	at := over(a)
+	if o := e.proven[a]; o != nil {
+		delete(e.proven, a)
+		o.close(t, r)
+	}
 	if p := e.peers[at]; p != nil {
 		p.cutOff(t, r)
 	}
@@ -65,12 +69,16 @@ func (p *peer) mayMove(to origin) bool {
 }
 
 // credentials are what a client shows of itself: the identity that DTLS has
-// proven, and a client identifier.
-func (p *peer) credentials() adapters.Credentials {
+// proven, what it sent with AUTH, and a client identifier.
+func (p *peer) credentials(now core.Time) adapters.Credentials {
 	c := adapters.Credentials{
 		Protocol: Name, Listener: p.e.listener, Addr: p.at.addr.String(), ClientID: p.id,
 		Loopback: p.at.addr.Addr().Unmap().IsLoopback(),
 	}
 	p.at.secure.Show(&c)
+	if ev := p.evidence; !ev.stale(now) {
+		c.User, c.Password, c.HasUser = ev.user, ev.password, true
+	}
+	p.evidence = nil
 	return c
 }

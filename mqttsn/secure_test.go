@@ -114,9 +114,9 @@ func TestMQTTSN_K12_OverDTLSOnlyTheSameIdentityMoves(t *testing.T) {
 		d.ask("04 18 00 1e", "02 18")
 		d.hangUp()
 		s.sleep(10 * time.Second)
-		s.with("dev2", "198.51.100.2:1000").ask(wakeCl1)
-		s.at("198.51.100.3:1000").ask(wakeCl1)
-		s.wantCount(2, "mqttsn_roams_total", "refused")
+		s.with("dev2", "198.51.100.2:1000").ask(wakeCl1, "02 18") // as if there were no such client
+		s.at("198.51.100.3:1000").ask(wakeCl1, "02 18")
+		s.wantCount(0, "mqttsn_roams_total", "refused")
 		again := s.with("dev1", "198.51.100.4:1000")
 		again.ask(wakeCl1, pingresp)
 		again.ask("09 04 04 01 00 3c 63 6c 31", connack)
@@ -128,7 +128,7 @@ func TestMQTTSN_K12_OverDTLSOnlyTheSameIdentityMoves(t *testing.T) {
 func TestMQTTSN_K12_AnyOverDTLSMovesAnActiveClientOfTheSameIdentity(t *testing.T) {
 	simulateHost(t, Config{Roaming: "any"}, &adapters.Host{Auth: byIdentity{}}, core.Options{}, func(s *sim) {
 		d := s.with("dev1", "198.51.100.1:1000").connect("cl1")
-		s.with("dev2", "198.51.100.2:1000").ask(wakeCl1)
+		s.with("dev2", "198.51.100.2:1000").ask(wakeCl1, "02 18")
 		d.ask("02 16", pingresp)
 		s.with("dev1", "198.51.100.4:1000").ask(wakeCl1, pingresp)
 		d.ask("02 16", "02 18")

@@ -111,7 +111,7 @@ func TestMQTTSN_X6_RoamingAddressesLeaveNoState(t *testing.T) {
 			s.at(fmt.Sprintf("10.%d.%d.1:%d", 1+i%200, i/200, 1000+i)).send(wakeCl1)
 		}
 		s.sleep(time.Minute)
-		if len(s.e.peers)+len(s.e.byID)+s.e.perSource.Len() != 0 {
+		if len(s.e.peers)+len(s.e.byID)+len(s.e.byName)+s.e.perSource.Len() != 0 {
 			t.Errorf("%d clients, %d ids, %d sources are left", len(s.e.peers), len(s.e.byID), s.e.perSource.Len())
 		}
 		s.at("10.0.0.9:1").ask("02 16", "02 18")
@@ -315,9 +315,13 @@ func FuzzMQTTSN_X4_Endpoint(f *testing.F) {
 	}
 	f.Add(join(connectCl1, connectCl1, "08 12 20 00 01 61 2f 62", "08 12 40 00 01 61 2f 23", "08 0c 40 04 01 00 03 78", "04 10 00 03"))
 	f.Add(join(connectWill, "08 0c 62 61 62 00 00 78", willTopic, "03 01 00", willMsg, "02 16", "04 1a 00 76", "04 18 00 1e"))
+	f.Add(join("0d 03 00 05 50 4c 41 49 4e 00 61 00 62", connectCl1, connectCl1, "0d 03 00 05 50 4c 41 49 4e 00 61 00 62", "02 16"))
 	f.Add(join(connectCl1, "04 fe 01 0a "+connectCl1, "04 18 00 1e", wakeCl1, wakeCl1, "04 0f 00 01", "07 0b 04 01 00 01 02"))
+	withAuth := func(h *adapters.Host) (adapters.Room, error) {
+		return New(h, Config{AuthPacket: true, AllowPlain: true})
+	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		adaptertest.Test(t, newRoom, adaptertest.Options{}, func(_ *testing.T, d *adaptertest.Driver) {
+		adaptertest.Test(t, withAuth, adaptertest.Options{}, func(_ *testing.T, d *adaptertest.Driver) {
 			peers := [2]*adaptertest.Peer{d.NewPeer(), d.NewPeer()}
 			for len(in) > 2 {
 				n, who := int(in[0]), in[1]

@@ -62,12 +62,12 @@ func (p *peer) doze(now core.Time, out *adapters.Output) {
 // wakeElsewhere takes a wake-up from an address that is not the sleeping
 // client's own: it moves there (K11, K12).
 func (e *endpoint) wakeElsewhere(t *core.Turn, from origin, q packet.PingReq, out *adapters.Output) {
-	p := e.byID[string(q.ClientID)]
+	p, several := e.named(string(q.ClientID), from)
 	switch {
 	case p == nil:
-		e.stranger(t.Now, from, out) // X1
+		e.stranger(t.Now, from, out) // X1; the same if others have such a client (SECURITY S1)
 		return
-	case !p.mayMove(from), !from.secure.Proves() && !p.follows(from.addr.Addr()):
+	case several, !p.mayMove(from):
 		e.metrics.roam("refused")
 		return
 	case !e.move(t, p, from):
@@ -96,11 +96,10 @@ func (e *endpoint) move(t *core.Turn, p *peer, to origin) bool {
 	return true
 }
 
-// continues tells that p, whose login has just succeeded, is the client old,
-// which sleeps at another address (K13).
+// continues tells that p, whose login has just succeeded, goes on with the
+// session of old, who is the same and sleeps at another address (K13).
 func (p *peer) continues(old *peer) bool {
-	return (old.state == asleep || old.state == awake) && p.e.cfg.WakeConnectClean == "ignore" && p.e.cfg.Roaming != "off" &&
-		identify(p.principal, p.id) == identify(old.principal, old.id)
+	return (old.state == asleep || old.state == awake) && p.e.cfg.WakeConnectClean == "ignore" && p.e.cfg.Roaming != "off"
 }
 
 // hand lets old go on at the address of p, which has no session yet.
@@ -112,6 +111,8 @@ func (e *endpoint) hand(t *core.Turn, p, old *peer, out *adapters.Output) {
 		return
 	}
 	old.hello, old.budget, old.keepAlive = hello, budget, p.keepAlive
+	old.session.Renew(p.principal) // of the same identity
+	old.principal, old.loginEnds, old.password = p.principal, p.loginEnds, p.password
 	old.resume(t, out)
 	old.schedule(t.Now)
 }

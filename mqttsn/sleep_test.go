@@ -79,12 +79,12 @@ func TestMQTTSN_K5_DisconnectWithDurationIsSleep(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000").connect("cl1")
 		d.ask("04 18 00 1e", "02 18")
-		if s.e.byID["cl1"].state != asleep {
+		if s.e.byName["cl1"].state != asleep {
 			t.Error("not asleep")
 		}
 		e := s.at("10.0.0.2:1000").connect("cl2")
 		e.ask("04 18 00 00", "02 18") // a duration of 0 is a plain disconnect
-		if s.e.byID["cl2"] != nil {
+		if s.e.byName["cl2"] != nil {
 			t.Error("asleep for 0 s")
 		}
 		s.at("10.0.0.3:1000").ask("02 18", "02 18") // an unknown address
@@ -176,7 +176,7 @@ func TestMQTTSN_K10_SilenceWhileAwakeIsNoLoss(t *testing.T) {
 		d.ask(wakeCl1, "08 0c 20 04 01 00 01 78")
 		s.sleep(3 * time.Second)
 		d.want(again, again)
-		if s.e.byID["cl1"].state != asleep {
+		if s.e.byName["cl1"].state != asleep {
 			t.Fatal("not asleep again")
 		}
 		s.sleep(30 * time.Second)

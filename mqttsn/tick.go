@@ -12,7 +12,23 @@ import (
 // keep-alive or sleep time.
 func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 	p.tickAt = 0
+	if p.connected() && p.loginEnds != 0 && t.Now >= p.loginEnds {
+		p.evict(t, core.LoginExpired, out)
+		return
+	}
 	switch p.state {
+	case wantConnect:
+		if t.Now >= p.opening.deadline {
+			p.forget(t, core.IdleTimeout)
+		}
+	case wantAuth:
+		if t.Now >= p.opening.deadline {
+			p.login(t, out) // the table of clients decides, or the listener
+		}
+	case awaitTurn:
+		if t.Now >= p.opening.turn {
+			p.takeTurn(t, out)
+		}
 	case authenticating, attaching:
 		if t.Now >= p.opening.deadline {
 			p.fail(t, core.Busy, out)
@@ -104,9 +120,14 @@ func (p *peer) due() core.Time {
 			at = x
 		}
 	}
+	if p.connected() {
+		sooner(p.loginEnds)
+	}
 	switch p.state {
-	case authenticating, attaching:
+	case wantConnect, wantAuth, authenticating, attaching:
 		sooner(p.opening.deadline)
+	case awaitTurn:
+		sooner(p.opening.turn)
 	case wantWillTopic, wantWillMsg:
 		sooner(p.opening.next)
 	case asleep:

@@ -16,7 +16,7 @@ func (e *endpoint) unknown(t *core.Turn, from origin, ty packet.Type, body []byt
 			return err
 		}
 		if p.QoS == -1 {
-			e.anonymous.publish(t, from, p, out)
+			e.minusOne(from).publish(t, from, p, out)
 			return nil
 		}
 	case packet.PINGREQ:

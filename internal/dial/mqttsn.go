@@ -18,6 +18,7 @@ type mqttsnConn struct {
 
 func dialMQTTSN(ctx context.Context, o Options) (Conn, error) {
 	opts := client.Options{ClientID: o.ClientID, Resume: o.Session > 0, KeepAlive: o.KeepAlive, Window: o.Window,
+		User: o.User, Password: string(o.Password),
 		OnMessage: func(m client.Message) {
 			o.OnMessage(Message{Topic: m.Topic, Payload: bytes.Clone(m.Payload), QoS: int(m.QoS), Retain: m.Retain, Redelivered: m.Dup})
 		}}

@@ -28,6 +28,7 @@ var roomDefinitions = []Definition{
 	{"entrepot_mqttsn_roams_total", []string{"result"}, Counter, "Sleeping clients that came from another address."},
 	{"entrepot_mqttsn_unsolicited_total", []string{"answer"}, Counter, "Packets without a session."},
 	{"entrepot_mqttsn_qos_m1_total", []string{"result"}, Counter, "Publishes of QoS -1."},
+	{"entrepot_mqttsn_takeovers_delayed_total", nil, Counter, "Clients that waited because their session was taken over too often."},
 	{"entrepot_mqttsn_unproven_bytes_total", nil, Counter, "Bytes sent to addresses that had proved nothing."},
 	{"entrepot_mqttsn_negative_acks_total", []string{"packet", "rc"}, Counter, "Refusals by return code."},
 

@@ -25,12 +25,18 @@ import (
 // gateway serves MQTT-SN on a free loopback port and returns its address.
 func gateway(t *testing.T, c mqttsn.Config) string {
 	t.Helper()
+	return gatewayOf(t, c, nil)
+}
+
+func gatewayOf(t *testing.T, c mqttsn.Config, who adapters.Authenticator) string {
+	t.Helper()
 	router, err := core.New(core.Options{Store: memory.New()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	host := &adapters.Host{
 		Router: router, Log: slog.New(slog.DiscardHandler), Limits: adapters.Limits{}.WithDefaults(), Metrics: adapters.NewMetrics(),
+		Auth: who,
 	}
 	room, err := mqttsn.New(host, c)
 	if err != nil {
@@ -274,5 +280,38 @@ func TestNobodyListens(t *testing.T) {
 	must(t, free.Close())
 	if _, err := client.Dial(t.Context(), addr, client.Options{ClientID: "c"}); err == nil {
 		t.Fatal("connected to nobody")
+	}
+}
+
+// oneUser knows one name and password.
+type oneUser struct{}
+
+func (oneUser) Authenticate(_ context.Context, c adapters.Credentials) (*core.Principal, core.Reason) {
+	if c.User != "ann" || string(c.Password) != "secret" {
+		return nil, core.NotAuthenticated
+	}
+	return &core.Principal{User: c.User, ClientID: c.ClientID}, core.OK
+}
+
+func TestMQTTSN_A1_TheClientShowsAUserAndPassword(t *testing.T) {
+	t.Parallel()
+	addr := gatewayOf(t, mqttsn.Config{AuthPacket: true}, oneUser{})
+	d := dial(t, addr, "c", client.Options{User: "ann", Password: "secret", Will: &client.Will{Topic: "w"}})
+	if err := d.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Sleep(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Connect(t.Context()); err != nil { // with AUTH again
+		t.Fatal(err)
+	}
+	var refused *client.Refused
+	_, err := client.Dial(t.Context(), addr, client.Options{ClientID: "c", User: "ann", Password: "wrong"})
+	if !errors.As(err, &refused) || refused.By != packet.CONNACK || refused.Code != packet.NotSupported {
+		t.Errorf("a wrong password: %v", err)
+	}
+	if err := d.Ping(t.Context()); err != nil {
+		t.Errorf("the owner: %v", err)
 	}
 }

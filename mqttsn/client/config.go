@@ -14,6 +14,8 @@ type Options struct {
 	Resume     bool          // keep the session of an earlier connection (CleanSession 0)
 	KeepAlive  time.Duration // default 60 s, at most 65,535 s
 	Will       *Will
+	User       string // sent with Password by AUTH, an extension, ahead of each CONNECT; "": no AUTH
+	Password   string
 	OnMessage  func(Message)     // called on the reading goroutine: it must not wait for this client
 	Predefined map[uint16]string // ids that both sides know
 

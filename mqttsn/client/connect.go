@@ -40,7 +40,7 @@ func (c *Client) handshake(ctx context.Context) error {
 	for {
 		w := newWait(c.onConnack, accepts[0], accepts[1:]...)
 		c.expect(w)
-		r, err := c.await(ctx, w, func(int) packet.Packet { return next })
+		r, err := c.await(ctx, w, func(int) packet.Packet { return c.shown(next) })
 		c.expect(nil)
 		switch {
 		case err != nil:
@@ -53,6 +53,16 @@ func (c *Client) handshake(ctx context.Context) error {
 			return refused(packet.CONNACK, r.code)
 		}
 	}
+}
+
+// shown sends what shows who the client is ahead of a CONNECT, also of one
+// that is repeated, and returns p. A gateway that gets it late or not at all
+// refuses the CONNECT, which is the answer that counts.
+func (c *Client) shown(p packet.Packet) packet.Packet {
+	if p.Type() == packet.CONNECT && c.opt.User != "" {
+		_ = c.send(packet.Auth{Method: []byte(packet.PLAIN), Data: packet.AppendPlain(nil, c.opt.User, c.opt.Password)})
+	}
+	return p
 }
 
 // onConnack makes the session active before the messages that may follow the

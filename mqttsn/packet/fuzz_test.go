@@ -68,6 +68,7 @@ func FuzzRoundTrip(f *testing.F) {
 			SubAck{q, id, mid, Code(bits)},
 			TopicAck{PUBACK, id, mid, Code(bits)},
 			Disconnect{id},
+			Auth{bits, bytes.ToValidUTF8([]byte(name[:min(len(name), 255)]), nil), data},
 			PingReq{[]byte(name)},
 		} {
 			if p.Len() > MaxLen {

@@ -106,7 +106,7 @@ func TestMQTTSN_W8_FixedLengthPacketOfAnotherLengthIsMalformed(t *testing.T) {
 	t.Parallel()
 	variable := map[Type]bool{
 		GWINFO: true, CONNECT: true, WILLTOPIC: true, WILLMSG: true, REGISTER: true, PUBLISH: true, SUBSCRIBE: true,
-		UNSUBSCRIBE: true, PINGREQ: true, WILLTOPICUPD: true, WILLMSGUPD: true, FRWDENCAP: true, DISCONNECT: true,
+		UNSUBSCRIBE: true, PINGREQ: true, WILLTOPICUPD: true, WILLMSGUPD: true, FRWDENCAP: true, DISCONNECT: true, AUTH: true,
 	}
 	for name, g := range golden(t) {
 		wire := unhex(t, g[0])
@@ -123,7 +123,7 @@ func TestMQTTSN_W8_FixedLengthPacketOfAnotherLengthIsMalformed(t *testing.T) {
 			}
 		}
 	}
-	for _, h := range []string{"03 18 00", "05 18 00 01 00", "02 02", "06 0a 00 00 00", "06 0c 00 00 00 00", "04 12 00 00", "05 04 04 01 00"} {
+	for _, h := range []string{"03 18 00", "05 18 00 01 00", "02 02", "06 0a 00 00 00", "06 0c 00 00 00 00", "04 12 00 00", "05 04 04 01 00", "02 03", "03 03 00", "04 03 00 01", "08 03 00 05 50 4c 41 49"} {
 		b := unhex(t, h)
 		b[0] = byte(len(b))
 		if p, err := Parse(b); !errors.Is(err, ErrLength) {
@@ -191,8 +191,8 @@ func TestReasonsAndNames(t *testing.T) {
 	if ErrUTF8.Reason() != "utf8" || !strings.Contains(ErrUTF8.Error(), "utf8") {
 		t.Error(ErrUTF8)
 	}
-	if Type(0x03).String() != "RESERVED(03)" || FRWDENCAP.String() != "FRWDENCAP" {
-		t.Error(Type(0x03), FRWDENCAP)
+	if Type(0x11).String() != "RESERVED(11)" || FRWDENCAP.String() != "FRWDENCAP" {
+		t.Error(Type(0x11), FRWDENCAP)
 	}
 	if Code(4).String() != "reserved(04)" || InvalidTopicID.String() != "rejected: invalid topic ID" {
 		t.Error(Code(4), InvalidTopicID)

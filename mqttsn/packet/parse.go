@@ -26,6 +26,8 @@ func ParseBody(t Type, b []byte) (Packet, error) {
 		return wrap(ParseSearchGW(b))
 	case GWINFO:
 		return wrap(ParseGWInfo(b))
+	case AUTH:
+		return wrap(ParseAuth(b))
 	case CONNECT:
 		return wrap(ParseConnect(b))
 	case CONNACK, WILLTOPICRESP, WILLMSGRESP:

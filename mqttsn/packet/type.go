@@ -10,6 +10,7 @@ const (
 	ADVERTISE     Type = 0x00
 	SEARCHGW      Type = 0x01
 	GWINFO        Type = 0x02
+	AUTH          Type = 0x03 // reserved in version 1.2: an extension
 	CONNECT       Type = 0x04
 	CONNACK       Type = 0x05
 	WILLTOPICREQ  Type = 0x06
@@ -39,7 +40,7 @@ const (
 
 var typeNames = [...]string{
 	ADVERTISE: "ADVERTISE", SEARCHGW: "SEARCHGW", GWINFO: "GWINFO",
-	CONNECT: "CONNECT", CONNACK: "CONNACK",
+	AUTH: "AUTH", CONNECT: "CONNECT", CONNACK: "CONNACK",
 	WILLTOPICREQ: "WILLTOPICREQ", WILLTOPIC: "WILLTOPIC",
 	WILLMSGREQ: "WILLMSGREQ", WILLMSG: "WILLMSG",
 	REGISTER: "REGISTER", REGACK: "REGACK",
@@ -50,7 +51,8 @@ var typeNames = [...]string{
 	WILLMSGUPD: "WILLMSGUPD", WILLMSGRESP: "WILLMSGRESP",
 }
 
-// Known reports whether the specification defines t.
+// Known reports whether t is a type: the specification defines it, or it is
+// AUTH.
 func (t Type) Known() bool {
 	return t == FRWDENCAP || int(t) < len(typeNames) && typeNames[t] != ""
 }
