@@ -111,6 +111,23 @@ func (p *peer) leave(t *core.Turn, i int, r core.Reason) {
 	p.identities = append(p.identities[:i], p.identities[i+1:]...)
 }
 
+// expireLogins ends what came by logins that have ended: observations are told
+// so by 4.01.
+func (p *peer) expireLogins(t *core.Turn, out *adapters.Output) {
+	for i := len(p.identities) - 1; i >= 0; i-- {
+		id := p.identities[i]
+		if id.expires == 0 || t.Now < id.expires {
+			continue
+		}
+		for j := len(p.observations) - 1; j >= 0; j-- {
+			if o := p.observations[j]; o.who == id {
+				p.final(t, o, message.Unauthorized, out)
+			}
+		}
+		p.leave(t, i, core.LoginExpired)
+	}
+}
+
 // disown forgets a refused identity, so that the next request tries again.
 func (p *peer) disown(t *core.Turn, id *identity) {
 	for i, x := range p.identities {
@@ -153,9 +170,7 @@ func (id *identity) move(t *core.Turn, p *peer) {
 
 // attach opens the transient session of the identity.
 func (id *identity) attach(t *core.Turn, p *peer, who *core.Principal) {
-	if who != nil && !who.Expires.IsZero() {
-		id.expires = core.Time(who.Expires.UnixMilli())
-	}
+	id.expires = who.Ends()
 	s, r := p.ep.room.host.Router.Attach(t, core.Client{
 		ID: id.client, Principal: who, Protocol: Protocol, Addr: p.addr.String(), Clean: true,
 	}, p.handle)

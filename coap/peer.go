@@ -90,6 +90,9 @@ func (p *peer) schedule(now core.Time) {
 		if id.token != "" {
 			next = min(next, id.until)
 		}
+		if id.expires != 0 {
+			next = min(next, id.expires)
+		}
 	}
 	if p.checkAt != 0 {
 		next = min(next, p.checkAt)
@@ -115,6 +118,7 @@ func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 	p.checkObservers(t, out)
 	p.expireTransfers(t.Now)
 	p.expireConnections(t)
+	p.expireLogins(t, out)
 	p.advance(t, out)
 	if t.Now >= p.seenAt.After(p.ep.cfg.EndpointIdle) {
 		if p.idle() {

@@ -1,6 +1,7 @@
 package coap
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -65,7 +66,7 @@ func (h *topics) publish(t *core.Turn, p *peer, q *request, r *response) waiter 
 	s := h.who.session
 	mt, reason := s.Route(t, h.topic)
 	if reason != core.OK {
-		r.failWith(reason, h.cfg)
+		h.refuse(r, reason)
 		return nil
 	}
 	retain := q.method == message.PUT && h.query.retain != 0 || h.query.retain == 1
@@ -91,7 +92,7 @@ func (h *topics) publish(t *core.Turn, p *peer, q *request, r *response) waiter 
 		seq, pending, reason = s.Publish(t, mt, m)
 	}
 	if reason.Err() != nil {
-		r.failWith(reason, h.cfg)
+		h.refuse(r, reason)
 		return nil
 	}
 	r.code = message.Changed
@@ -102,6 +103,17 @@ func (h *topics) publish(t *core.Turn, p *peer, q *request, r *response) waiter 
 		}
 	}
 	return h.later(s, seq, pending, r)
+}
+
+// refuse answers a write that is not accepted. Whoever has not logged in and
+// may not do it is told to (SECURITY Z12), unless no login could do it.
+func (h *topics) refuse(r *response, why core.Reason) {
+	reserved := h.where == value && bytes.HasPrefix(h.topic, []byte("$"))
+	if why == core.NotAuthorized && !reserved && h.who.session.Principal().Method == core.Anonymous.Method {
+		r.fail(message.Unauthorized, "topic not authorized without a login")
+		return
+	}
+	r.failWith(why, h.cfg)
 }
 
 // later is the waiter of a write, nil when it is safe already.
@@ -136,7 +148,7 @@ func (h *topics) remove(t *core.Turn, q *request, r *response) waiter {
 	s := h.who.session
 	mt, reason := s.Route(t, h.topic)
 	if reason != core.OK {
-		r.failWith(reason, h.cfg)
+		h.refuse(r, reason)
 		return nil
 	}
 	m := core.NewMessage(nil)
@@ -149,7 +161,7 @@ func (h *topics) remove(t *core.Turn, q *request, r *response) waiter {
 		r.failWith(core.NotFound, h.cfg)
 		return nil
 	case reason.Err() != nil:
-		r.failWith(reason, h.cfg)
+		h.refuse(r, reason)
 		return nil
 	}
 	r.code = message.Deleted

@@ -2,6 +2,24 @@ package core
 
 import "slices"
 
+// Ends is when the login ends; 0: never.
+func (p *Principal) Ends() Time {
+	if p == nil || p.Expires.IsZero() {
+		return 0
+	}
+	return Time(p.Expires.UnixMilli())
+}
+
+// Is tells whether a name that a message carries as its sender's is the
+// principal's own. Whoever is anonymous goes by the name that it gave, which
+// nobody has checked.
+func (p *Principal) Is(name, given string) bool {
+	if p.Method == Anonymous.Method {
+		return name == given
+	}
+	return name == p.User
+}
+
 // In is the principal in the namespace that a peer asks for, "" for none in particular; nil where it may not be.
 func (p *Principal) In(asked string) *Principal {
 	own := p.Namespace

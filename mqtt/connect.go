@@ -193,7 +193,7 @@ func (c *conn) attach(t *core.Turn, out *adapters.Output, principal *core.Princi
 		c.refuseConnect(t, out, core.Moved, "")
 		return
 	}
-	c.loginEnds = endOf(principal)
+	c.loginEnds = principal.Ends()
 	if err := c.room.rewriteWill(&c.opening.client); err != nil {
 		c.refuse(t, out, err)
 		return
@@ -211,14 +211,6 @@ func (c *conn) claim(t *core.Turn, out *adapters.Output) {
 	c.session = session
 	c.phase = awaitAttach
 	c.pollAttach(t, out)
-}
-
-// endOf is when a login ends; 0: never.
-func endOf(p *core.Principal) core.Time {
-	if p == nil || p.Expires.IsZero() {
-		return 0
-	}
-	return core.Time(p.Expires.UnixMilli())
 }
 
 // pollAttach sends the CONNACK when the attachment before is gone and the

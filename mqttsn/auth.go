@@ -112,11 +112,3 @@ func (e *endpoint) authFirst(t *core.Turn, from origin, v *evidence, n int, out 
 	p.become(wantConnect)
 	p.schedule(t.Now)
 }
-
-// endOf is when a login ends; 0: never.
-func endOf(p *core.Principal) core.Time {
-	if p == nil || p.Expires.IsZero() {
-		return 0
-	}
-	return core.Time(p.Expires.UnixMilli())
-}

@@ -201,7 +201,7 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 		return
 	}
 	p.opening.end()
-	p.principal, p.loginEnds, p.password = principal, endOf(principal), p.opening.shown
+	p.principal, p.loginEnds, p.password = principal, principal.Ends(), p.opening.shown
 	old := p.e.byID[identify(principal, p.id)]
 	switch {
 	case old != nil && p.elsewhere(old):

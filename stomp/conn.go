@@ -39,6 +39,7 @@ type conn struct {
 	login     *adapters.Login
 	cancel    context.CancelFunc // of the login
 	principal *core.Principal
+	loginEnds core.Time // 0: never
 	session   *core.Session
 	beat      heartbeat
 	subs      subscriptions

@@ -75,7 +75,7 @@ func (c *conn) credentials(f *frame.Frame) adapters.Credentials {
 	user, has := f.Get("login")
 	pass, _ := f.Get("passcode")
 	c.user = string(user)
-	if !has && c.room.cfg.DefaultUser != "" {
+	if !has && c.room.cfg.DefaultUser != "" && c.info.Certificate == nil { // ST16: a certificate names who it is
 		c.user, pass, has = c.room.cfg.DefaultUser, []byte(c.room.cfg.DefaultPasscode), true
 	}
 	return adapters.Credentials{
@@ -139,7 +139,7 @@ func (c *conn) attach(t *core.Turn, p *core.Principal, r core.Reason) *failure {
 		c.session = nil
 		return failed(r, "Bad CONNECT", r.String())
 	}
-	c.principal = p
+	c.principal, c.loginEnds = p, p.Ends()
 	c.state = attaching
 	return nil
 }
@@ -186,5 +186,5 @@ func (c *conn) connected(t *core.Turn, out *adapters.Output) {
 	c.handle.Authenticated()
 	c.handle.Connected()
 	c.beat.lastIn, c.beat.lastOut = t.Now, t.Now
-	c.handle.TickAt(c.beat.next())
+	c.handle.TickAt(c.next())
 }

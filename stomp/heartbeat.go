@@ -91,6 +91,15 @@ func (h *heartbeat) next() core.Time {
 	return at
 }
 
+// next is when a tick is due; 0: never.
+func (c *conn) next() core.Time {
+	at := c.beat.next()
+	if c.loginEnds != 0 && (at == 0 || c.loginEnds < at) {
+		at = c.loginEnds
+	}
+	return at
+}
+
 // Tick implements adapters.Driven.
 func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 	switch c.state {
@@ -109,11 +118,15 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 			c.fail(t, failed(core.IdleTimeout, "Idle", "nothing was received for too long"), "", out)
 			return
 		}
+		if c.loginEnds != 0 && t.Now >= c.loginEnds && c.state == open {
+			c.fail(t, fromReason(core.LoginExpired, ""), "", out)
+			return
+		}
 		if c.beat.send > 0 && t.Now >= c.beat.sendAt() {
 			out.B = append(out.B, '\n')
 			c.beat.lastOut = t.Now
 		}
-		next := c.beat.next()
+		next := c.next()
 		if next != 0 && next <= t.Now { // silence that is ours, not the client's
 			next = t.Now.After(time.Second)
 		}

@@ -109,7 +109,7 @@ func (c *conn) readProperty(t *core.Turn, f *frame.Frame, x *core.Meta, name str
 		n, err := strconv.ParseUint(v, 10, 32)
 		x.GroupSeq, ok = uint32(n), err == nil && strconv.FormatUint(n, 10) == v
 	case "user-id":
-		if v != c.user {
+		if !c.principal.Is(v, c.user) {
 			return failed(core.Precondition, "precondition_failed",
 				"PRECONDITION_FAILED - user-id '"+v+"' is not the login")
 		}

@@ -20,7 +20,8 @@ const (
 	opening                // tune-ok came
 	attaching              // open came, the session is being attached
 	open
-	ended // the last word was said
+	refusing // the login was refused: that is said when its time has come
+	ended    // the last word was said
 )
 
 // Conn is one connection.
@@ -35,10 +36,13 @@ type Conn struct {
 	out *adapters.Output
 
 	state     state
-	deadline  core.Time // of the handshake (AQ12)
+	deadline  core.Time // of the handshake (AQ12), or of the refusal (AQ10)
+	refused   core.Reason
+	startedAt core.Time // start-ok came
 	client    client
 	login     *adapters.Login
 	principal *core.Principal
+	loginEnds core.Time // 0: never
 	session   *core.Session
 	space     *exchange.Space
 	frameMax  uint32 // in force

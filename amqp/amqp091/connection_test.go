@@ -52,7 +52,9 @@ func TestAMQP_AQ9_MechanismsLogIn(t *testing.T) {
 	}{
 		"PLAIN":                    {"PLAIN", "\x00u\x00p", true},
 		"PLAIN with authorization": {"PLAIN", "u\x00u\x00p", true},
+		"PLAIN for another":        {"PLAIN", "boss\x00u\x00p", false},
 		"PLAIN without password":   {"PLAIN", "\x00u", false},
+		"AMQPLAIN of numbers":      {"AMQPLAIN", string(wire.Table{}.Append("LOGIN", wire.Int(1)).Append("PASSWORD", wire.Int(2))), false},
 		"AMQPLAIN":                 {"AMQPLAIN", string(amqplain), true},
 		"AMQPLAIN without login":   {"AMQPLAIN", "", false},
 		"AMQPLAIN torn":            {"AMQPLAIN", "\x05LOG", false},
@@ -100,6 +102,15 @@ func TestAMQP_AQ10_WrongPassword(t *testing.T) {
 				m := startOk("alice", "wrong")
 				m.ClientProperties = c.client
 				p.send(0, m)
+				other := w.raw() // it does not wait
+				other.SendString(wire.ProtocolHeader)
+				other.send(0, startOk("alice", "secret"), tuneOk, vhost)
+				if got := other.recv(); len(got) != 3 {
+					t.Fatal(got)
+				}
+				w.Advance(999 * time.Millisecond)
+				p.expect("")
+				w.Advance(101 * time.Millisecond) // a tick comes as much as that later
 				p.expect(c.want)
 				p.expectClosed(core.NotAuthenticated)
 			})
@@ -309,5 +320,90 @@ func TestAMQP_AQ18_StopClosesWith320(t *testing.T) {
 			p.expectPrefix("0 connection.close Code:320 Text:CONNECTION_FORCED")
 			p.expectClosed(r)
 		}
+	})
+}
+
+// loginFunc is an authenticator.
+type loginFunc func(context.Context, adapters.Credentials) (*core.Principal, core.Reason)
+
+func (f loginFunc) Authenticate(ctx context.Context, c adapters.Credentials) (*core.Principal, core.Reason) {
+	return f(ctx, c)
+}
+
+func TestSECURITY_U11_ABusyLoginIsRefusedWith506(t *testing.T) {
+	busy := loginFunc(func(context.Context, adapters.Credentials) (*core.Principal, core.Reason) { return nil, core.Busy })
+	simulateWith(t, amqp091.Config{}, adaptertest.Options{Auth: busy}, func(w *world) {
+		p := w.raw()
+		p.SendString(wire.ProtocolHeader)
+		p.recv()
+		p.send(0, startOk("alice", "secret"))
+		p.expectPrefix("0 connection.close Code:506 Text:RESOURCE_ERROR")
+		p.expectClosed(core.Busy)
+	})
+}
+
+// Whoever has failed too often waits for the end of the time of a login; no
+// goroutine stays behind, which the bubble would tell (SECURITY U13).
+func TestSECURITY_U13_ALoginThatIsHeldBackEnds(t *testing.T) {
+	held := loginFunc(func(ctx context.Context, _ adapters.Credentials) (*core.Principal, core.Reason) {
+		<-ctx.Done()
+		return nil, core.NotAuthenticated
+	})
+	simulateWith(t, amqp091.Config{}, adaptertest.Options{Auth: held}, func(w *world) {
+		p := w.raw()
+		p.SendString(wire.ProtocolHeader)
+		p.recv()
+		p.send(0, startOk("alice", "secret"))
+		w.Advance(4900 * time.Millisecond)
+		if _, closed := p.Closed(); closed {
+			t.Fatal("told early")
+		}
+		w.Advance(2 * second)
+		if _, closed := p.Closed(); !closed {
+			t.Error("still open")
+		}
+	})
+}
+
+func TestSECURITY_Expires_TheEndOfTheLoginClosesWith320(t *testing.T) {
+	var ends time.Time
+	login := loginFunc(func(_ context.Context, c adapters.Credentials) (*core.Principal, core.Reason) {
+		return &core.Principal{User: c.User, Namespace: core.DefaultNamespace, Expires: ends}, core.OK
+	})
+	simulateWith(t, amqp091.Config{}, adaptertest.Options{Auth: login}, func(w *world) {
+		dial := func() *peer {
+			p := w.raw()
+			p.SendString(wire.ProtocolHeader)
+			p.send(0, startOk("alice", "secret"), &wire.ConnectionTuneOk{ChannelMax: 10, FrameMax: 131072}, vhost)
+			p.recv()
+			return p
+		}
+		ends = time.Now().Add(time.Minute)
+		expires, renewed := dial(), dial()
+		ends = time.Now().Add(2 * time.Minute)
+		renewed.send(0, &wire.ConnectionUpdateSecret{NewSecret: []byte("newer")}) // AQ17
+		renewed.expect("0 connection.update-secret-ok")
+		w.Advance(time.Minute - time.Millisecond)
+		expires.expect("")
+		w.Advance(101 * time.Millisecond)
+		expires.expectPrefix("0 connection.close Code:320 Text:CONNECTION_FORCED")
+		expires.expectClosed(core.LoginExpired)
+		renewed.expect("")
+		w.Advance(time.Minute)
+		renewed.expectPrefix("0 connection.close Code:320")
+		renewed.expectClosed(core.LoginExpired)
+	})
+}
+
+func TestAMQP_AQ38_UserIDIsThePrincipalNotTheNameThatWasGiven(t *testing.T) {
+	token := loginFunc(func(context.Context, adapters.Credentials) (*core.Principal, core.Reason) {
+		return &core.Principal{User: "ann", Namespace: core.DefaultNamespace, Method: "jwt"}, core.OK
+	})
+	simulateWith(t, amqp091.Config{}, adaptertest.Options{Auth: token}, func(w *world) {
+		p := w.dial() // as guest, with a token of ann's
+		p.publishWith(&wire.BasicPublish{RoutingKey: []byte("q")}, &wire.Properties{Flags: wire.FlagUserID, UserID: []byte("ann")}, "m")
+		p.expect("")
+		p.publishWith(&wire.BasicPublish{RoutingKey: []byte("q")}, &wire.Properties{Flags: wire.FlagUserID, UserID: []byte("guest")}, "m")
+		p.expectPrefix("1 channel.close Code:406")
 	})
 }

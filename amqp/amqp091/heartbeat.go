@@ -32,9 +32,16 @@ func (c *Conn) Tick(t *core.Turn, out *adapters.Output) {
 	switch {
 	case c.state == ended:
 		return
+	case c.state == refusing && t.Now >= c.deadline:
+		c.sayRefused(c.refused)
+		return
 	case c.deadline != 0 && t.Now >= c.deadline:
 		c.l.refused(core.IdleTimeout)
 		c.end(core.IdleTimeout)
+		return
+	}
+	if at := c.ends(); at != 0 && t.Now >= at {
+		c.farewell(refusal(core.LoginExpired, "connection was ended"), core.LoginExpired) // AQ17
 		return
 	}
 	c.beat(t.Now)
@@ -63,9 +70,17 @@ func (c *Conn) schedule() {
 	case c.deadline != 0:
 		at = c.deadline
 	default:
-		at = earlier(c.heart.next(c.reading), c.consumersDue())
+		at = earlier(earlier(c.heart.next(c.reading), c.consumersDue()), c.ends())
 	}
 	c.handle.TickAt(at)
+}
+
+// ends is when the login ends; 0: never, or another one is under way.
+func (c *Conn) ends() core.Time {
+	if c.login != nil {
+		return 0
+	}
+	return c.loginEnds
 }
 
 // earlier is the earlier of two instants of which 0 is never.

@@ -44,12 +44,12 @@ func (c *Conn) startOk(m *wire.ConnectionStartOk) error {
 		c.end(core.NotAuthenticated)
 		return nil
 	}
+	c.state, c.startedAt = loggingIn, c.t.Now
+	c.handle.LoggingIn()
 	if len(c.client.user) > c.l.limits.UsernameBytes || len(c.client.password) > c.l.limits.PasswordBytes {
 		c.refuse(core.NotAuthenticated)
 		return nil
 	}
-	c.state = loggingIn
-	c.handle.LoggingIn()
 	c.deadline = c.t.Now.After(c.l.limits.PreauthExchange + c.l.config.LoginTimeout)
 	c.authenticate(c.client.password)
 	c.loggedIn()
@@ -67,7 +67,7 @@ func (c *Conn) credentials(mechanism string, response []byte) bool {
 	switch mechanism {
 	case "PLAIN": // [authzid] NUL user NUL password
 		parts := bytes.SplitN(response, []byte{0}, 3)
-		if len(parts) != 3 {
+		if len(parts) != 3 || len(parts[0]) > 0 && !bytes.Equal(parts[0], parts[1]) { // nobody acts for another
 			return false
 		}
 		c.client.user, c.client.password = string(parts[1]), bytes.Clone(parts[2])
@@ -79,8 +79,11 @@ func (c *Conn) credentials(mechanism string, response []byte) bool {
 		}
 		user, hasUser := t.Get("LOGIN")
 		password, hasPassword := t.Get("PASSWORD")
-		c.client.user, c.client.password = string(user.Raw), bytes.Clone(password.Raw)
-		return hasUser && hasPassword
+		var isText, isToo bool
+		c.client.user, isText = user.Text()
+		_, isToo = password.Text()
+		c.client.password = bytes.Clone(password.Raw)
+		return hasUser && hasPassword && isText && isToo
 	case "EXTERNAL": // who that is, the certificate says
 		return c.info.Certificate != nil
 	}
@@ -109,7 +112,7 @@ func (c *Conn) loggedIn() {
 		c.refuse(r)
 		return
 	}
-	c.principal = p
+	c.principal, c.loginEnds = p, p.Ends()
 	c.handle.Authenticated()
 	c.state = tuning
 	c.send(&wire.ConnectionTune{
@@ -119,13 +122,28 @@ func (c *Conn) loggedIn() {
 	c.resume()
 }
 
-// refuse ends the connection of somebody whose login failed (AQ10).
+// refuseAfter is how long a wrong password takes, whatever it took to find out
+// (AQ10).
+const refuseAfter = time.Second
+
+// refuse ends the connection of somebody whose login failed; a guess has to
+// wait for the answer, and nobody else with it (AQ10).
 func (c *Conn) refuse(r core.Reason) {
 	c.l.refused(r)
+	c.client.password = nil
+	if at := c.startedAt.After(refuseAfter); r == core.NotAuthenticated && c.t.Now < at {
+		c.state, c.refused, c.deadline = refusing, r, at
+		c.pause()
+		return
+	}
+	c.sayRefused(r)
+}
+
+func (c *Conn) sayRefused(r core.Reason) {
 	if c.client.failureCloses {
 		e := refusal(r, "login was refused")
-		if r == core.NotAuthenticated || r == core.NotAuthorized {
-			e.Code = wire.AccessRefused
+		if r == core.Busy { // SECURITY U11
+			e.Code = wire.ResourceError
 		}
 		c.send(&wire.ConnectionClose{Code: uint16(e.Code), Text: e.ReplyText()})
 	}
@@ -237,7 +255,7 @@ func (c *Conn) relogged() {
 		c.fail(&wire.Error{Code: wire.NotAllowed, Text: "new secret was refused", ID: id})
 		return
 	}
-	c.principal = p
+	c.principal, c.loginEnds = p, p.Ends()
 	c.send(&wire.ConnectionUpdateSecretOk{})
 	c.resume()
 }

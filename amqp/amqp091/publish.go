@@ -84,7 +84,7 @@ func (ch *channel) complete(body []byte, owned bool) error {
 
 // acceptable refuses what no exchange would take (AQ38).
 func (ch *channel) acceptable(p *publication) error {
-	if p.props.Has(wire.FlagUserID) && string(p.props.UserID) != ch.c.client.user {
+	if p.props.Has(wire.FlagUserID) && !ch.c.principal.Is(string(p.props.UserID), ch.c.client.user) {
 		return &wire.Error{Code: wire.PreconditionFailed, Text: "user-id '" + string(p.props.UserID) + "' is not the login"}
 	}
 	in := exchange.Incoming{P: &p.props}
