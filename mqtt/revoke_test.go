@@ -1,9 +1,12 @@
 package mqtt
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/adaptertest"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqtt/packet"
@@ -98,4 +101,79 @@ func TestSecurity_Z7_InFlightIsNotResentAfterARevoke(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	}, l.options)
+}
+
+// whose denies everything of one user once it is shut, as for a user that was
+// deleted.
+type whose struct {
+	user string
+	shut atomic.Bool
+}
+
+func (x *whose) Authorize(p *core.Principal, _ core.Action, _ string) bool {
+	return !x.shut.Load() || p.User != x.user
+}
+
+func TestSecurity_E5_AWillAndADelayedWillAfterARevoke(t *testing.T) {
+	l := &lock{rules: deny{"will w", "publish v"}}
+	run(t, nil, func(w *world) {
+		r := w.reader("r", v5, "+")
+		delay := setNum(packet.WillDelayInterval, 3)
+		now := w.connect("now", v5, will("w", "no", 1, true))
+		late := w.connect("late", v5, keep(100), will("w", "no", 1, false, delay))
+		away := w.connect("away", v5, keep(100), will("w", "no", 1, false, delay))
+		pub := w.connect("pub", v5, keep(100), will("v", "no", 1, false, delay))
+		free := w.connect("free", v5, keep(100), will("u", "yes", 1, false, delay))
+		away.Drop() // before: it is judged when it is due
+		l.close(w)
+		for _, p := range []*peer{now, late, pub, free} {
+			p.Drop()
+		}
+		r.want()
+		w.Advance(4 * time.Second)
+		r.want(`PUBLISH q1 #2 u "yes"`)
+		w.Advance(200 * time.Second)
+		r.want()
+		l.shut.Store(false) // nothing was kept for a better day, nor retained
+		w.Router.Recheck()
+		w.Settle()
+		w.Advance(time.Second)
+		r.want()
+		again := w.connect("s", v5)
+		again.send(sub(1, "w", 1))
+		again.want("SUBACK #1 01")
+	}, l.options)
+}
+
+func TestSecurity_E5_AWillAndADelayedWillOfAUserThatWasDeleted(t *testing.T) {
+	gone := &whose{user: "gone"}
+	run(t, nil, func(w *world) {
+		r := w.reader("r", v5, "+")
+		delay := setNum(packet.WillDelayInterval, 3)
+		user := func(name string) connectOption {
+			return func(c *packet.Connect) { c.HasUserName, c.UserName = true, []byte(name) }
+		}
+		now := w.connect("a", v5, user("gone"), will("w", "no", 1, false))
+		late := w.connect("b", v5, keep(100), user("gone"), will("w", "no", 1, false, delay))
+		other := w.connect("a", v5, user("other"), will("w", "yes", 1, false))
+		gone.shut.Store(true)
+		w.Router.Recheck()
+		w.Settle()
+		for _, p := range []*peer{now, late, other} {
+			p.Drop()
+		}
+		r.want(`PUBLISH q1 #2 w "yes"`)
+		w.Advance(200 * time.Second)
+		r.want()
+	}, func(o *adaptertest.Options) {
+		o.Auth = byName{}
+		o.Core = func(c *core.Options) { c.Authorizer = gone }
+	})
+}
+
+// byName lets everybody in by the name that it gives.
+type byName struct{}
+
+func (byName) Authenticate(_ context.Context, c adapters.Credentials) (*core.Principal, core.Reason) {
+	return &core.Principal{User: c.User, Namespace: core.DefaultNamespace, ClientID: c.ClientID}, core.OK
 }

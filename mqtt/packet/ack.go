@@ -30,7 +30,7 @@ func (a *Ack) Parse(rules *Rules, v Version, _ byte, body []byte) error {
 		return errLeft
 	}
 	a.Code = Code(r.byte())
-	at := placeOf(a.Type, Client)
+	at := placeOf(a.Type, rules.orDefault().From)
 	if !a.Code.validIn(at) {
 		return errAckCode // [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1]
 	}

@@ -77,6 +77,7 @@ const (
 	inPublishC // from a client
 	inPublishS // from a server
 	inPuback   // PUBACK and PUBREC
+	inPubackS  // those from a server
 	inPubrel   // PUBREL and PUBCOMP
 	inSubscribe
 	inSuback
@@ -111,7 +112,7 @@ var codes = [0xA3]codeRow{
 	GrantedQoS1:            {"Granted QoS 1", inSuback},
 	GrantedQoS2:            {"Granted QoS 2", inSuback},
 	DisconnectWithWill:     {"Disconnect with Will Message", inDisconnectC},
-	NoMatchingSubscribers:  {"No matching subscribers", inPuback},
+	NoMatchingSubscribers:  {"No matching subscribers", inPubackS},
 	NoSubscriptionExisted:  {"No subscription existed", inUnsuback},
 	ContinueAuthentication: {"Continue authentication", inAuth},
 	ReAuthenticate:         {"Re-authenticate", inAuthC},
@@ -183,7 +184,7 @@ func placeOf(t Type, from Side) places {
 	case PUBLISH:
 		return pick(server, inPublishS, inPublishC)
 	case PUBACK, PUBREC:
-		return inPuback
+		return pick(server, inPuback|inPubackS, inPuback)
 	case PUBREL, PUBCOMP:
 		return inPubrel
 	case SUBSCRIBE:

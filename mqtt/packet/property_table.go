@@ -69,7 +69,7 @@ type propRow struct {
 	most    uint32
 }
 
-const inAll = 1<<15 - 1
+const inAll = 1<<16 - 1
 
 // properties is table 2-4 of MQTT 5.0, with the values of chapter 3.
 var properties = [propIDs]propRow{

@@ -128,8 +128,10 @@ func TestMQTT_25_CodesStandWhereTheTableSays(t *testing.T) {
 		codes string
 	}{
 		"CONNACK":           {CONNACK, Server, "00 80 81 82 83 84 85 86 87 88 89 8a 8c 90 95 97 99 9a 9b 9c 9d 9f"},
-		"PUBACK":            {PUBACK, Client, "00 10 80 83 87 90 91 97 99"},
-		"PUBREC":            {PUBREC, Client, "00 10 80 83 87 90 91 97 99"},
+		"PUBACK":            {PUBACK, Server, "00 10 80 83 87 90 91 97 99"},
+		"PUBREC":            {PUBREC, Server, "00 10 80 83 87 90 91 97 99"},
+		"client PUBACK":     {PUBACK, Client, "00 80 83 87 90 91 97 99"}, // 3.4.2.1: 0x10 is the server's alone
+		"client PUBREC":     {PUBREC, Client, "00 80 83 87 90 91 97 99"},
 		"PUBREL":            {PUBREL, Client, "00 92"},
 		"PUBCOMP":           {PUBCOMP, Server, "00 92"},
 		"SUBACK":            {SUBACK, Server, "00 01 02 80 83 87 8f 91 97 9e a1 a2"},

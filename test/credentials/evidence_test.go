@@ -78,6 +78,98 @@ func TestSecurity_2_2_U1_E11_ACertificateIsAUser(t *testing.T) {
 	}
 }
 
+// TestSecurity_U3_E11_AListenerThatAsksForACertificate takes nothing else, also beside a listener for anybody: no
+// password, no fall-back to anonymous, and no certificate of one with the name of another.
+func TestSecurity_U3_E11_AListenerThatAsksForACertificate(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.New(t, "ca")
+	h := startWith(t, "", ca)
+	boss, stranger := ca.Issue("boss"), ca.Issue("stranger")
+	secure := func(leaf *tlstest.Leaf) *tls.Config {
+		c := &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost", MinVersion: tls.VersionTLS12}
+		if leaf != nil {
+			c.Certificates = []tls.Certificate{leaf.Pair(t)}
+		}
+		return c
+	}
+	for _, x := range []struct {
+		protocol   string
+		leaf       *tlstest.Leaf
+		user, pass string
+		ok         bool
+	}{
+		{"-cert", &boss, "", "", true},
+		{"-cert", &boss, "boss", "secret", true},
+		{"-cert", &boss, "many", "secret", false},
+		{"-cert", &stranger, "boss", "secret", false},
+		{"-cert", &stranger, "", "", false},
+		{"-cert", nil, "boss", "secret", false},
+		{"-cert", nil, "", "", false},
+		{"mqtts-open", nil, "", "", true}, // anybody
+		{"mqtts-open", nil, "boss", "secret", true},
+		{"mqtts-open", nil, "boss", "wrong", false},
+		{"mqtts-open", &boss, "", "", true},
+		{"mqtts-open", &boss, "many", "secret", false},
+		{"mqtts-open", &stranger, "", "", false}, // whoever shows something is not anonymous
+	} {
+		names := []string{x.protocol}
+		if x.protocol == "-cert" {
+			names = []string{"mqtts-cert", "stomps-cert", "amqps-cert"}
+		}
+		for _, p := range names {
+			if p == "amqps-cert" && x.user == "" {
+				continue // our client knows PLAIN alone; EXTERNAL is tried above
+			}
+			a, err := config.ParseAddress(h.at[p])
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			c, err := dial.Dial(ctx, dial.Options{Address: a, User: x.user, Password: []byte(x.pass), TLS: secure(x.leaf)})
+			if x.ok != (err == nil) || err != nil && dial.KindOf(err) != dial.Login {
+				t.Errorf("%s: certificate %v, user %q: %v", p, x.leaf, x.user, err)
+			}
+			if err == nil {
+				_ = c.Close(ctx)
+			}
+			cancel()
+		}
+	}
+}
+
+// TestSecurity_2_2_AUTHOfMQTTSN: a name and password by the extension, beside the table of clients.
+func TestSecurity_2_2_AUTHOfMQTTSN(t *testing.T) {
+	t.Parallel()
+	h := start(t, "auth: {failures: 1000}\nmqttsn: {auth_packet: true}\n")
+	for _, x := range []struct {
+		what, user, pass, id string
+		ok                   bool
+		topic                string
+	}{
+		{"good", "gw1", "secret", "gw1-a", true, "dev/x"},
+		{"stronger than the table", "eve", "secret", "eve-1", true, "dev/x"},
+		{"wrong password", "gw1", "wrong", "gw1-a", false, ""},
+		{"unknown user", "nobody", "secret", "gw1-a", false, ""},
+		{"another's client id", "gw1", "secret", "eve-1", false, ""}, // U8
+		{"by the table", "", "", "gw1-b", true, "dev/x"},
+		{"nothing, and not in the table", "", "", "far-1", false, ""},
+	} {
+		c, err := h.dial("mqttsn", x.user, x.pass, x.id, nil)
+		if x.ok != (err == nil) || err != nil && dial.KindOf(err) != dial.Login {
+			t.Errorf("%s: %v", x.what, err)
+		}
+		if err != nil {
+			continue
+		}
+		if err := publish(c, x.topic, "x"); err != nil {
+			t.Errorf("%s: %v", x.what, err)
+		}
+		if err := publish(c, "dev/secret/x", "x"); dial.KindOf(err) != dial.Denied {
+			t.Errorf("%s: a denied topic: %v", x.what, err)
+		}
+	}
+}
+
 // TestSecurity_2_2_ATokenIsAPassword: a JSON Web Token in the password of every protocol that has one.
 func TestSecurity_2_2_ATokenIsAPassword(t *testing.T) {
 	t.Parallel()

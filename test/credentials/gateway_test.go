@@ -90,6 +90,12 @@ func startWith(t *testing.T, more string, ca *tlstest.Authority) *house {
 		for _, n := range names[len(names)-3:] {
 			listeners.WriteString(fmt.Sprintf("  - {url: \"%s://127.0.0.1:0\", tls: {cert: %s, key: %s, client_ca: %s, client_auth: optional}}\n", n, srv.Cert, srv.Key, ca.File))
 		}
+		for _, n := range names[len(names)-3:] {
+			listeners.WriteString(fmt.Sprintf("  - {url: \"%s://127.0.0.1:0\", auth: [cert], tls: {cert: %s, key: %s, client_ca: %s, client_auth: optional}}\n", n, srv.Cert, srv.Key, ca.File))
+			names = append(names, n+"-cert")
+		}
+		names = append(names, "mqtts-open")
+		listeners.WriteString(fmt.Sprintf("  - {url: \"mqtts://127.0.0.1:0\", anonymous: true, tls: {cert: %s, key: %s, client_ca: %s, client_auth: optional}}\n", srv.Cert, srv.Key, ca.File))
 	}
 	in := config.Input{File: write("entrepot.yaml", "node: {data: memory}\n"+listeners.String()+users+more), Sections: gateway.Sections(), Protocols: gateway.Protocols()}
 	c, err := config.Load(in)
