@@ -25,6 +25,7 @@ type identity struct {
 	login   *adapters.Login
 	session *core.Session
 	expires core.Time // end of the login; 0: none
+	named   bool      // by a client identifier of its own, which another connection may have
 	state   identityState
 	reason  core.Reason
 }
@@ -90,7 +91,7 @@ func (p *peer) login(t *core.Turn, q *query, proof [32]byte) *identity {
 		c.ClientID = q.clientID
 	}
 	if q.connects {
-		id.client = q.clientID
+		id.client, id.named = q.clientID, true
 	}
 	id.login = p.ep.room.host.Login(context.Background(), c, p.handle)
 	p.identities = append(p.identities, id)
@@ -171,9 +172,13 @@ func (id *identity) move(t *core.Turn, p *peer) {
 // attach opens the transient session of the identity.
 func (id *identity) attach(t *core.Turn, p *peer, who *core.Principal) {
 	id.expires = who.Ends()
-	s, r := p.ep.room.host.Router.Attach(t, core.Client{
-		ID: id.client, Principal: who, Protocol: Protocol, Addr: p.addr.String(), Clean: true,
-	}, p.handle)
+	c := core.Client{ID: id.client, Principal: who, Protocol: Protocol, Addr: p.addr.String(), Clean: true}
+	router := p.ep.room.host.Router
+	if id.named && !p.ep.room.takeovers.Allow(t.Now, &c, router.Holds(c)) { // SECURITY F3
+		id.state, id.reason = refused, core.RateExceeded
+		return
+	}
+	s, r := router.Attach(t, c, p.handle)
 	if r != core.OK {
 		id.state, id.reason = refused, r
 		return

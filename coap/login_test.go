@@ -8,6 +8,7 @@ import (
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/adaptertest"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/coap/message"
 	"github.com/entrepot/entrepot/core"
 )
@@ -156,5 +157,30 @@ func TestSECURITY_U13_ALoginThatIsHeldBackEndsWith401(t *testing.T) {
 			t.Fatal(m)
 		}
 		c.ack(m) // the bubble fails if a goroutine were left
+	})
+}
+
+func TestSECURITY_F3_TakeoversOfAConnectionAreSlowedDown(t *testing.T) {
+	t.Parallel()
+	scriptWith(t, Config{AllowPlain: true}, adaptertest.Options{Auth: loginFunc(openOr)}, func(d *adaptertest.Driver, c *client) {
+		const login, other = "mqtt/connection?clientid=c&u=ann&p=p", "mqtt/connection?clientid=c&u=eve&p=p"
+		post := func(path string, want message.Code) (*client, string) {
+			x := c.another()
+			return x, "?clientid=c&token=" + string(x.expect(want, message.POST, path).Payload)
+		}
+		holder, with := post(login, message.Created)
+		for range limit.TakeoverRate {
+			holder, with = post(login, message.Created)
+		}
+		x, _ := post(login, message.TooManyRequests)
+		post(other, message.Created) // a session of its own
+		holder.expect(message.Changed, message.PUT, "mqtt/connection"+with)
+		d.Advance(200 * time.Millisecond)
+		x.expect(message.Created, message.POST, login)
+		holder.expect(message.Unauthorized, message.PUT, "mqtt/connection"+with)
+		for range 20 { // coming and going is no takeover
+			token := string(x.expect(message.Created, message.POST, login).Payload)
+			x.expect(message.Deleted, message.DELETE, "mqtt/connection?clientid=c&token="+token)
+		}
 	})
 }

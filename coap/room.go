@@ -2,6 +2,7 @@ package coap
 
 import (
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/coap/message"
 	"github.com/entrepot/entrepot/core"
 )
@@ -33,6 +34,8 @@ type Room struct {
 	memory   *budget // of all transfers
 	observes gauge   // observations of all listeners
 	entries  gauge   // message ids remembered for duplicates
+
+	takeovers limit.Takeovers // of named connections; safe for concurrent use
 }
 
 var (

@@ -46,8 +46,6 @@ func (e *endpoint) onAuth(t *core.Turn, from origin, body []byte, n int, out *ad
 	}
 	v, why := e.evidence(t.Now, from, a)
 	switch {
-	case v == nil && p != nil && p.connected():
-		e.drop(why)
 	case v == nil:
 		e.refuseAuth(t, from, p, why, out)
 	case p == nil:
@@ -67,7 +65,7 @@ func (e *endpoint) onAuth(t *core.Turn, from origin, body []byte, n int, out *ad
 // evidence reads an AUTH; nil: it is refused, and why.
 func (e *endpoint) evidence(now core.Time, from origin, a packet.Auth) (v *evidence, why string) {
 	if !e.private(from) {
-		return nil, "auth_plain"
+		return nil, "auth_plain" // a password needs DTLS, or a client on this machine
 	}
 	parts := bytes.SplitN(a.Data, []byte{0}, 3) // [authzid] NUL user NUL password
 	if string(a.Method) != packet.PLAIN || len(parts) != 3 || len(parts[0]) > 0 && !bytes.Equal(parts[0], parts[1]) {
@@ -79,17 +77,20 @@ func (e *endpoint) evidence(now core.Time, from origin, a packet.Auth) (v *evide
 	return &evidence{string(parts[1]), bytes.Clone(parts[2]), now.After(e.exchange)}, ""
 }
 
-// refuseAuth answers an AUTH that no login can use, with what answers a wrong
-// password (A1).
+// refuseAuth answers an AUTH that no login can use with what answers a wrong
+// password (A1). A client that is connected is left alone.
 func (e *endpoint) refuseAuth(t *core.Turn, from origin, p *peer, why string, out *adapters.Output) {
 	e.drop(why)
-	c := code(core.NotAuthenticated, e.cfg.EMQXCodes)
+	id := ""
+	if p != nil {
+		id = p.id
+	}
+	e.deniedAt(from, id, why)
 	switch {
-	case p != nil:
-		p.e.denied(p, core.NotAuthenticated)
+	case p != nil && !p.connected():
 		p.fail(t, core.NotAuthenticated, out)
-	case e.unsolicited(t.Now, from, "connack"):
-		e.refuse(from, c, out)
+	case p == nil && e.unsolicited(t.Now, from, "connack"):
+		e.refuse(from, code(core.NotAuthenticated, e.cfg.EMQXCodes), out)
 	}
 }
 

@@ -14,8 +14,10 @@ func (p *peer) Identity() adapters.Identity {
 }
 
 // denied logs a login that was refused.
-func (e *endpoint) denied(p *peer, r core.Reason) {
+func (e *endpoint) denied(p *peer, r core.Reason) { e.deniedAt(p.at, p.id, r.String()) }
+
+func (e *endpoint) deniedAt(at origin, id, why string) {
 	if log := e.room.host.Log; log != nil {
-		log.Info("auth.denied", "protocol", Name, "listener", e.listener, "client", p.id, "addr", p.at.addr.String(), "reason", r.String())
+		log.Info("auth.denied", "protocol", Name, "listener", e.listener, "client", id, "addr", at.addr.String(), "reason", why)
 	}
 }

@@ -59,6 +59,22 @@ func (x *Takeovers) Ask(now core.Time, c *core.Client, s core.Sink, held bool) (
 	return e.rate.Wait(now, TakeoverRate, TakeoverRate), displaced
 }
 
+// Allow tells whether a connection may attach now, for one that does not wait
+// but is refused. held is whether another one holds the session.
+func (x *Takeovers) Allow(now core.Time, c *core.Client, held bool) bool {
+	if !held {
+		return true
+	}
+	k := keyOf(c)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.ids[k]
+	if e == nil {
+		e = x.enter(now, k)
+	}
+	return e.rate.Take(now, 1, TakeoverRate, TakeoverRate)
+}
+
 // enter adds a session. Those that have been left alone for a second are
 // forgotten when there are twice as many as the last time.
 func (x *Takeovers) enter(now core.Time, k takeoverKey) *turns {

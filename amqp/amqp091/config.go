@@ -2,11 +2,15 @@ package amqp091
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/entrepot/entrepot/amqp/amqp091/wire"
 	"github.com/entrepot/entrepot/core/topic"
 )
+
+// allMechanisms are the logins that we know, preferred first.
+var allMechanisms = []string{"PLAIN", "AMQPLAIN", "EXTERNAL"}
 
 // Config is the section `amqp` of the configuration. The zero value of a
 // field is its documented default.
@@ -23,6 +27,8 @@ type Config struct {
 	MaxTx              int           `yaml:"max_tx"`                // actions of a transaction, default 10,000
 	ConsumerTimeout    time.Duration `yaml:"consumer_timeout"`      // longest time for an acknowledgement, default 30 min
 	Compat             string        `yaml:"compat"`                // lossless (default), rabbitmq: topic codec
+	Mechanisms         []string      `yaml:"mechanisms"`            // of logins that are offered; default PLAIN, AMQPLAIN, EXTERNAL
+	PlainNeedsTLS      bool          `yaml:"plain_needs_tls"`       // PLAIN and AMQPLAIN are for connections with TLS alone
 }
 
 // Validate names the first key that is out of range.
@@ -47,6 +53,11 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("amqp.%s: %d is not between %d and %d", n.key, n.value, n.low, n.high)
 		}
 	}
+	for _, m := range c.Mechanisms {
+		if !slices.Contains(allMechanisms, m) {
+			return fmt.Errorf("amqp.mechanisms: %q is none of %q", m, allMechanisms)
+		}
+	}
 	if c.Compat != "" && c.Compat != "lossless" && c.Compat != "rabbitmq" {
 		return fmt.Errorf("amqp.compat: %q is neither lossless nor rabbitmq", c.Compat)
 	}
@@ -68,6 +79,9 @@ func (c Config) withDefaults(maxMessage int) Config {
 	dur(&c.LoginTimeout, 5*time.Second)
 	dur(&c.Heartbeat, 60*time.Second)
 	dur(&c.ConsumerTimeout, 30*time.Minute)
+	if len(c.Mechanisms) == 0 {
+		c.Mechanisms = allMechanisms
+	}
 	def(&c.ChannelMax, 2047)
 	def(&c.FrameMax, 131072)
 	def(&c.FrameMaxBeforeOpen, 16384)

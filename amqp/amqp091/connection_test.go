@@ -76,6 +76,36 @@ func TestAMQP_AQ9_MechanismsLogIn(t *testing.T) {
 	}
 }
 
+func TestAMQP_AQ9_WhatIsNotOfferedIsNotTaken(t *testing.T) {
+	amqplain := wire.Table{}.Append("LOGIN", wire.Longstr("guest")).Append("PASSWORD", wire.Longstr("guest"))
+	for name, x := range map[string]struct {
+		config  amqp091.Config
+		offered string
+	}{
+		"one alone":          {amqp091.Config{Mechanisms: []string{"AMQPLAIN"}}, "AMQPLAIN"},
+		"none without TLS":   {amqp091.Config{PlainNeedsTLS: true}, ""},
+		"EXTERNAL, no proof": {amqp091.Config{Mechanisms: []string{"EXTERNAL", "PLAIN"}}, "PLAIN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulateWith(t, x.config, adaptertest.Options{}, func(w *world) {
+				for mechanism, response := range map[string]string{"PLAIN": "\x00u\x00p", "AMQPLAIN": string(amqplain), "EXTERNAL": ""} {
+					p := w.raw()
+					p.SendString(wire.ProtocolHeader)
+					if got := p.recv(); len(got) != 1 || !strings.Contains(got[0], "Mechanisms:"+x.offered+" Locales") {
+						t.Fatal(got)
+					}
+					p.send(0, &wire.ConnectionStartOk{Mechanism: mechanism, Response: []byte(response), Locale: "en_US"})
+					if mechanism == x.offered {
+						p.expectPrefix("0 connection.tune")
+						continue
+					}
+					p.expectClosed(core.NotAuthenticated)
+				}
+			})
+		})
+	}
+}
+
 // onlyAlice knows one user.
 type onlyAlice struct{}
 

@@ -3,6 +3,8 @@ package amqp091
 import (
 	"bytes"
 	"context"
+	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -17,16 +19,19 @@ import (
 func (c *Conn) start() {
 	c.send(&wire.ConnectionStart{
 		VersionMajor: 0, VersionMinor: 9, ServerProperties: c.l.server,
-		Mechanisms: c.mechanisms(), Locales: "en_US",
+		Mechanisms: strings.Join(c.mechanisms(), " "), Locales: "en_US",
 	})
 }
 
-// mechanisms are those of a name and password, and EXTERNAL for whom the transport has proved already (AQ8).
-func (c *Conn) mechanisms() string {
-	if c.info.Certificate != nil {
-		return "PLAIN AMQPLAIN EXTERNAL"
+// mechanisms are those of a name and password, where they may travel, and EXTERNAL for whom the transport has proved
+// already (AQ8, AQ9).
+func (c *Conn) mechanisms() (offered []string) {
+	for _, m := range c.l.config.Mechanisms {
+		if m == "EXTERNAL" && c.info.Certificate != nil || m != "EXTERNAL" && (c.info.TLS || !c.l.config.PlainNeedsTLS) {
+			offered = append(offered, m)
+		}
 	}
-	return "PLAIN AMQPLAIN"
+	return offered
 }
 
 // startOk takes the credentials (AQ9).
@@ -62,8 +67,11 @@ func capable(can wire.Table, name string) bool {
 	return b
 }
 
-// credentials reads the response of a mechanism that we know.
+// credentials reads the response of a mechanism that was offered.
 func (c *Conn) credentials(mechanism string, response []byte) bool {
+	if !slices.Contains(c.mechanisms(), mechanism) {
+		return false
+	}
 	switch mechanism {
 	case "PLAIN": // [authzid] NUL user NUL password
 		parts := bytes.SplitN(response, []byte{0}, 3)
@@ -85,7 +93,7 @@ func (c *Conn) credentials(mechanism string, response []byte) bool {
 		c.client.password = bytes.Clone(password.Raw)
 		return hasUser && hasPassword && isText && isToo
 	case "EXTERNAL": // who that is, the certificate says
-		return c.info.Certificate != nil
+		return true
 	}
 	return false
 }
