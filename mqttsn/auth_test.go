@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqttsn/packet"
 )
@@ -459,5 +460,21 @@ func TestSECURITY_Expires_TheEndOfTheLoginIsTheEndOfTheClient(t *testing.T) {
 		if len(s.e.peers) != 0 {
 			t.Errorf("%d peers", len(s.e.peers))
 		}
+	})
+}
+
+func TestSECURITY_F3_ASleepersSessionIsNotHandedOverMoreOftenEither(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		at := func(i int) *device { return s.at(fmt.Sprintf("10.0.0.%d:1", i)) }
+		for i := range limit.TakeoverRate + 1 {
+			at(i).ask(connectCl1, connack)
+			at(i).ask("04 18 00 1e", "02 18")
+		}
+		at(100).ask(connectCl1, "03 05 01")
+		if len(s.e.peers) != 1 {
+			t.Errorf("%d clients", len(s.e.peers))
+		}
+		s.sleep(100 * time.Millisecond)
+		at(100).ask(connectCl1, connack)
 	})
 }

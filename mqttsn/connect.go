@@ -209,6 +209,10 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 		p.fail(t, core.NotAuthorized, out)
 		return
 	case old != nil && p.continues(old):
+		if !p.e.room.takeovers.Allow(t.Now, &core.Client{ID: p.id, Principal: principal}, true) { // SECURITY F3
+			p.fail(t, core.RateExceeded, out)
+			return
+		}
 		p.e.hand(t, p, old, out)
 		return
 	}

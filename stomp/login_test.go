@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,5 +80,26 @@ func TestSTOMP_U13_ALoginThatIsHeldBackEnds(t *testing.T) {
 		p.none()
 		w.pass(time.Millisecond)
 		p.errorFrame("Bad CONNECT")
+	})
+}
+
+func TestSECURITY_Z12_Z13_WhatIsDeniedIsAnERRORAndTheEnd(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		reader := w.connect("1.2")
+		reader.say("SUBSCRIBE", "id:1", "destination:/topic/#")
+		for _, denied := range [][]string{
+			{"SUBSCRIBE", "id:1", "destination:/topic/secret.x", "receipt:r"},
+			{"SUBSCRIBE", "id:1", "destination:/topic/secret.*", "receipt:r"},
+			{"SUBSCRIBE", "id:1", "destination:/topic/secret/x", "x-group:g", "receipt:r"},
+			{"SEND", "destination:/topic/secret.x", "receipt:r", "", "m"},
+			{"SEND", "destination:/topic/secret/x", "retain:true", "receipt:r", "", "m"},
+		} {
+			p := w.connect("1.2")
+			p.say(denied[0], denied[1:]...)
+			if f := p.errorFrame("access_refused"); f.header["receipt-id"] != "r" || !strings.HasPrefix(f.body, "ACCESS_REFUSED") || p.reason != core.NotAuthorized {
+				t.Errorf("%v: %v, %v", denied, f, p.reason)
+			}
+		}
+		reader.none()
 	})
 }

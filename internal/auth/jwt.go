@@ -148,7 +148,7 @@ func (j *JWT) answer(c *adapters.Credentials, claims jwt.MapClaims) Answer {
 		a.Namespaces = []string{ns}
 	}
 	if exp, err := claims.GetExpirationTime(); err == nil && exp != nil {
-		a.Expires = exp.Time
+		a.Expires = exp.Add(leeway) // as long as the token would be taken
 	}
 	return a
 }

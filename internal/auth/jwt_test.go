@@ -118,7 +118,7 @@ func TestSecurity_U14_A9_Tokens(t *testing.T) {
 		if err != nil || a.Verdict != c.want {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
-		if a.Verdict == Allowed && (a.User != "joe" || fmt.Sprint(a.Roles, a.Namespaces, a.ClientIDs) != "[a b] [plant] [gw-* x]" || a.Expires.IsZero()) {
+		if a.Verdict == Allowed && (a.User != "joe" || fmt.Sprint(a.Roles, a.Namespaces, a.ClientIDs) != "[a b] [plant] [gw-* x]" || !a.Expires.After(time.Now())) {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
