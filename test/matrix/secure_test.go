@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/entrepot/entrepot/internal/auth/password"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/dial"
 	"github.com/entrepot/entrepot/internal/gateway"
@@ -36,7 +37,8 @@ roles:
 users:
   - {name: key1, role: [sensor], password: none}
   - {name: cert1, role: [sensor], password: none}
-
+  - {name: pass1, role: [sensor], password: "HASH"}
+mqttsn: {auth_packet: true}
 `
 
 func startDevices(t *testing.T) *devices {
@@ -51,7 +53,7 @@ func startDevices(t *testing.T) *devices {
 		return file
 	}
 	write("devices.psk", "key1:00112233445566778899aabbccddeeff\nnobody:00112233445566778899aabbccddeeff\n")
-	text := strings.Replace(devicesYAML, "authority.pem", d.ca.File, -1)
+	text := strings.NewReplacer("authority.pem", d.ca.File, "HASH", password.New([]byte("secret")).Text()).Replace(devicesYAML)
 
 	in := config.Input{File: write("devices.yaml", text), Sections: gateway.Sections(), Protocols: gateway.Protocols()}
 	c, err := config.Load(in)
@@ -77,7 +79,8 @@ func startDevices(t *testing.T) *devices {
 	return d
 }
 
-// dial connects as who: a key, a certificate, or nobody.
+// dial connects as who: a key, a certificate, a user with a password after a second colon, or nobody; "once:" before it
+// stands for no session at all.
 func (d *devices) dial(t *testing.T, url, who string, got chan<- dial.Message) (dial.Conn, error) {
 	t.Helper()
 	a, err := config.ParseAddress(url)
@@ -85,6 +88,11 @@ func (d *devices) dial(t *testing.T, url, who string, got chan<- dial.Message) (
 		t.Fatal(err)
 	}
 	o := dial.Options{Address: a, OnMessage: func(m dial.Message) { got <- m }}
+	who, o.Connectionless = strings.CutPrefix(who, "once:")
+	if name, ok := strings.CutPrefix(who, "user:"); ok {
+		user, pass, _ := strings.Cut(name, ":")
+		o.User, o.Password = user, []byte(pass)
+	}
 	key, isKey := strings.CutPrefix(who, "psk:")
 	if isKey {
 		o.PSKIdentity, o.PSK = key, []byte("\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff")
@@ -148,6 +156,44 @@ func TestSecurity_U16_DevicesByDTLSReachEachOther(t *testing.T) {
 		if err := dial.Send(t.Context(), in, dial.Message{Topic: "other", Payload: []byte("x"), QoS: 1}); dial.KindOf(err) != dial.Denied {
 			t.Errorf("%+v: %v", c, err) // Z12
 		}
+	}
+}
+
+// QoS -1 over DTLS is who the association proves, and AUTH is a login there.
+func TestSecurity_2_2_AUTHAndQoSMinusOneOfMQTTSNByDTLS(t *testing.T) {
+	t.Parallel()
+	d := startDevices(t)
+	sn := d.urls["1"]
+	got := make(chan dial.Message, 10)
+	reader, err := d.dial(t, sn, "user:pass1:secret", got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.Subscribe(t.Context(), "dev/#", 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.dial(t, sn, "user:pass1:wrong", nil); dial.KindOf(err) != dial.Login {
+		t.Errorf("a wrong password: %v", err)
+	}
+	if _, err := d.dial(t, sn, "user:nobody:secret", nil); dial.KindOf(err) != dial.Login {
+		t.Errorf("an unknown user: %v", err)
+	}
+	once, err := d.dial(t, sn, "once:psk:key1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range []string{"other", "dev/once"} { // the first is denied
+		if err := dial.Send(t.Context(), once, dial.Message{Topic: topic, Payload: []byte("x"), QoS: -1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case m := <-got:
+		if m.Topic != "dev/once" || string(m.Payload) != "x" {
+			t.Errorf("%+v", m)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing came")
 	}
 }
 
