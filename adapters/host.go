@@ -33,6 +33,8 @@ type Host struct {
 	Limits  Limits
 	Version string
 	Metrics *Metrics
+	// Takeovers is what the rooms share, also over a change of the configuration; nil: a room makes its own.
+	Takeovers Takeovers
 }
 
 // Credentials are what a peer showed of itself.

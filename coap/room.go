@@ -23,19 +23,18 @@ var Registration = adapters.Registration{
 // Room is the protocol: what its listeners share.
 type Room struct {
 	// Immutable.
-	host  *adapters.Host
-	cfg   Config
-	metas map[message.Format]*core.Meta // what a message has that brings a Content-Format and nothing else
-	echo  *echoKey
-	count counters
-	serve func(*Endpoint) handler // what lies behind the message layer; nil: the topics
+	host      *adapters.Host
+	cfg       Config
+	metas     map[message.Format]*core.Meta // what a message has that brings a Content-Format and nothing else
+	echo      *echoKey
+	count     counters
+	takeovers adapters.Takeovers      // of named connections
+	serve     func(*Endpoint) handler // what lies behind the message layer; nil: the topics
 
 	// Atomic.
 	memory   *budget // of all transfers
 	observes gauge   // observations of all listeners
 	entries  gauge   // message ids remembered for duplicates
-
-	takeovers limit.Takeovers // of named connections; safe for concurrent use
 }
 
 var (
@@ -53,7 +52,7 @@ func New(h *adapters.Host, c Config) (*Room, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Room{host: h, cfg: c.withDefaults(), metas: map[message.Format]*core.Meta{}, echo: newEchoKey()}
+	r := &Room{host: h, cfg: c.withDefaults(), metas: map[message.Format]*core.Meta{}, echo: newEchoKey(), takeovers: limit.TakeoversOf(h)}
 	r.memory = budgetOf(int64(r.cfg.BlockMemory))
 	r.count.open(h.Metrics)
 	r.observes.counter = h.Metrics.Counter("coap_observers")

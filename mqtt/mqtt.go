@@ -42,7 +42,7 @@ type Room struct {
 
 	redirecting atomic.Bool
 	scratches   sync.Pool
-	takeovers   limit.Takeovers
+	takeovers   adapters.Takeovers
 }
 
 var (
@@ -56,7 +56,7 @@ func New(h *adapters.Host, c *Config) (*Room, error) {
 		return nil, err
 	}
 	r := &Room{host: h, set: c.settings(), count: newCounters(h.Metrics), traffic: h.Metrics.Traffic(Name)}
-	r.limits = h.Limits.WithDefaults()
+	r.limits, r.takeovers = h.Limits.WithDefaults(), limit.TakeoversOf(h)
 	limits := &r.limits
 	r.set.packetBytes = min(r.set.packetBytes, limits.MessageBytes) // the smaller wins
 	r.rules = packet.Rules{

@@ -104,7 +104,7 @@ func TestMQTT_MT4_WhoWaitsMayLeave(t *testing.T) {
 		gone.ends("CONNACK code=88")
 		w.Advance(time.Second)
 		holder.open()
-		if n, waiting := w.Room().(*Room).takeovers.Waiting(); n != 1 || waiting != 0 {
+		if n, waiting := w.Room().(*Room).takeovers.(*limit.Takeovers).Waiting(); n != 1 || waiting != 0 {
 			t.Errorf("%d are left, %d wait", n, waiting)
 		}
 		w.connect("x", v5)

@@ -380,7 +380,7 @@ func TestSECURITY_F3_WhoWaitsMayLeave(t *testing.T) {
 		d.ask("02 18", "02 18")
 		s.sleep(time.Second)
 		holder.ask("02 16", pingresp)
-		if _, waiting := s.e.room.takeovers.Waiting(); waiting != 0 {
+		if _, waiting := s.e.room.takeovers.(*limit.Takeovers).Waiting(); waiting != 0 {
 			t.Errorf("%d wait", waiting)
 		}
 	})
@@ -476,5 +476,20 @@ func TestSECURITY_F3_ASleepersSessionIsNotHandedOverMoreOftenEither(t *testing.T
 		}
 		s.sleep(100 * time.Millisecond)
 		at(100).ask(connectCl1, connack)
+	})
+}
+
+// What another protocol took over counts, too: a session is the same in all.
+func TestSECURITY_F3_TakeoversOfAllProtocolsAreCountedTogether(t *testing.T) {
+	shared := new(limit.Takeovers)
+	simulateHost(t, Config{}, &adapters.Host{Takeovers: shared}, core.Options{}, func(s *sim) {
+		s.at("10.0.0.1:1").connect("cl1")
+		for range limit.TakeoverRate {
+			shared.Allow(s.turn.Now, &core.Client{ID: "cl1", Principal: core.Anonymous}, true)
+		}
+		d := s.at("10.0.0.2:1")
+		d.ask(connectCl1)
+		s.sleep(100 * time.Millisecond)
+		d.want(connack)
 	})
 }

@@ -16,7 +16,7 @@ type Room struct {
 	cfg        Config
 	metrics    *metrics
 	limits     adapters.Limits
-	takeovers  limit.Takeovers
+	takeovers  adapters.Takeovers
 	forwarders []netip.Prefix
 }
 
@@ -52,7 +52,7 @@ func New(h *adapters.Host, c Config) (*Room, error) {
 	if set == nil {
 		set = adapters.NewMetrics()
 	}
-	return &Room{host: h, cfg: c, metrics: newMetrics(set), limits: h.Limits.WithDefaults(), forwarders: forwarders}, nil
+	return &Room{host: h, cfg: c, metrics: newMetrics(set), limits: h.Limits.WithDefaults(), takeovers: limit.TakeoversOf(h), forwarders: forwarders}, nil
 }
 
 // Name is "mqttsn".

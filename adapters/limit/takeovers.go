@@ -1,8 +1,10 @@
 package limit
 
 import (
+	"cmp"
 	"sync"
 
+	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
 )
 
@@ -22,6 +24,17 @@ type Takeovers struct {
 	sweep int                    // Guarded by mu: forget what is over at so many.
 }
 
+var _ adapters.Takeovers = (*Takeovers)(nil)
+
+// TakeoversOf is what the rooms of a host share; a room whose host has none
+// gets its own.
+func TakeoversOf(h *adapters.Host) adapters.Takeovers {
+	if h.Takeovers != nil {
+		return h.Takeovers
+	}
+	return new(Takeovers)
+}
+
 type takeoverKey struct{ namespace, user, client string }
 
 // turns are the takeovers of one session.
@@ -31,11 +44,11 @@ type turns struct {
 }
 
 func keyOf(c *core.Client) takeoverKey {
-	k := takeoverKey{client: c.ID}
-	if p := c.Principal; p != nil {
-		k.namespace, k.user = p.Namespace, p.User
+	p := c.Principal
+	if p == nil {
+		p = core.Anonymous
 	}
-	return k
+	return takeoverKey{cmp.Or(p.Namespace, core.DefaultNamespace), p.User, c.ID}
 }
 
 // Ask tells when a connection may attach, 0 being now, and who has waited in

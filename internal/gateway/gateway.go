@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/adapters/listen"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/access"
@@ -46,19 +47,20 @@ type Options struct {
 // Gateway is one gateway of this process. Make it with [Open], then [Gateway.Run] it.
 type Gateway struct {
 	// Immutable after Open.
-	options Options
-	log     *slog.Logger
-	lines   *eventlog.Limiter
-	metrics *adapters.Metrics
-	store   core.Store
-	closers []func() error // of the store
-	access  *access.Control
-	logins  *metrics.Timing
-	router  *core.Router
-	server  *listen.Server
-	monitor *overload.Monitor
-	watch   watch // what core tells events to
-	failed  chan error
+	options   Options
+	log       *slog.Logger
+	lines     *eventlog.Limiter
+	metrics   *adapters.Metrics
+	store     core.Store
+	closers   []func() error // of the store
+	access    *access.Control
+	takeovers limit.Takeovers
+	logins    *metrics.Timing
+	router    *core.Router
+	server    *listen.Server
+	monitor   *overload.Monitor
+	watch     watch // what core tells events to
+	failed    chan error
 
 	current atomic.Pointer[settings]
 	secured atomic.Pointer[secured]
@@ -137,7 +139,7 @@ func (g *Gateway) open(s *settings) error {
 
 // host is what the rooms of a configuration get.
 func (g *Gateway) host(s *settings) *adapters.Host {
-	return &adapters.Host{Router: g.router, Log: g.log, Auth: g.access, Limits: s.limits().adapters(), Version: g.options.Version, Metrics: g.metrics}
+	return &adapters.Host{Router: g.router, Log: g.log, Auth: g.access, Limits: s.limits().adapters(), Version: g.options.Version, Metrics: g.metrics, Takeovers: &g.takeovers}
 }
 
 // Run serves until the context ends, then stops in order: nobody new, farewells, answers under way, the store.
