@@ -64,6 +64,10 @@ func (h *topics) publish(t *core.Turn, p *peer, q *request, r *response) waiter 
 		return nil
 	}
 	s := h.who.session
+	if s.Hurries(t, len(q.payload)) { // L22
+		r.failWith(core.RateExceeded, h.cfg)
+		return nil
+	}
 	mt, reason := s.Route(t, h.topic)
 	if reason != core.OK {
 		h.refuse(r, reason)

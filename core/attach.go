@@ -6,7 +6,7 @@ import "time"
 // connection holds it, that one is evicted and the attachment completes after
 // its Detach; State tells when. A Reason other than OK refuses at once and
 // leaves everything as it was.
-func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
+func (r *Router) Attach(t *Turn, c Client, sink Sink) (_ *Session, reason Reason) {
 	if c.Principal == nil {
 		c.Principal = Anonymous
 	}
@@ -17,6 +17,14 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 		return nil, reason
 	}
 	ns := r.namespace(c.Principal.Namespace)
+	if !ns.seat(&c) {
+		return nil, ns.over(LimitConnections)
+	}
+	defer func() {
+		if reason != OK {
+			ns.unseat(c.Principal.User)
+		}
+	}()
 	s := &Session{r: r, ns: ns, sink: sink, client: c, principal: c.Principal}
 	if c.ID == "" { // [3: MQTT-3.1.3-6]
 		if reason := t.refusesMore(false); reason != OK {
@@ -29,12 +37,13 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	if c.Expiry > 0 && r.failed.Load() {
 		return nil, Unavailable
 	}
+	most := r.limitsOf(c.Principal).Sessions
 	key := sessionKey{c.Principal.User, c.ID} // [MQTT-3.1.3-2] [3: MQTT-3.1.3-2]
 	ns.mu.Lock()
 	st := ns.sessions[key]
-	if !ns.mayEnter(st, &c) {
+	if !ns.mayEnter(st, &c, most) {
 		ns.mu.Unlock()
-		return nil, Quota
+		return nil, ns.over(LimitSessions)
 	}
 	if st == nil {
 		if reason := t.refusesMore(c.Expiry > 0); reason != OK { // a stored session may come back: it reads what fills the queues

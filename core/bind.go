@@ -31,10 +31,10 @@ func (s *Session) Bind(t *Turn, queue string, sub Subscription) (seq uint64, pen
 	}
 	q.mu.Lock()
 	existed := q.bindings[sub.Filter] != nil
-	over := len(q.bindings) >= s.r.limits().Bindings && !existed
+	over := len(q.bindings) >= s.ns.limits().Bindings && !existed
 	q.mu.Unlock()
 	if over {
-		return 0, false, Quota
+		return 0, false, s.ns.over(LimitQueues)
 	}
 	durable := q.bind(t, sub)
 	if sub.RetainHandling == 0 || (sub.RetainHandling == 1 && !existed) {

@@ -25,6 +25,9 @@ func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions, filter string
 
 // consume joins a session to a queue for as long as its connection lasts.
 func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions, policy uint64) (*Consumer, Reason) {
+	if most := s.r.limitsOf(s.principal).Subscriptions; most > 0 && len(s.consumers) >= most {
+		return nil, s.ns.over(LimitSubscriptions)
+	}
 	c, reason := q.addConsumer(t, s, o, "")
 	if reason != OK {
 		return nil, reason
@@ -140,6 +143,9 @@ func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscr
 		if reason := s.checkSubscribe(&subs[i]); reason != OK {
 			return nil, reason
 		}
+	}
+	if len(s.consumers) >= s.mostSubscriptions() {
+		return nil, s.ns.over(LimitSubscriptions)
 	}
 	if reason := t.refusesMore(false); reason != OK {
 		return nil, reason

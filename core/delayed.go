@@ -57,8 +57,8 @@ func (s *Session) PublishLater(t *Turn, m *Message, after time.Duration, most in
 			return 0, false, reason
 		}
 	}
-	if !s.ns.delayed.reserve(m, most, r.limits().QueueBytes) {
-		return 0, false, Quota
+	if !s.ns.delayed.reserve(m, most, s.ns.limits().QueueBytes) {
+		return 0, false, s.ns.over(LimitQueueBytes)
 	}
 	d.id, d.due = r.newID(), r.clock.After(after)
 	t.putDelayed(d)
@@ -168,7 +168,10 @@ func (d *delayed) send(t *Turn) Reason {
 		}
 	}
 	d.m.owner = owner(d.principal)
-	reason := d.ns.publish(t, d.m)
+	reason := d.ns.rolesRetain(d.principal, d.m)
+	if reason == OK {
+		reason = d.ns.publish(t, d.m)
+	}
 	if reason == Quota { // of retained messages
 		d.ns.r.drop(DropQueueFull)
 	}

@@ -10,6 +10,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		return
 	}
 	s.detached = true
+	s.ns.unseat(s.client.Principal.User)
 	for _, c := range slices.Clone(s.consumers) {
 		c.Cancel(t)
 	}

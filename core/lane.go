@@ -213,6 +213,6 @@ func (q *Queue) deliverSide(k *taking, seq uint64, e *entry) {
 	q.keepSide(seq, e)
 	e.owner, e.out = k.c, true
 	q.inflight++
-	q.count++
+	q.charge(1, 0)
 	k.c.inflight++
 }

@@ -240,8 +240,7 @@ func (q *Queue) restore(t *Turn, seq uint64, e entry) {
 		q.next = q.tail
 	}
 	*q.at(seq) = e
-	q.count++
-	q.bytes += int64(e.m.Size())
+	q.charge(1, int64(e.m.Size()))
 }
 
 // restoreSide puts back a retained message that was on its way.

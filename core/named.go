@@ -37,8 +37,8 @@ func (ns *Namespace) declare(t *Turn, spec QueueSpec) (q *Queue, created bool, r
 	if q = ns.queues[spec.Name]; q != nil {
 		return q, false, OK
 	}
-	if len(ns.queues) >= ns.r.limits().Queues {
-		return nil, false, Quota
+	if len(ns.queues) >= ns.limits().Queues {
+		return nil, false, ns.over(LimitQueues)
 	}
 	if spec.Durable && ns.r.failed.Load() {
 		return nil, false, Unavailable
@@ -95,8 +95,8 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	if q := ns.queues[name]; q != nil {
 		return q, OK
 	}
-	if len(ns.queues) >= ns.r.limits().Queues {
-		return nil, Quota
+	if len(ns.queues) >= ns.limits().Queues {
+		return nil, ns.over(LimitQueues)
 	}
 	q := ns.newQueue(namedQueue, QueueSpec{Name: name, Durable: true, IdleExpiry: idle})
 	ns.queues[name] = q

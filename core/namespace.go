@@ -22,6 +22,13 @@ type Namespace struct {
 	revision      atomic.Uint64 // of retained writes
 	retainedBytes atomic.Int64
 	system        atomic.Int64 // retained messages of the gateway itself
+	bounds        atomic.Pointer[Limits]
+	quota         atomic.Pointer[Quotas]
+	links         atomic.Pointer[[]*link] // imports of others; nil: none
+	totals        totals
+	pace          sharedPace
+	online        census
+	refused       [limitCount]atomic.Uint64
 	delayed       schedule
 	kept          owned // sessions that outlive their connections
 	retainers     owned // retained messages
@@ -54,9 +61,7 @@ type sessionKey struct{ user, client string }
 type groupKey struct{ group, filter string }
 
 func (r *Router) namespace(name string) *Namespace {
-	if name == "" {
-		name = DefaultNamespace
-	}
+	name = named(name)
 	r.mu.RLock()
 	ns := r.namespaces[name]
 	r.mu.RUnlock()
@@ -76,6 +81,9 @@ func (r *Router) namespace(name string) *Namespace {
 		}
 		ns.delayedAlarm = &alarm{fn: ns.publishDue}
 		ns.sweepAlarm = &alarm{fn: ns.startSweep}
+		ns.settle()
+		q := ns.quota.Load()
+		ns.totals.on.Store(q.QueueMessages > 0 || q.QueueBytes > 0)
 		r.namespaces[name] = ns
 	}
 	return ns

@@ -58,12 +58,14 @@ func (ns *Namespace) remove(st *session) {
 }
 
 // mayEnter tells whether the client may have a session, which has st already, if
-// that is not nil. ns.mu is held.
-func (ns *Namespace) mayEnter(st *session, c *Client) bool {
-	l := ns.r.limits()
+// that is not nil, and by its roles has so many; 0: no limit. ns.mu is held.
+func (ns *Namespace) mayEnter(st *session, c *Client, most int) bool {
+	l := ns.limits()
+	least := l.PrincipalSessions
+	less(&least, most)
 	if st == nil && len(ns.sessions) >= l.Sessions {
 		return false
 	}
 	counts := c.Expiry > 0 && (st == nil || st.owner == "")
-	return !counts || ns.kept.of(owner(c.Principal)) < l.PrincipalSessions
+	return !counts || ns.kept.of(owner(c.Principal)) < least
 }

@@ -57,7 +57,7 @@ const Unbounded = int(^uint(0) >> 1)
 
 // Allow sets how many publishes a connection may make before the loop stops
 // reading it, and starts to count them.
-func (t *Turn) Allow(publishes int) { t.routed, t.allowed = 0, publishes }
+func (t *Turn) Allow(publishes int) { t.routed, t.allowed, t.publisher = 0, publishes, nil }
 
 // Routed counts the publishes since Allow.
 func (t *Turn) Routed() int { return t.routed }

@@ -14,7 +14,9 @@ type Match struct {
 	stamp   topic.Stamp
 	routes  uint64 // Router.routes, before anything was asked
 	targets []target
-	direct  bool // targets are named queues, not found by the index
+	abroad  []abroad // where it leads in other namespaces
+	arrives bool     // it came from another namespace, and goes to no third one
+	direct  bool     // targets are named queues, not found by the index
 	valid   bool
 }
 
@@ -33,7 +35,7 @@ func (m *Match) Topic() string { return m.topic }
 
 // Any tells whether any queue matches. When none does, and the message is not
 // to be retained, it need not be built.
-func (m *Match) Any() bool { return len(m.targets) > 0 }
+func (m *Match) Any() bool { return len(m.targets) > 0 || m.abroad != nil && m.reachesAbroad() }
 
 func (r *Router) topicLimits() topic.Limits {
 	return topic.Limits{Bytes: r.limits().TopicBytes, Levels: r.limits().TopicLevels}
@@ -57,10 +59,13 @@ func reserved(name string) bool {
 // that queue, made when it is absent. BadTopic, NotAuthorized and Quota refuse.
 func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 	t.routed++
+	if s.r.metered.Load() && t.publisher != s {
+		s.meter(t)
+	}
 	m := &s.match
 	ns := s.ns
 	routes := s.r.routes.Load()
-	if m.valid && !m.direct && m.routes == routes && m.topic == string(name) && ns.index.Current(m.stamp) {
+	if m.valid && !m.direct && m.routes == routes && m.topic == string(name) && ns.index.Current(m.stamp) && (m.abroad == nil || m.currentAbroad()) {
 		return m, OK
 	}
 	m.valid, m.routes = false, routes
@@ -90,6 +95,9 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 // absent queue is NotFound.
 func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, Reason) {
 	t.routed++
+	if s.r.metered.Load() && t.publisher != s {
+		s.meter(t)
+	}
 	m := &s.match
 	m.valid = false
 	if reserved(name) || !s.mayPublish(name) {
@@ -108,7 +116,7 @@ func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, R
 }
 
 func (m *Match) setQueues(qs ...*Queue) {
-	m.targets = m.targets[:0]
+	m.targets, m.abroad = m.targets[:0], nil
 	for _, q := range qs {
 		m.targets = append(m.targets, target{q: q, qos: 2})
 	}
@@ -127,7 +135,10 @@ func (ns *Namespace) match(t *Turn, m *Match, from uint64) {
 		m.add(b)
 	}
 	clear(t.match)
-	m.direct, m.valid = false, true
+	m.direct, m.valid, m.abroad = false, true, nil
+	if links := ns.links.Load(); links != nil && !m.arrives {
+		m.leave(t, *links)
+	}
 }
 
 // add joins a binding to the targets: overlapping subscriptions of one queue
@@ -208,6 +219,9 @@ func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Messa
 			return 0, false, NotAuthorized
 		}
 		m.owner = owner(s.principal)
+		if reason = s.ns.rolesRetain(s.principal, m); reason != OK {
+			return 0, false, reason
+		}
 	}
 	durable, reason := s.ns.route(t, mt, m, cond)
 	if reason != OK && reason != NoReceiver {
@@ -253,7 +267,8 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 		return false, Unavailable
 	}
 	for i := range mt.targets {
-		if mt.targets[i].q.refuses(m) {
+		if limit, full := mt.targets[i].q.refuses(m); full {
+			ns.over(limit)
 			r.drop(DropQueueFull)
 			return false, QueueFull
 		}
@@ -292,13 +307,20 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 		t.releaseMessage(m)
 	}
 	durable = durable || logged > 0
+	if mt.abroad != nil {
+		must, arrived := mt.arrive(t, m)
+		durable = durable || must
+		if arrived {
+			reached++
+		}
+	}
 	switch {
 	case reached > 0:
 		return durable, OK
 	case len(mt.targets) > 0 && mt.direct:
 		return false, NotFound // the queue went away meanwhile
 	}
-	if !system(mt.topic) { // nobody misses those
+	if !system(mt.topic) && !mt.arrives { // nobody misses those
 		r.drop(DropNoReceiver)
 	}
 	return durable, NoReceiver

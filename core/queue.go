@@ -56,6 +56,7 @@ type Queue struct {
 	idleAlarm *alarm // nil until one is needed
 	exclusive bool   // an exclusive consumer holds it
 	ranked    bool   // a consumer has, or had, a priority
+	weighed   bool   // its messages are in the namespace's totals
 }
 
 type entryState uint8
@@ -100,7 +101,7 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 		q.ns.r.drop(DropShed)
 		return true
 	}
-	if q.spans() || q.full(m) && !q.makeRoom(t, m) {
+	if !q.fits(t, m) {
 		reject := q.overflow() == RejectNew
 		q.mu.Unlock()
 		q.ns.r.drop(DropQueueFull)
@@ -114,6 +115,21 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 	q.mu.Unlock()
 	if woken != nil {
 		woken.notify(t)
+	}
+	return true
+}
+
+// fits makes room for a message, where that is the queue's policy. q.mu is held.
+func (q *Queue) fits(t *Turn, m *Message) bool {
+	if q.spans() || q.full(m) {
+		q.ns.over(q.fullOf())
+		if q.spans() || !q.makeRoom(t, m) {
+			return false
+		}
+	}
+	if limit, full := q.ns.crowded(m); full {
+		q.ns.over(limit)
+		return q.swap(t, m)
 	}
 	return true
 }

@@ -80,7 +80,8 @@ func (q *Queue) empty(t *Turn) {
 		t.deleteEntries(q)
 	}
 	q.ring, q.returned, q.lanes, q.side, q.sideBack = nil, nil, nil, nil, nil
-	q.head, q.count, q.inflight, q.bytes = q.tail, 0, 0, 0
+	q.charge(-q.count, -q.bytes)
+	q.head, q.inflight = q.tail, 0
 	q.next = q.tail
 	alarms := []*alarm{q.idleAlarm}
 	if q.age != nil {

@@ -3,7 +3,7 @@ package core
 import "slices"
 
 func (q *Queue) limits() (messages int, bytes int64) {
-	def := q.ns.r.limits()
+	def := q.ns.limits()
 	messages, bytes = q.spec.Limits.Messages, q.spec.Limits.Bytes
 	if messages == 0 {
 		messages = def.QueueMessages
@@ -40,13 +40,27 @@ func (q *Queue) overflow() Overflow {
 }
 
 // refuses tells a publisher beforehand that the queue is full and says no.
-func (q *Queue) refuses(m *Message) bool {
+func (q *Queue) refuses(m *Message) (Limit, bool) {
 	if q.overflow() != RejectNew {
-		return false
+		return 0, false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return !q.gone && q.full(m)
+	if q.gone {
+		return 0, false
+	}
+	if q.full(m) {
+		return q.fullOf(), true
+	}
+	return q.ns.crowded(m)
+}
+
+// fullOf is the limit that a full queue has met. q.mu is held.
+func (q *Queue) fullOf() Limit {
+	if messages, _ := q.limits(); q.count > 0 && q.count < messages && !q.spans() {
+		return LimitQueueBytes
+	}
+	return LimitQueueMessages
 }
 
 // hasRoom tells whether a queue that refuses when full takes so much more.
@@ -57,7 +71,7 @@ func (q *Queue) hasRoom(messages int, bytes int64) bool {
 	maxMessages, maxBytes := q.limits()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.gone || (q.count+messages <= maxMessages && (q.bytes+bytes <= maxBytes || q.count+messages == 1))
+	return q.gone || (q.count+messages <= maxMessages && (q.bytes+bytes <= maxBytes || q.count+messages == 1) && q.ns.hasRoom(messages, bytes))
 }
 
 // makeRoom drops the oldest that waits until the message fits.

@@ -9,8 +9,7 @@ func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	}
 	seq := q.tail
 	q.tail++
-	q.count++
-	q.bytes += int64(m.Size())
+	q.charge(1, int64(m.Size()))
 	e := q.at(seq)
 	*e = entry{m: m, ids: tg.ids, free: tg.free, qos: qos, retain: tg.rap && m.Retain} // [MQTT-3.3.1-12] [MQTT-3.3.1-13] [3: MQTT-3.3.1-9]
 	q.limitAge(t, seq)
@@ -43,8 +42,7 @@ func (q *Queue) grow(t *Turn) {
 // what is settled.
 func (q *Queue) remove(t *Turn, seq uint64) {
 	e := q.at(seq)
-	q.count--
-	q.bytes -= int64(e.m.Size())
+	q.charge(-1, -int64(e.m.Size()))
 	if e.stored {
 		t.deleteEntry(q, seq, e.m)
 	}

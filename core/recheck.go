@@ -35,6 +35,7 @@ func (r *Router) Recheck() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r.open.Store(isOpen(r.auth))
+	r.meters()
 	r.policy.Add(1)
 	r.routes.Add(1)
 	if !w.walking && !w.stopping.Load() {

@@ -64,8 +64,8 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 			return nil, false
 		}
 		grows += int64(m.Size())
-		if !ns.mayRetain(grows, had, stored) || !ns.ownsMore(m, old) {
-			reason = Quota
+		if limit, over := ns.exceeds(grows, had, stored, m, old); over {
+			reason = ns.over(limit)
 			return old, had
 		}
 		ns.retainedBytes.Add(grows)
@@ -83,18 +83,37 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 	return reason
 }
 
-func (ns *Namespace) mayRetain(grows int64, replaces bool, stored int) bool {
-	l := ns.r.limits()
-	if !replaces && stored >= l.Retained {
-		return false
+// exceeds tells which limit refuses a retained message that takes the place of
+// old, which may be nil.
+func (ns *Namespace) exceeds(grows int64, replaces bool, stored int, m, old *Message) (Limit, bool) {
+	l := ns.limits()
+	switch {
+	case !replaces && stored >= l.Retained, !ns.ownsMore(m, old, l.PrincipalRetained):
+		return LimitRetained, true
+	case grows > 0 && ns.retainedBytes.Load()+grows > l.RetainedBytes:
+		return LimitRetainedBytes, true
 	}
-	return grows <= 0 || ns.retainedBytes.Load()+grows <= l.RetainedBytes
+	return 0, false
 }
 
-// ownsMore tells whether m's publisher may have one more retained message, unless
-// the one that it replaces, which may be nil, is its own.
-func (ns *Namespace) ownsMore(m, old *Message) bool {
-	return old != nil && old.owner == m.owner || ns.retainers.of(m.owner) < ns.r.limits().PrincipalRetained
+// ownsMore tells whether m's publisher may have one more retained message, of so
+// many, unless the one that it replaces, which may be nil, is its own.
+func (ns *Namespace) ownsMore(m, old *Message, most int) bool {
+	return old != nil && old.owner == m.owner || ns.retainers.of(m.owner) < most
+}
+
+// rolesRetain is the limit that a publisher has by its roles.
+func (ns *Namespace) rolesRetain(p *Principal, m *Message) Reason {
+	if !m.Retain || len(m.Payload) == 0 || m.owner == "" {
+		return OK
+	}
+	if most := ns.r.limitsOf(p).Retained; most > 0 {
+		old, _ := ns.retained.Get(m.Topic)
+		if !ns.ownsMore(m, old, most) {
+			return ns.over(LimitRetained)
+		}
+	}
+	return OK
 }
 
 // Revision grows with each retained write of the namespace; 0 for a message

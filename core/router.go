@@ -22,9 +22,10 @@ type Options struct {
 	Clock      *Clock       // default: a new one
 	Log        *slog.Logger // default: discards
 	Limits     Limits
-	Authorizer Authorizer  // default: everything is allowed; Recheck says that its rules have changed
-	Hook       PublishHook // default: none
-	Observer   Observer    // default: none
+	Tenants    map[string]Tenant // namespaces that have more than Limits; CheckTenants has let them pass
+	Authorizer Authorizer        // default: everything is allowed; Recheck says that its rules have changed
+	Hook       PublishHook       // default: none
+	Observer   Observer          // default: none
 }
 
 // Limits bound what a namespace may hold. Zero fields mean the default.
@@ -79,7 +80,8 @@ type Router struct {
 	log      *slog.Logger
 	bounds   atomic.Pointer[Limits] // but for SetLimits
 	auth     Authorizer
-	freer    Freer // auth, if it is one
+	freer    Freer   // auth, if it is one
+	limiter  Limiter // the same
 	hook     PublishHook
 	observer Observer
 	commit   *committer
@@ -88,6 +90,7 @@ type Router struct {
 	orphans  uint64 // records that the start removed; immutable after it
 
 	open     atomic.Bool   // nothing is asked of auth
+	metered  atomic.Bool   // somebody has a rate
 	policy   atomic.Uint64 // the generation of the rules, from 1
 	routes   atomic.Uint64 // what a publisher found under another value is looked up again
 	rechecks rechecks
@@ -104,6 +107,7 @@ type Router struct {
 	mu          sync.RWMutex
 	undertakers map[string]Undertaker
 	namespaces  map[string]*Namespace
+	tenants     map[string]Tenant
 }
 
 // New loads what the store holds and starts the router's two goroutines: the
@@ -118,9 +122,11 @@ func New(o Options) (*Router, error) {
 	r := &Router{
 		clock: o.Clock, store: o.Store, log: o.Log,
 		auth: o.Authorizer, hook: o.Hook, observer: o.Observer, namespaces: map[string]*Namespace{},
+		tenants: o.Tenants,
 	}
 	r.SetLimits(o.Limits)
 	r.freer, _ = o.Authorizer.(Freer)
+	r.limiter, _ = o.Authorizer.(Limiter)
 	r.open.Store(isOpen(o.Authorizer))
 	r.policy.Store(1)
 	r.commit = newCommitter(r)
@@ -128,6 +134,7 @@ func New(o Options) (*Router, error) {
 	if err := r.load(); err != nil {
 		return nil, err
 	}
+	r.SetTenants(o.Tenants)
 	r.commit.start()
 	r.timers.start()
 	return r, nil
@@ -138,6 +145,11 @@ func New(o Options) (*Router, error) {
 func (r *Router) SetLimits(l Limits) {
 	l = l.withDefaults()
 	r.bounds.Store(&l)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ns := range r.namespaces {
+		ns.settle()
+	}
 }
 
 func (r *Router) limits() *Limits { return r.bounds.Load() }

@@ -63,6 +63,7 @@ type Session struct {
 	principal *Principal // client's, or that of a later login
 	match     Match
 	may       *decisions // nil until a right to publish is asked for
+	rates     *rates     // nil until somebody has one
 	seq       uint64
 	pending   uint64 // highest seq that was submitted
 	consumers []*Consumer

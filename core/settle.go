@@ -85,7 +85,7 @@ func (q *Queue) sideDone(e *entry) {
 	if e.out {
 		e.out = false
 		q.inflight--
-		q.count--
+		q.charge(-1, 0)
 		e.owner.inflight--
 	}
 }
@@ -117,7 +117,7 @@ func (q *Queue) giveBack(seq uint64, e *entry) {
 	list := &q.returned
 	if seq&laneBit != 0 {
 		list = &q.sideBack
-		q.count--
+		q.charge(-1, 0)
 	}
 	i, _ := slices.BinarySearch(*list, seq)
 	*list = slices.Insert(*list, i, seq)

@@ -75,12 +75,12 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	if reason = s.checkSubscribe(&sub); reason != OK {
 		return false, nil, reason
 	}
-	st := s.st
+	st, most := s.st, s.mostSubscriptions()
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	old := st.subs[sub.Filter]
-	if old == nil && len(st.subs)+len(st.shared) >= s.r.limits().Subscriptions {
-		return false, nil, Quota
+	if old == nil && len(st.subs)+len(st.shared) >= most {
+		return false, nil, st.ns.over(LimitSubscriptions)
 	}
 	if old == nil {
 		if reason = t.refusesMore(st.durable); reason != OK {
@@ -107,16 +107,23 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	return old != nil, l, OK
 }
 
+// mostSubscriptions is how many filters the session may have.
+func (s *Session) mostSubscriptions() int {
+	most := s.ns.limits().Subscriptions
+	less(&most, s.r.limitsOf(s.principal).Subscriptions)
+	return most
+}
+
 // join makes the session a member of a group or a consumer of a named queue
 // for as long as it lives or until it unsubscribes.
 func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) {
-	st := s.st
+	st, most := s.st, s.mostSubscriptions()
 	st.mu.Lock()
 	old := st.shared[sub.Filter]
-	quota := old == nil && len(st.subs)+len(st.shared) >= s.r.limits().Subscriptions
+	quota := old == nil && len(st.subs)+len(st.shared) >= most
 	st.mu.Unlock()
 	if quota {
-		return false, Quota
+		return false, st.ns.over(LimitSubscriptions)
 	}
 	if old == nil {
 		if reason = t.refusesMore(st.durable); reason != OK {

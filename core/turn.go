@@ -12,15 +12,16 @@ type Turn struct {
 	// outside of any loop.
 	Owner any
 
-	router   *Router
-	pressure uint32     // of the router at Begin
-	routed   int        // publishes since Allow
-	allowed  int        // of them, before the loop stops reading
-	work     *work      // what the pass submits; nil while there is nothing
-	kicks    []Kicker   // loops to notify, each once
-	match    []*binding // scratch of Route
-	rings    [][]entry  // small rings of queues that became empty, for the next
-	dead     []deadLetter
+	router    *Router
+	pressure  uint32     // of the router at Begin
+	routed    int        // publishes since Allow
+	allowed   int        // of them, before the loop stops reading
+	publisher *Session   // who has a rate and published since Allow
+	work      *work      // what the pass submits; nil while there is nothing
+	kicks     []Kicker   // loops to notify, each once
+	match     []*binding // scratch of Route
+	rings     [][]entry  // small rings of queues that became empty, for the next
+	dead      []deadLetter
 }
 
 // Kicker is a loop that sleeps until it is told that something waits for it.
@@ -36,6 +37,7 @@ func (r *Router) NewTurn(owner any) *Turn {
 func (t *Turn) Begin() {
 	t.Now = t.router.clock.Now()
 	t.pressure = t.router.pressure.Load()
+	t.publisher = nil
 }
 
 // KickAtEnd notifies k when the turn ends. With a nil turn it does so at once.

@@ -77,5 +77,9 @@ func (st *session) publishWill(t *Turn, w *Will) {
 		m.Expires = t.Now.After(w.Expiry)
 	}
 	m.From, m.owner = st.id, owner(st.principal.Load())
+	if st.ns.rolesRetain(st.principal.Load(), m) != OK {
+		r.drop(DropQueueFull)
+		return
+	}
 	st.ns.publish(t, m)
 }

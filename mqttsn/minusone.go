@@ -162,6 +162,10 @@ func (o *minusOne) progress(t *core.Turn) {
 }
 
 func (o *minusOne) route(t *core.Turn, h heldPublish, out *adapters.Output) {
+	if o.session.Hurries(t, len(h.data)) { // L22
+		o.refuse(t.Now, h, code(core.RateExceeded, o.e.cfg.EMQXCodes), out)
+		return
+	}
 	match, r := o.session.Route(t, []byte(h.topic))
 	if r == core.OK && (match.Any() || h.retain) {
 		m := core.NewMessage(h.data)

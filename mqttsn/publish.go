@@ -31,6 +31,10 @@ func (p *peer) onPublish(t *core.Turn, body []byte, out *adapters.Output) error 
 		p.refusePublish(t.Now, q, core.Busy, out) // a datagram's sender is slowed down by the code
 		return nil
 	}
+	if c == packet.Accepted && p.session.Hurries(t, len(body)) { // L22
+		p.refusePublish(t.Now, q, core.RateExceeded, out)
+		return nil
+	}
 	if c != packet.Accepted {
 		p.complainTo(t.Now, q, c, out)
 		return nil

@@ -33,19 +33,19 @@ func (s *stream) publishes() int {
 
 // published follows Input, which took so many publishes out of so many bytes:
 // the connection is read no further for a while when it has to wait. Others
-// are read all the while, so consumers and their acknowledgements go on.
-func (s *stream) published(n, bytes int) {
+// are read all the while, so consumers and their acknowledgements go on. until is
+// what core says of the publisher's own rates and its namespace's.
+func (s *stream) published(n, bytes int, until core.Time) {
 	if n == 0 || s.phase > open {
 		return
 	}
 	l := s.loop
 	limits := l.server.limits()
-	until := core.Time(0)
 	if limits.PublishRate > 0 || limits.PublishBytesRate > 0 {
 		if s.pace == nil {
 			s.pace = new(pace)
 		}
-		until = max(spend(&s.pace.messages, l.turn.Now, n, limits.PublishRate), spend(&s.pace.bytes, l.turn.Now, bytes, limits.PublishBytesRate))
+		until = max(until, spend(&s.pace.messages, l.turn.Now, n, limits.PublishRate), spend(&s.pace.bytes, l.turn.Now, bytes, limits.PublishBytesRate))
 	}
 	if l.turn.Level() >= core.LevelBrake {
 		until = max(until, l.turn.Now+brakeFor+core.Time(s.at)*37%brakeMore)

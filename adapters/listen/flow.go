@@ -76,13 +76,14 @@ func (s *stream) input(in []byte) []byte {
 		n, err, ok := s.roomInput(in, out)
 		out.Bound(nil)
 		routed := turn.Routed()
+		until := turn.Published(routed, max(0, n))
 		turn.Allow(core.Unbounded)
 		if !ok || n < 0 || n > len(in) {
 			s.failed()
 			return nil
 		}
 		in = in[n:]
-		s.published(routed, n)
+		s.published(routed, n, until)
 		if err != nil {
 			out.CloseAfterFlush(reasonOf(err))
 		}
