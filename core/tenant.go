@@ -12,19 +12,16 @@ type Tenant struct {
 // Quotas bound one namespace, beside Limits, which bound each of them; the
 // smaller one holds. Zero fields bound nothing.
 type Quotas struct {
-	Connections       int // attachments at a time
-	Sessions          int // stored and connected ones
-	PrincipalSessions int // of one principal, that outlive their connections
-	Subscriptions     int // filters a session
-	Retained          int
-	PrincipalRetained int
-	RetainedBytes     int64
-	Queues            int // named ones
-	Bindings          int // filters a named queue
-	QueueMessages     int // in all queues together
-	QueueBytes        int64
-	PublishRate       int // messages a second, of all publishers together
-	PublishBytesRate  int
+	Connections      int // attachments at a time
+	Sessions         int // stored and connected ones
+	Subscriptions    int // filters a session
+	Retained         int
+	RetainedBytes    int64
+	Queues           int // named ones
+	QueueMessages    int // in all queues together
+	QueueBytes       int64
+	PublishRate      int // messages a second, of all publishers together
+	PublishBytesRate int
 }
 
 // PrincipalLimits bound one principal, as its roles say. Zero fields bound
@@ -83,13 +80,10 @@ func (ns *Namespace) settle() {
 	q := ns.r.tenants[ns.name].Quota
 	l := *ns.r.limits()
 	less(&l.Sessions, q.Sessions)
-	less(&l.PrincipalSessions, q.PrincipalSessions)
 	less(&l.Subscriptions, q.Subscriptions)
 	less(&l.Retained, q.Retained)
-	less(&l.PrincipalRetained, q.PrincipalRetained)
 	less(&l.RetainedBytes, q.RetainedBytes)
 	less(&l.Queues, q.Queues)
-	less(&l.Bindings, q.Bindings)
 	ns.bounds.Store(&l)
 	ns.quota.Store(&q)
 }

@@ -172,7 +172,7 @@ func (l *listener) acceptPaced(ln net.Listener) (*arrival, bool) {
 // arrive asks the gate; nil: close it. Where proxies connect, their address
 // is not counted: the one that the header tells will be.
 func (l *listener) arrive(nc net.Conn) *arrival {
-	a := &arrival{Conn: nc, l: l, terms: l.terms.Load(), since: l.server.clock.Now(), limit: time.Now().Add(l.server.limits().PreauthDeadline),
+	a := &arrival{Conn: nc, l: l, terms: l.terms.Load(), since: l.server.clock.Now(), limit: time.Now().Add(l.limits().PreauthDeadline),
 		remote: addrPort(nc.RemoteAddr()), local: addrPort(nc.LocalAddr())}
 	a.left.Store(proxyMost)
 	a.counted = a.remote.Addr()

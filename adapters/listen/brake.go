@@ -20,7 +20,7 @@ func (s *stream) publishes() int {
 	if l.turn.Level() >= core.LevelBrake {
 		return 1
 	}
-	rate := l.server.limits().PublishRate
+	rate := s.counts.of.limits().PublishRate
 	switch {
 	case rate == 0:
 		return core.Unbounded
@@ -40,7 +40,7 @@ func (s *stream) published(n, bytes int, until core.Time) {
 		return
 	}
 	l := s.loop
-	limits := l.server.limits()
+	limits := s.counts.of.limits()
 	if limits.PublishRate > 0 || limits.PublishBytesRate > 0 {
 		if s.pace == nil {
 			s.pace = new(pace)

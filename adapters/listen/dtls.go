@@ -187,6 +187,10 @@ func (d *dtlsServer) admit(from netip.AddrPort) limit.Refusal {
 		return limitPeers
 	}
 	r := d.l.server.gate.Admit(from.Addr(), d.l.server.clock.Now())
+	if r == limit.Admitted && !d.l.enter() {
+		d.l.unadmit(from.Addr())
+		r = limit.Connections
+	}
 	if r != limit.Admitted {
 		d.mu.Lock()
 		d.places.Remove(from.Addr())

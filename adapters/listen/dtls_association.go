@@ -70,7 +70,7 @@ func newAssociation(d *dtlsServer, from netip.AddrPort, via netip.Addr, h *hello
 	a := &association{Association: &adapters.Association{Remote: from}, d: d, at: from, random: h.random, cookie: [cookieSize]byte(h.cookie), shift: h.seq - min(h.seq, 1)}
 	a.via.Store(via)
 	a.lastSeq.Store(-1)
-	a.allowance.Store(int64(max(d.l.server.limits().PreauthBytes, handshakeBytes)))
+	a.allowance.Store(int64(max(d.l.limits().PreauthBytes, handshakeBytes)))
 	a.heard.Store(int64(d.l.server.clock.Now()))
 	a.wire = newWire(a)
 	return a
@@ -152,7 +152,7 @@ func (a *association) shifted(b []byte) []byte {
 // run shakes hands, then reads until the end.
 func (a *association) run() {
 	defer a.d.ending.Done()
-	limits := a.d.l.server.limits()
+	limits := a.d.l.limits()
 	ctx, cancel := context.WithTimeout(a.d.ctx, 2*limits.PreauthDeadline) // L1
 	err := a.conn.HandshakeContext(ctx)
 	late := ctx.Err() == context.DeadlineExceeded

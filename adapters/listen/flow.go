@@ -24,7 +24,7 @@ func (s *stream) feed(in []byte) {
 	switch {
 	case s.phase == unauthenticated && s.allowance < 0:
 		s.gone(core.TooLarge)
-	case s.phase <= open && len(s.kept) > s.loop.server.limits().MessageBytes+keepMore:
+	case s.phase <= open && len(s.kept) > s.counts.of.limits().MessageBytes+keepMore:
 		s.gone(core.TooLarge)
 	}
 }
@@ -51,7 +51,7 @@ func (s *stream) replayKept() {
 }
 
 func (s *stream) mayRead() bool {
-	if s.tr.waiting() > s.loop.server.limits().WriteBuffer {
+	if s.tr.waiting() > s.counts.of.limits().WriteBuffer {
 		s.held = true
 		return false
 	}
@@ -186,7 +186,7 @@ func (s *stream) note(waiting int) {
 
 // watchStall starts the time that a peer may leave bytes waiting (L16).
 func (s *stream) watchStall() {
-	s.stall = s.loop.turn.Now.After(s.loop.server.limits().WriteStall)
+	s.stall = s.loop.turn.Now.After(s.counts.of.limits().WriteStall)
 	s.loop.wheel.arm(&s.link, s.stall)
 }
 

@@ -33,6 +33,7 @@ type listener struct {
 	raw      *acceptor   // Linux, plain
 	socket   os.FileInfo // of a Unix socket's file, as it was made
 
+	open   atomic.Int64 // connections
 	mu     sync.Mutex
 	rate   limit.Bucket // Guarded by mu.
 	closed bool         // Guarded by mu.
@@ -163,11 +164,15 @@ func (l *listener) admitAt(c *counters, remote netip.AddrPort, at netip.Addr) bo
 
 // ask asks the gate, and counts and logs a refusal.
 func (l *listener) ask(c *counters, remote netip.AddrPort, at netip.Addr) limit.Refusal {
-	now, rate := l.server.clock.Now(), l.server.limits().AcceptRate
+	now, rate := l.server.clock.Now(), l.limits().AcceptRate
 	l.mu.Lock()
 	l.rate.Take(now, 1, rate, 2*rate)
 	l.mu.Unlock()
 	r := l.server.gate.Admit(at, now)
+	if r == limit.Admitted && !l.enter() {
+		l.unadmit(at)
+		r = limit.Connections
+	}
 	if r != limit.Admitted {
 		c.refused(r)
 		l.server.events.refused(c, remote, r)
@@ -178,7 +183,27 @@ func (l *listener) ask(c *counters, remote netip.AddrPort, at netip.Addr) limit.
 // unadmit takes back an admission that made no stream.
 func (l *listener) unadmit(remote netip.Addr) {
 	l.server.gate.Authenticated(remote)
+	l.left()
+}
+
+// enter counts a connection of the listener, and tells whether it may have it.
+func (l *listener) enter() bool {
+	n, own := l.open.Add(1), l.terms.Load().Limits
+	return own == nil || n <= int64(own.Connections)
+}
+
+// left counts a connection out, here and in the gate.
+func (l *listener) left() {
+	l.open.Add(-1)
 	l.server.gate.Left()
+}
+
+// limits are those of now: the listener's own, or those of all.
+func (l *listener) limits() *adapters.Limits {
+	if own := l.terms.Load().Limits; own != nil {
+		return own
+	}
+	return l.server.limits()
 }
 
 // pace is the time at which the listener's rate (L6) lets the next connection
@@ -186,7 +211,7 @@ func (l *listener) unadmit(remote netip.Addr) {
 func (l *listener) pace(now core.Time) core.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rate := l.server.limits().AcceptRate
+	rate := l.limits().AcceptRate
 	return l.rate.Wait(now, rate, 2*rate)
 }
 

@@ -49,6 +49,9 @@ type Listener struct {
 	// process's group.
 	Mode  fs.FileMode
 	Group string
+	// Limits are those of this listener's connections, none above those of the
+	// host; nil: those.
+	Limits *adapters.Limits
 	// Rooms are those of this listener, where they are not Options.Rooms.
 	Rooms map[string]adapters.Room
 }

@@ -59,8 +59,8 @@ func (s *stream) startRefused(tr transport, info adapters.Info, room adapters.Re
 	s.addr, s.port, s.uid = info.Remote.Addr(), info.Remote.Port(), noUID
 	s.at = l.streams.add(s)
 	l.live++
-	s.allowance = int32(min(l.server.limits().PreauthBytes, 1<<30))
-	s.until(l.turn.Now.After(min(turnAwayTime, l.server.limits().PreauthDeadline)))
+	s.allowance = int32(min(s.counts.of.limits().PreauthBytes, 1<<30))
+	s.until(l.turn.Now.After(min(turnAwayTime, s.counts.of.limits().PreauthDeadline)))
 	if !s.roomOpenRefused(info, room, why) {
 		s.gone(core.Internal)
 	} else if l.stopping {

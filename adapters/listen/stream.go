@@ -105,7 +105,7 @@ func (s *stream) start(tr transport, info adapters.Info, room adapters.StreamRoo
 	}
 	s.at = l.streams.add(s)
 	l.live++
-	limits := l.server.limits()
+	limits := s.counts.of.limits()
 	s.allowance = int32(min(limits.PreauthBytes, 1<<30))
 	s.counts.connected()
 	s.until(since.After(limits.PreauthDeadline)) // PROXY header, TLS and the upgrade included (L1)
@@ -134,7 +134,7 @@ func (s *stream) LoggingIn() {
 	if s.phase == unauthenticated {
 		s.phase = loggingIn
 		s.tr.loggingIn()
-		s.until(s.loop.turn.Now.After(s.loop.server.limits().PreauthExchange))
+		s.until(s.loop.turn.Now.After(s.counts.of.limits().PreauthExchange))
 	}
 }
 
@@ -192,7 +192,7 @@ func (s *stream) expire(now core.Time) {
 		s.tick = 0
 		out := s.loop.output()
 		out.Held = s.held
-		s.held = s.braked || s.tr.waiting() > s.loop.server.limits().WriteBuffer
+		s.held = s.braked || s.tr.waiting() > s.counts.of.limits().WriteBuffer
 		if !s.roomTick(out) {
 			s.failed()
 			return
@@ -233,7 +233,7 @@ func (s *stream) close(r core.Reason) {
 	s.kept = nil
 	if s.tr.waiting() > 0 {
 		s.phase = flushing
-		s.stall = s.loop.turn.Now.After(s.loop.server.limits().WriteStall)
+		s.stall = s.loop.turn.Now.After(s.counts.of.limits().WriteStall)
 		s.until(s.loop.turn.Now.After(linger))
 	} else {
 		s.leave(r)
@@ -284,7 +284,7 @@ func (s *stream) gone(r core.Reason) {
 		s.loop.server.turnedAway.Add(-1)
 		return
 	}
-	s.loop.server.gate.Left()
+	s.counts.of.left()
 }
 
 // leave tells the room and the counters, once.

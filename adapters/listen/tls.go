@@ -16,7 +16,7 @@ const handshakeBytes = 64 << 10
 
 // handshake is the TLS of a connection, within its deadline and allowance.
 func (a *arrival) handshake() (*tls.Conn, error) {
-	a.left.Store(max(int64(a.l.server.limits().PreauthBytes), handshakeBytes))
+	a.left.Store(max(int64(a.l.limits().PreauthBytes), handshakeBytes))
 	tc := tls.Server(a, a.terms.tls)
 	if err := tc.HandshakeContext(context.Background()); err != nil {
 		return nil, err

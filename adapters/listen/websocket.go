@@ -112,7 +112,7 @@ func (h handover) serve(a *arrival) {
 		u.Conn = tc
 	}
 	a.off.Store(true)
-	u.left.Store(int64(h.l.server.limits().PreauthBytes))
+	u.left.Store(int64(h.l.limits().PreauthBytes))
 	h.l.server.wg.Add(1) // until connState
 	select {
 	case h.next <- u:
@@ -177,7 +177,7 @@ func (h *webSocket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	why := "upgrade" // method, version, key, or another header that is missing
 	up := websocket.Upgrader{
-		HandshakeTimeout: h.l.server.limits().PreauthDeadline, ReadBufferSize: 1024, WriteBufferSize: 4096,
+		HandshakeTimeout: h.l.limits().PreauthDeadline, ReadBufferSize: 1024, WriteBufferSize: 4096,
 		WriteBufferPool: &writeBuffers, CheckOrigin: func(r *http.Request) bool {
 			if now.originAllowed(r) {
 				return true
@@ -226,7 +226,7 @@ func (h *webSocket) run(ws *websocket.Conn, u *upgrading, room adapters.WebSocke
 	if tc, ok := u.Conn.(*tls.Conn); ok {
 		info.Certificate = certificate(tc, info.Certificate)
 	}
-	u.left.Store(int64(h.l.server.limits().PreauthBytes))
+	u.left.Store(int64(h.l.limits().PreauthBytes))
 	h.l.runPump(newWSCarrier(ws, o, u), u.a, h.counts[room.Name()], info, room)
 }
 

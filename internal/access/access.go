@@ -35,6 +35,7 @@ var (
 	_ core.Authorizer    = (*Control)(nil)
 	_ core.Opener        = (*Control)(nil)
 	_ core.Freer         = (*Control)(nil)
+	_ core.Limiter       = (*Control)(nil)
 )
 
 // Options of a control.
@@ -108,6 +109,17 @@ func (c *Control) Open() bool { return c.open.Load() }
 func (c *Control) Free(p *core.Principal, filter string) bool {
 	return c.open.Load() || c.authorizer.Free(p, filter)
 }
+
+// Limits are those that the principal has by its roles.
+func (c *Control) Limits(p *core.Principal) core.PrincipalLimits {
+	if c.open.Load() {
+		return core.PrincipalLimits{}
+	}
+	return c.authorizer.Limits(p)
+}
+
+// Metered tells that a role has a rate.
+func (c *Control) Metered() bool { return !c.open.Load() && c.authorizer.Metered() }
 
 // Level is the principal's level on the admin listener.
 func (c *Control) Level(p *core.Principal) acl.Level {

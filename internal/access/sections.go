@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/acl"
 	"github.com/entrepot/entrepot/internal/auth/password"
 	"github.com/entrepot/entrepot/internal/config"
@@ -91,8 +92,39 @@ type ACL struct {
 	Subscribe string `yaml:"subscribe" enum:"subset,intersect"`
 }
 
-// Roles is the section `roles`: lists of rules by name.
-type Roles map[string][]acl.Rule
+// Roles is the section `roles`: lists of rules by name, or rules and limits: sensor: {rules: [...], limits: {...}}.
+type Roles map[string]Role
+
+// Role is one element of `roles`.
+type Role struct {
+	// Rules are what the role allows and denies.
+	Rules []acl.Rule `yaml:"rules" short:"yes"`
+	// Limits bound everybody who has the role. Of several roles, and of what else limits somebody, the smallest holds.
+	Limits RoleLimits `yaml:"limits"`
+}
+
+// RoleLimits is `roles.NAME.limits`.
+type RoleLimits struct {
+	// Connections of one user at a time; of anonymous clients all together.
+	Connections int `yaml:"connections" min:"1" unlimited:"0"`
+	// Subscriptions of one session.
+	Subscriptions int `yaml:"subscriptions" min:"1" unlimited:"0"`
+	// SessionsOffline is the number of one user's sessions that outlive their connections.
+	SessionsOffline int `yaml:"sessions_offline" min:"1" unlimited:"0"`
+	// Retained is the number of retained messages that one user published last.
+	Retained int `yaml:"retained" min:"1" unlimited:"0"`
+	// PublishRate is how many messages one connection may publish; beyond it its reading pauses.
+	PublishRate config.Rate `yaml:"publish_rate" min:"1/s" unlimited:"-1"`
+	// PublishBytesRate is how many bytes of them it may send in a second.
+	PublishBytesRate config.Size `yaml:"publish_bytes_rate" min:"1" unlimited:"0"`
+}
+
+func (l *RoleLimits) core() core.PrincipalLimits {
+	return core.PrincipalLimits{
+		Connections: l.Connections, Subscriptions: l.Subscriptions, Sessions: l.SessionsOffline, Retained: l.Retained,
+		PublishRate: max(0, int(l.PublishRate)), PublishBytesRate: int(l.PublishBytesRate),
+	}
+}
 
 // Users is the section `users`.
 type Users []User

@@ -121,8 +121,8 @@ var openRules = []string{"pubsub #", "pubsub $queue/#", "queue #", "sub $SYS/#"}
 // roles are those of the section, and those that mosquitto's files make.
 func (s *Settings) roles(section Roles) ([]acl.Role, error) {
 	var list []acl.Role
-	for name, rules := range section {
-		list = append(list, acl.Role{Name: name, Rules: rules})
+	for name, role := range section {
+		list = append(list, acl.Role{Name: name, Rules: role.Rules, Limits: role.Limits.core()})
 	}
 	if !s.configured {
 		rules, err := parse(append(slices.Clone(openRules), "admin admin"))

@@ -278,16 +278,16 @@ func TestAFreeFilterHidesNothing(t *testing.T) {
 }
 
 func TestAPrincipalKeepsItsGrantUntilThePolicyChanges(t *testing.T) {
-	a := NewAuthorizer(NewPolicy(Options{Roles: []Role{{"r", rules(t, "pub a")}}}))
+	a := NewAuthorizer(NewPolicy(Options{Roles: []Role{{Name: "r", Rules: rules(t, "pub a")}}}))
 	p := &core.Principal{User: "u", Roles: []string{"r"}}
 	if !a.Authorize(p, core.ActionPublish, "a") || a.Authorize(p, core.ActionPublish, "b") {
 		t.Fatal("first policy")
 	}
-	a.Swap(NewPolicy(Options{Roles: []Role{{"r", rules(t, "pub b")}}}))
+	a.Swap(NewPolicy(Options{Roles: []Role{{Name: "r", Rules: rules(t, "pub b")}}}))
 	if a.Authorize(p, core.ActionPublish, "a") || !a.Authorize(p, core.ActionPublish, "b") {
 		t.Fatal("second policy")
 	}
-	a.Swap(NewPolicy(Options{Roles: []Role{{"r", rules(t, "pub b")}}, RolesOf: func(*core.Principal) ([]string, bool) { return nil, false }}))
+	a.Swap(NewPolicy(Options{Roles: []Role{{Name: "r", Rules: rules(t, "pub b")}}, RolesOf: func(*core.Principal) ([]string, bool) { return nil, false }}))
 	if a.Authorize(p, core.ActionPublish, "b") {
 		t.Fatal("a user that is gone")
 	}
@@ -321,7 +321,7 @@ func BenchmarkAThousandRules(b *testing.B) {
 		rs = append(rs, rules(b, fmt.Sprintf("pubsub plant/%d/line%d/%d/#", i%7, i%26, i))...)
 	}
 	rs = append(rs, rules(b, "pub dev/{client}/#", "deny pub dev/+/secret", "sub cmd/{client}/+")...)
-	a := NewAuthorizer(NewPolicy(Options{Roles: []Role{{"r", rs}}}))
+	a := NewAuthorizer(NewPolicy(Options{Roles: []Role{{Name: "r", Rules: rs}}}))
 	p := &core.Principal{User: "u", ClientID: "c1", OwnsID: true, Roles: []string{"r"}}
 	b.ReportAllocs()
 	for b.Loop() {

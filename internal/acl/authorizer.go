@@ -15,6 +15,7 @@ type Authorizer struct {
 var (
 	_ core.Authorizer = (*Authorizer)(nil)
 	_ core.Freer      = (*Authorizer)(nil)
+	_ core.Limiter    = (*Authorizer)(nil)
 )
 
 // NewAuthorizer makes an authorizer with a policy.
@@ -66,6 +67,17 @@ func (a *Authorizer) Free(p *core.Principal, filter string) bool {
 	g := a.grantOf(p)
 	return g.set != nil && g.set.Free(&g.values, filter)
 }
+
+// Limits are those of the principal's roles.
+func (a *Authorizer) Limits(p *core.Principal) core.PrincipalLimits {
+	if g := a.grantOf(p); g.set != nil {
+		return g.set.limits
+	}
+	return core.PrincipalLimits{}
+}
+
+// Metered tells that a role has a rate.
+func (a *Authorizer) Metered() bool { return a.policy.Load().metered }
 
 // Level is the principal's level on the admin listener.
 func (a *Authorizer) Level(p *core.Principal) Level {

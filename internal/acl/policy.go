@@ -10,8 +10,9 @@ import (
 
 // Role is a name for a list of rules.
 type Role struct {
-	Name  string
-	Rules []Rule
+	Name   string
+	Rules  []Rule
+	Limits core.PrincipalLimits // of everybody who has it
 }
 
 // Options of a policy.
@@ -29,7 +30,9 @@ type Options struct {
 type Policy struct {
 	options Options
 	roles   map[string][]Rule
-	sets    sync.Map // "role\x00role" -> *Set, at most maxSets
+	limits  map[string]core.PrincipalLimits // of the roles that have any
+	metered bool                            // one of them is a rate
+	sets    sync.Map                        // "role\x00role" -> *Set, at most maxSets
 	mu      sync.Mutex
 	count   int // Guarded by mu: entries of sets
 }
@@ -39,11 +42,39 @@ const maxSets = 1024
 
 // NewPolicy makes a policy. Of two roles with one name the rules add up.
 func NewPolicy(o Options) *Policy {
-	p := &Policy{options: o, roles: map[string][]Rule{}}
+	p := &Policy{options: o, roles: map[string][]Rule{}, limits: map[string]core.PrincipalLimits{}}
 	for _, r := range o.Roles {
 		p.roles[r.Name] = append(p.roles[r.Name], r.Rules...)
+		if r.Limits != (core.PrincipalLimits{}) {
+			p.limits[r.Name] = smaller(p.limits[r.Name], r.Limits)
+			p.metered = p.metered || r.Limits.PublishRate > 0 || r.Limits.PublishBytesRate > 0
+		}
 	}
 	return p
+}
+
+// smaller are the smaller ones of two sets of limits, where 0 is none.
+func smaller(a, b core.PrincipalLimits) core.PrincipalLimits {
+	pick := func(a, b int) int {
+		if a == 0 || b != 0 && b < a {
+			return b
+		}
+		return a
+	}
+	return core.PrincipalLimits{
+		Connections: pick(a.Connections, b.Connections), Sessions: pick(a.Sessions, b.Sessions), Subscriptions: pick(a.Subscriptions, b.Subscriptions),
+		Retained: pick(a.Retained, b.Retained), PublishRate: pick(a.PublishRate, b.PublishRate), PublishBytesRate: pick(a.PublishBytesRate, b.PublishBytesRate),
+	}
+}
+
+// Limits are the smallest of some roles.
+func (p *Policy) Limits(roles []string) (l core.PrincipalLimits) {
+	if len(p.limits) > 0 {
+		for _, name := range roles {
+			l = smaller(l, p.limits[name])
+		}
+	}
+	return l
 }
 
 // Known tells that the policy has a role of that name.
@@ -70,6 +101,7 @@ func (p *Policy) Of(roles []string) *Set {
 		}
 	}
 	s := newSet(rules, p.options.Intersect)
+	s.limits = p.Limits(roles)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.count < maxSets {

@@ -14,6 +14,7 @@ type Set struct {
 	root      node
 	used      []level // placeholders that occur
 	admin     Level
+	limits    core.PrincipalLimits
 	intersect bool // a subscription needs to overlap an allowed filter only
 }
 

@@ -113,6 +113,10 @@ func (d *decoder) value(n *node, v reflect.Value, tag reflect.StructTag, path st
 
 func (d *decoder) structValue(n *node, v reflect.Value, tag reflect.StructTag, path string) {
 	list := fields(v.Type())
+	if f, ok := shortOf(list); ok && (n.kind == kindScalar || n.kind == kindList) {
+		d.value(n, v.FieldByIndex(f.index), f.tag, path)
+		return
+	}
 	switch n.kind {
 	case kindNull:
 		return

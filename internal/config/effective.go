@@ -86,6 +86,9 @@ func effectiveOf(v reflect.Value, tag reflect.StructTag, n, def *node) *node {
 		m := newMap(at)
 		for _, f := range fields(v.Type()) {
 			child := n.child(f.name)
+			if f.tag.Get("short") != "" && n != nil && n.kind != kindMap {
+				child = n
+			}
 			if plain := tag.Get("plain"); plain == f.name && n != nil && n.kind == kindScalar {
 				child = n
 			}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -11,7 +12,7 @@ import (
 // Tags: yaml:"name" gives the key's name (otherwise the Go name in snake_case; "-" is no key), enum:"a,b" the words that
 // are allowed, min and max bound the value and are written like it, unlimited:"N" is the number that stands for the word
 // unlimited, plain:"key" names the key of a map of words that a plain value sets, path:"word" makes the text a path of a
-// file, but for that word.
+// file, but for that word, short:"yes" marks the key of a structure that a list, or one value, in the structure's place sets.
 type field struct {
 	name  string
 	index []int
@@ -50,6 +51,15 @@ func settable(t reflect.Type) bool {
 		return settable(t.Elem())
 	}
 	return true
+}
+
+// shortOf is the key that a list in a structure's place sets.
+func shortOf(list []field) (field, bool) {
+	i := slices.IndexFunc(list, func(f field) bool { return f.tag.Get("short") != "" })
+	if i < 0 {
+		return field{}, false
+	}
+	return list[i], true
 }
 
 func fieldNames(list []field) []string {

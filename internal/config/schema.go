@@ -61,6 +61,9 @@ func typeSchema(t reflect.Type, tag reflect.StructTag) map[string]any {
 	switch t.Kind() {
 	case reflect.Struct:
 		o := object(t)
+		if f, ok := shortOf(fields(t)); ok {
+			return map[string]any{"anyOf": []any{o, typeSchema(t.FieldByIndex(f.index).Type, f.tag)}}
+		}
 		if plain := tag.Get("plain"); plain != "" {
 			if i := slices.IndexFunc(fields(t), func(f field) bool { return f.name == plain }); i >= 0 {
 				f := fields(t)[i]

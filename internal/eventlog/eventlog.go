@@ -8,14 +8,15 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	rate      = 50               // lines a second of one event, as many at once (L31)
-	every     = 10 * time.Second // between two lines that sum up
-	maxEvents = 256              // told apart; what comes beyond them shares one rate
-	other     = "other"
+	defaultRate = 50               // lines a second of one event, as many at once (L31)
+	every       = 10 * time.Second // between two lines that sum up
+	maxEvents   = 256              // told apart; what comes beyond them shares one rate
+	other       = "other"
 )
 
 // Limiter bounds the lines of each event. Its handlers are those of [Limiter.Handler] and what is derived of them.
@@ -24,7 +25,8 @@ type Limiter struct {
 	next  slog.Handler
 	count func(event string, lines uint64)
 
-	mu     sync.Mutex // guards what follows, and the order of the sums
+	rate   atomic.Int64 // lines a second of one event, as many at once
+	mu     sync.Mutex   // guards what follows, and the order of the sums
 	events map[string]*event
 	timer  *time.Timer // runs while lines were held back that no sum has told
 	closed bool
@@ -41,8 +43,13 @@ func New(next slog.Handler, count func(event string, lines uint64)) *Limiter {
 	if count == nil {
 		count = func(string, uint64) {}
 	}
-	return &Limiter{next: next, count: count, events: map[string]*event{}}
+	l := &Limiter{next: next, count: count, events: map[string]*event{}}
+	l.SetRate(defaultRate)
+	return l
 }
+
+// SetRate makes another rate hold from the next line on, in lines a second.
+func (l *Limiter) SetRate(n int) { l.rate.Store(int64(max(1, n))) }
 
 // Handler is the limited handler.
 func (l *Limiter) Handler() slog.Handler { return &handler{limiter: l, next: l.next} }
@@ -60,6 +67,7 @@ func (l *Limiter) Close() {
 
 // allow reports whether a line of the event may be written now.
 func (l *Limiter) allow(name string, now time.Time) bool {
+	rate := float64(l.rate.Load())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.events[name]

@@ -21,6 +21,7 @@ func Check(c *config.Config, sections map[string]any, as string) config.Problems
 	k := &check{c: c, s: &settings{config: c, sections: sections}}
 	k.files(as)
 	k.access()
+	k.s.namespaces().dead(func(path, text string) { k.warn(config.CodeAccess, path, "%s: %s", path, text) })
 	k.names()
 	k.exposure()
 	k.data()

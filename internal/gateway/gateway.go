@@ -91,6 +91,7 @@ func Open(o Options) (*Gateway, error) {
 	g.lines = eventlog.New(o.Log.Handler(), func(event string, n uint64) { g.metrics.Counter("log_suppressed_total", event).Add(n) })
 	g.log = slog.New(g.lines.Handler())
 	s := &settings{config: o.Config, sections: o.Sections}
+	g.lines.SetRate(rate(s.limits().LogRate))
 	g.current.Store(s)
 	if err := g.open(s); err != nil {
 		g.close()
@@ -104,11 +105,12 @@ func (g *Gateway) open(s *settings) error {
 		return err
 	}
 	g.watch.use(g.events(s))
+	s.namespaces().dead(func(path, text string) { g.log.Warn("config.warning", "at", path, "reason", text) })
 	permits, err := g.openAccess(s)
 	if err != nil {
 		return err
 	}
-	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: s.limits().core(), Observer: &g.watch, Authorizer: g.access}); err != nil {
+	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: s.limits().core(), Tenants: s.namespaces().core(), Observer: &g.watch, Authorizer: g.access}); err != nil {
 		return fmt.Errorf("the store in %s cannot be read: %w", s.config.Node.Data, err)
 	}
 	g.access.Changed = g.router.Recheck
@@ -181,7 +183,7 @@ func (g *Gateway) begin(serving context.Context) {
 		g.startAdmin(a)
 	}
 	g.running.Go(func() { report(g.failed, g.server.Serve(serving)) })
-	told := &refusals{metrics: g.metrics, log: g.log, told: map[refusal]uint64{}}
+	told := &refusals{metrics: g.metrics, router: g.router, log: g.log, told: map[refusal]uint64{}}
 	g.running.Go(func() { told.run(serving) })
 	g.running.Go(func() { g.monitor.Run(serving) })
 	g.system = g.publisher(g.now())
@@ -218,7 +220,7 @@ func (g *Gateway) close() (err error) {
 
 // Sections makes the structures of all sections that the gateway and its protocols have, at their defaults.
 func Sections() map[string]any {
-	all := map[string]any{"limits": DefaultLimits(), "store": DefaultStore(), "sys": DefaultSys()}
+	all := map[string]any{"limits": DefaultLimits(), "namespaces": &Namespaces{}, "store": DefaultStore(), "sys": DefaultSys()}
 	maps.Copy(all, access.Sections())
 	for _, r := range standard.Protocols() {
 		all[r.Name] = r.Config()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
 )
 
 // refusalsEvery is how often the log sums up what was refused.
@@ -23,6 +24,7 @@ var refusalEvents = map[string]struct {
 // refusals writes one line for each kind of refused input, however much of it there was. [SECURITY L31]
 type refusals struct {
 	metrics *adapters.Metrics
+	router  *core.Router // nil: nobody's limits
 	log     *slog.Logger
 	told    map[refusal]uint64
 }
@@ -60,5 +62,14 @@ func (r *refusals) report() {
 		}
 		r.log.Warn(e.event, append(attrs, "count", v-r.told[k])...)
 		r.told[k] = v
+	})
+	if r.router == nil {
+		return
+	}
+	r.router.Refused(func(ns string, l core.Limit, n uint64) {
+		if k := (refusal{"limit.refused", [3]string{ns, l.String()}}); n != r.told[k] {
+			r.log.Warn("limit.refused", "limit", l.String(), "ns", ns, "count", n-r.told[k])
+			r.told[k] = n
+		}
 	})
 }

@@ -150,6 +150,11 @@ func (r *reload) prepare() (err error) {
 	if r.change, err = g.server.Prepare(o); err != nil {
 		return err
 	}
+	r.next.namespaces().dead(func(path, text string) {
+		p := r.next.config.Problem(config.CodeAccess, path, text)
+		p.Warning = true
+		r.problems = append(r.problems, p)
+	})
 	next := &Next{Config: r.next.config, Sections: r.next.sections, Addrs: r.change.Addrs()}
 	for _, x := range g.reloaders() {
 		commit, abandon, problems := x.PrepareReload(next)
@@ -194,6 +199,8 @@ func (r *reload) commit(ctx context.Context) {
 	limits := r.next.limits()
 	g.swapping.Lock()
 	g.router.SetLimits(limits.core())
+	g.lines.SetRate(rate(limits.LogRate))
+	g.router.SetTenants(r.next.namespaces().core())
 	for _, commit := range r.commits {
 		commit()
 	}

@@ -74,7 +74,7 @@ func (g *Gateway) build(emit metrics.Emit) {
 // mqttOrigin is the origin of the messages, and wills, that came by MQTT.
 const mqttOrigin = "mqtt"
 
-// state is the metrics source of core. There is one namespace, so its values are the sums.
+// state is the metrics source of core; its gauges are the sums of all namespaces.
 func (g *Gateway) state(emit metrics.Emit) {
 	s := g.router.Stats()
 	var sum core.NamespaceStats
@@ -113,6 +113,15 @@ func (g *Gateway) state(emit metrics.Emit) {
 	} {
 		emit("entrepot_mqtt_wills_total", float64(n), result)
 	}
+	refused := map[core.Limit]uint64{}
+	g.router.Refused(func(ns string, l core.Limit, n uint64) {
+		refused[l] += n
+		emit("entrepot_namespace_limit_refused_total", float64(n), ns, l.String())
+	})
+	for l, n := range refused {
+		emit("entrepot_limit_refused_total", float64(n), "core", l.String())
+	}
+	g.router.Imported(func(from, to string, n uint64) { emit("entrepot_namespace_imported_total", float64(n), from, to) })
 	failed := 0.0
 	if s.StoreFailed {
 		failed = 1

@@ -40,6 +40,8 @@ var commonDefinitions = []Definition{
 	{"entrepot_preauth_closed_total", []string{"protocol", "reason"}, Counter, "Connections closed before they had logged in: deadline, bytes, places, malformed, protocol, tls, proxy."},
 	{"entrepot_protocol_errors_total", []string{"protocol", "reason"}, Counter, "Input that was refused."},
 	{"entrepot_limit_refused_total", []string{"protocol", "limit"}, Counter, "Actions that a limit refused, by the limit's key."},
+	{"entrepot_namespace_limit_refused_total", []string{"namespace", "limit"}, Counter, "What a limit refused or dropped in a namespace, by the limit's key; those of protocol core in entrepot_limit_refused_total are their sums."},
+	{"entrepot_namespace_imported_total", []string{"from", "to"}, Counter, "Messages that were routed in another namespace too."},
 	{"entrepot_refused_total", []string{"protocol", "reason"}, Counter, "Actions that were refused, by reason."},
 	{"entrepot_messages_total", []string{"protocol", "direction", "qos"}, Counter, "Messages, in from publishers or out to receivers."},
 	{"entrepot_message_bytes_total", []string{"protocol", "direction", "qos"}, Counter, "Bytes of their payloads."},
