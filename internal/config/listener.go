@@ -32,6 +32,8 @@ type Listener struct {
 	Origins []string `yaml:"origins"`
 	// Headers are sent with every HTTP answer of a WebSocket listener.
 	Headers map[string]string `yaml:"headers"`
+	// Limits are what of limits holds for this listener in particular; where limits has a smaller value, that one holds.
+	Limits *ListenerLimits `yaml:"limits"`
 	// Mode is the mode of a Unix socket's file. The default is 0660.
 	Mode FileMode `yaml:"mode"`
 	// Group is the group of a Unix socket's file, by name or number. The default is that of the process.

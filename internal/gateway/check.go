@@ -3,14 +3,21 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/entrepot/entrepot/adapters/listen"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/access"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/store/disk"
 )
@@ -188,21 +195,100 @@ func (k *check) limits() {
 		p := k.warn(config.CodeLimits, "limits.connections", "limits.connections: %d connections need more descriptors than the %d that the process may have", l.Connections, n)
 		p.Hint = fmt.Sprintf("at most %d will be accepted; raise the limit of open files (LimitNOFILE=)", max(0, int64(n)-reservedDescriptors))
 	}
-	memory, ok := memoryLimit()
-	if !ok {
-		return
+	for _, path := range k.c.Unlimited() {
+		k.warn(config.CodeLimits, path, "%s is unlimited", path)
 	}
-	for _, b := range []struct {
-		path  string
-		bytes int64
-	}{{"limits.queue_bytes", int64(l.QueueBytes)}, {"limits.retained_bytes", int64(l.RetainedBytes)}} {
+	if memory, ok := memoryLimit(); ok {
+		k.memory(memory)
+	}
+}
+
+// memory compares what may be held with what there is. What waits for peers that do not read is not part of it: nobody
+// has memory for a full buffer of each connection, and overload ends it before.
+func (k *check) memory(memory int64) {
+	bounds := k.bounds()
+	sum, too := int64(0), false
+	var parts []string
+	for _, b := range bounds {
 		if b.bytes > memory {
 			k.warn(config.CodeLimits, b.path, "%s: %s is more than the %s of memory that the process may have", b.path, config.Size(b.bytes), config.Size(memory))
+			too = true
+		}
+		sum = add(sum, b.bytes)
+		parts = append(parts, fmt.Sprintf("%s %s", b.path, config.Size(b.bytes)))
+	}
+	if !too && sum > memory {
+		k.warn(config.CodeLimits, "limits", "limits: %s together (%s), and the process may have %s of memory", config.Size(sum), strings.Join(parts, ", "), config.Size(memory))
+	}
+}
+
+// add is a sum that stays at its most.
+func add(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+// bound is memory that a key allows.
+type bound struct {
+	path  string
+	bytes int64
+}
+
+// bounds are those of the whole process, and of each namespace that is known. Of queues that have no bound together, one
+// that is full stands for all.
+func (k *check) bounds() []bound {
+	l, spaces := k.s.limits(), k.s.namespaces()
+	list := []bound{
+		{"limits.preauth.bytes", int64(l.Preauth.Bytes) * int64(l.Preauth.Connections.Process)},
+		{"auth.hash_workers", k.hashing()},
+	}
+	if n, ok := number(k.s.sections["coap"], "block_memory"); ok {
+		list = append(list, bound{"coap.block_memory", n})
+	}
+	names := slices.Sorted(maps.Keys(spaces))
+	if _, ok := spaces[core.DefaultNamespace]; !ok {
+		names = append([]string{core.DefaultNamespace}, names...)
+	}
+	for _, name := range names {
+		q := spaces[name].Quota
+		kept, waiting := bound{"limits.retained_bytes", int64(l.RetainedBytes)}, bound{"limits.queue_bytes", int64(l.QueueBytes)}
+		if q.RetainedBytes > 0 && int64(q.RetainedBytes) < kept.bytes {
+			kept = bound{"namespaces." + name + ".quota.retained_bytes", int64(q.RetainedBytes)}
+		}
+		if q.QueueBytes > 0 {
+			waiting = bound{"namespaces." + name + ".quota.queue_bytes", int64(q.QueueBytes)}
+		}
+		list = append(list, kept, waiting)
+	}
+	return list
+}
+
+// number is the value of a protocol's key, which the gateway does not know by its structure.
+func number(section any, key string) (int64, bool) {
+	v := reflect.ValueOf(section)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		return 0, false
+	}
+	for _, f := range config.Fields(v.Type().Elem()) {
+		if n := v.Elem().FieldByIndex(f.Index); f.Name == key && n.CanInt() {
+			return n.Int(), true
 		}
 	}
-	if sum := int64(l.QueueBytes) + int64(l.RetainedBytes); sum > memory && int64(l.QueueBytes) <= memory && int64(l.RetainedBytes) <= memory {
-		k.warn(config.CodeLimits, "limits", "limits: queue_bytes and retained_bytes are %s together, and the process may have %s of memory", config.Size(sum), config.Size(memory))
+	return 0, false
+}
+
+// hashing is what hashing passwords takes. SECURITY U11
+func (k *check) hashing() int64 {
+	n := 0
+	if a, ok := k.s.sections["auth"].(*access.Auth); ok {
+		n = a.HashWorkers
 	}
+	if n == 0 {
+		n = max(1, runtime.NumCPU()/2)
+	}
+	return int64(n) * (19 << 20)
 }
 
 // reservedDescriptors are kept for files and the store.

@@ -53,8 +53,8 @@ type Limits struct {
 	Queues Queues `yaml:"queues" plain:"namespace"`
 	// PublishRate is how many messages one connection may publish; beyond it its reading pauses.
 	PublishRate config.Rate `yaml:"publish_rate"`
-	// PublishBytesRate is how many bytes of them it may send in a second; 0 is unlimited, since reading follows what is published.
-	PublishBytesRate config.Size `yaml:"publish_bytes_rate"`
+	// PublishBytesRate is how many bytes of them it may send in a second. The default is unlimited: reading follows what is published.
+	PublishBytesRate config.Size `yaml:"publish_bytes_rate" min:"1" unlimited:"-1"`
 	// UDP bounds datagram listeners.
 	UDP UDP `yaml:"udp"`
 	// LogRate is how many lines of one event the log may have; what comes beyond is counted and told by one line every 10 s.
@@ -159,6 +159,7 @@ func DefaultLimits() *Limits {
 		RetainedBytes:    1 << 30,
 		Queues:           Queues{10_000, 1000},
 		PublishRate:      -1,
+		PublishBytesRate: -1,
 		UDP:              UDP{a.UDPPeers, a.UDPPeersPerAddress},
 		LogRate:          50,
 		Drain:            30 * time.Second,
@@ -174,9 +175,40 @@ func (l *Limits) adapters() adapters.Limits {
 		Connections: l.Connections, AcceptRate: rate(l.AcceptRate.Listener), AcceptRateAddress: rate(l.AcceptRate.Address),
 		MessageBytes: int(l.MessageBytes), ClientIDBytes: l.ClientIDBytes, UsernameBytes: l.UsernameBytes, PasswordBytes: l.PasswordBytes,
 		Properties: l.Properties, PropertyBytes: int(l.PropertyBytes), WriteBuffer: int(l.WriteBuffer.Bytes), WriteStall: l.WriteBuffer.Stalled,
-		PublishRate: perConnection(l.PublishRate), PublishBytesRate: int(l.PublishBytesRate),
+		PublishRate: perConnection(l.PublishRate), PublishBytesRate: max(0, int(l.PublishBytesRate)),
 		UDPPeers: l.UDP.Peers, UDPPeersPerAddress: l.UDP.PeersPerAddress,
 		Trusted: l.Trusted, // empty is nobody; it is never nil, which would be the default
+	}
+}
+
+// of are the bounds of one listener: the smaller ones of its own and those of all.
+func (l *Limits) of(own *config.ListenerLimits) adapters.Limits {
+	a := l.adapters()
+	if own == nil {
+		return a
+	}
+	lower(&a.PreauthDeadline, own.Preauth.Deadline)
+	lower(&a.PreauthExchange, own.Preauth.Exchange)
+	lower(&a.PreauthBytes, int(own.Preauth.Bytes))
+	lower(&a.Connections, own.Connections)
+	lower(&a.AcceptRate, int(own.AcceptRate))
+	lower(&a.MessageBytes, int(own.MessageBytes))
+	lower(&a.ClientIDBytes, own.ClientIDBytes)
+	lower(&a.UsernameBytes, own.UsernameBytes)
+	lower(&a.PasswordBytes, own.PasswordBytes)
+	lower(&a.Properties, own.Properties)
+	lower(&a.PropertyBytes, int(own.PropertyBytes))
+	lower(&a.WriteBuffer, int(own.WriteBuffer.Bytes))
+	lower(&a.WriteStall, own.WriteBuffer.Stalled)
+	lower(&a.PublishRate, int(own.PublishRate))
+	lower(&a.PublishBytesRate, int(own.PublishBytesRate))
+	return a
+}
+
+// lower takes the smaller bound; 0 is none.
+func lower[N int | time.Duration](bound *N, own N) {
+	if own > 0 && (*bound == 0 || own < *bound) {
+		*bound = own
 	}
 }
 

@@ -43,7 +43,7 @@ func TestSecurity_L1_L24_EveryKeyHasItsDefaultAndReachesWhoKeepsIt(t *testing.T)
 		{"L20", "queues.namespace", "10000", "7", "Queues"},
 		{"L20", "queues.bindings", "1000", "7", "Bindings"},
 		{"L22", "publish_rate", "unlimited", "7/s", "PublishRate"},
-		{"L22", "publish_bytes_rate", "0", "7KiB", "PublishBytesRate"},
+		{"L22", "publish_bytes_rate", "unlimited", "7KiB", "PublishBytesRate"},
 		{"L24", "udp.peers", "100000", "7", "UDPPeers"},
 		{"L24", "udp.peers_per_address", "1000", "7", "UDPPeersPerAddress"},
 		{"", "trusted", "", "[192.0.2.0/24]", "Trusted"},

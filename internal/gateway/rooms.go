@@ -59,7 +59,8 @@ func (r *rooms) room(name string) adapters.Room {
 type floor struct {
 	host   *adapters.Host
 	shared *rooms
-	own    map[string]*rooms // by key
+	own    map[string]*rooms          // by key
+	limits map[string]adapters.Limits // of the listeners that have their own, by key
 	fresh  []adapters.Room
 }
 
@@ -74,7 +75,7 @@ func (k keys) of(l config.Listener) string {
 // lay makes the rooms of a configuration. A room that a listener has of its own shares what outlives its settings with
 // the room of all.
 func lay(host *adapters.Host, s *settings, old *floor) (*floor, error) {
-	f := &floor{host: host, own: map[string]*rooms{}}
+	f := &floor{host: host, own: map[string]*rooms{}, limits: map[string]adapters.Limits{}}
 	same := old != nil && reflect.DeepEqual(old.host.Limits, host.Limits)
 	var shared *rooms
 	if old != nil {
@@ -87,15 +88,20 @@ func lay(host *adapters.Host, s *settings, old *floor) (*floor, error) {
 	names := keys{}
 	for _, l := range s.config.Listeners {
 		key := names.of(l)
-		if l.Address.Scheme.Protocol == "http" || !l.Own {
+		if l.Address.Scheme.Protocol == "http" || !l.Own && l.Limits == nil {
 			continue
+		}
+		mine := *host
+		if l.Limits != nil {
+			mine.Limits = s.limits().of(l.Limits)
+			f.limits[key] = mine.Limits
 		}
 		before := f.shared
 		kept := false
 		if old != nil && old.own[key] != nil {
-			before, kept = old.own[key], same
+			before, kept = old.own[key], same && reflect.DeepEqual(old.limits[key], f.limits[key])
 		}
-		own, fresh, err := makeRooms(host, l.Sections, &rooms{made: before.made, of: pick(before.of, kept)}, kept)
+		own, fresh, err := makeRooms(&mine, l.Sections, &rooms{made: before.made, of: pick(before.of, kept)}, kept)
 		f.fresh = append(f.fresh, fresh...)
 		if err != nil {
 			return f, err
@@ -134,6 +140,10 @@ func (g *Gateway) listeners(s *settings, f *floor, secured *secured) (listen.Opt
 		by := f.shared.by
 		if own := f.own[key]; own != nil {
 			ll.Rooms, by = own.by, own.by
+		}
+		if own, ok := f.limits[key]; ok {
+			own = own.WithDefaults()
+			ll.Limits = &own
 		}
 		if l.ProxyProtocol != nil {
 			ll.Proxies = l.ProxyProtocol.From

@@ -62,6 +62,10 @@ func (w *writer) section(name string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Map:
 		fmt.Fprintf(w, "%s: {}\n", name)
+		if element := v.Type().Elem(); element.Kind() == reflect.Struct {
+			fmt.Fprintln(w, "  # NAME:")
+			w.elementKeys("  #   ", element)
+		}
 	case reflect.Slice:
 		fmt.Fprintf(w, "%s: []\n", name)
 		if element := v.Type().Elem(); element.Kind() == reflect.Struct {
@@ -107,6 +111,11 @@ func (w *writer) fields(indent string, v reflect.Value) {
 
 // value is a key's default: what the structure holds, or what its comment says where the structure holds the zero value.
 func (w *writer) value(v reflect.Value, f config.Field, comment string) (text string, known bool) {
+	if f.Tag.Get("unlimited") != "" && !v.IsZero() {
+		if fresh := reflect.New(v.Type()).Elem(); config.SetText(fresh, config.Unlimited, f.Tag) == nil && fresh.Equal(v) {
+			return config.Unlimited, true
+		}
+	}
 	if !v.IsZero() {
 		for _, c := range candidates(comment) { // the comment may know a word for it, such as unlimited or 10/s
 			fresh := reflect.New(v.Type()).Elem()
@@ -148,7 +157,7 @@ func (w *writer) listeners() {
 }
 
 // elementDefaults are the keys of a listener or a user as they would be written; the others show no value.
-var elementDefaults = map[string]string{"anonymous": "true", "insecure": "false", "origins": "[]", "auth": "[]", "namespace": `""`, "headers": "{}", "mode": "0660", "group": `""`,
+var elementDefaults = map[string]string{"rules": "[]", "export": "[]", "import": "[]", "anonymous": "true", "insecure": "false", "origins": "[]", "auth": "[]", "namespace": `""`, "headers": "{}", "mode": "0660", "group": `""`,
 	"cert": "server.pem", "key": "server.key", "client_ca": `""`, "client_auth": "none", "min_version": "1.2", "crl": `""`, "from": "[]",
 	"name": `""`, "role": "[]", "client_ids": "[]", "namespaces": "[]", "password": "none"}
 
@@ -167,8 +176,12 @@ func (w *writer) elementKeys(indent string, t reflect.Type) {
 			value = " " + value
 		}
 		fmt.Fprintf(w, "%s%s:%s\n", indent, f.Name, value)
-		if inner := field.Type; !known && inner.Kind() == reflect.Pointer {
-			w.elementKeys(indent+"  ", inner.Elem())
+		inner := field.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if !known && inner.Kind() == reflect.Struct && !config.IsScalar(inner) {
+			w.elementKeys(indent+"  ", inner)
 		}
 	}
 }
