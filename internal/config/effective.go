@@ -145,7 +145,7 @@ func effectiveScalar(v reflect.Value, tag reflect.StructTag, n, def *node) *node
 func plainText(v reflect.Value, tag reflect.StructTag) string {
 	if number := tag.Get("unlimited"); number != "" {
 		limit := reflect.New(v.Type()).Elem()
-		if parseScalar(limit, number) == nil && limit.Equal(v) {
+		if setUnlimited(limit, number) == nil && limit.Equal(v) {
 			return Unlimited
 		}
 	}

@@ -96,11 +96,20 @@ func setScalar(v reflect.Value, text string, tag reflect.StructTag) error {
 		return errors.New("it must be " + join(words))
 	}
 	if number := tag.Get("unlimited"); number != "" && text == Unlimited {
-		text = number
+		return setUnlimited(v, number)
 	} else if err := bounded(v, text, tag); err != nil {
 		return err
 	}
 	return parseScalar(v, text)
+}
+
+// setUnlimited stores the number that stands for the word; for sizes it may be one that nobody can write.
+func setUnlimited(v reflect.Value, number string) error {
+	if i, err := strconv.ParseInt(number, 10, 64); err == nil && v.Type() == reflect.TypeFor[Size]() {
+		v.SetInt(i)
+		return nil
+	}
+	return parseScalar(v, number)
 }
 
 // bounded compares the value with the tags min and max, which are written like values.
