@@ -2,6 +2,7 @@ package mqttsn
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -367,6 +368,19 @@ func TestMQTTSN_D6_SearchSharesTheRateOfTheSource(t *testing.T) {
 		d.ask("03 01 00")
 		s.sleep(time.Second)
 		d.ask("03 01 00", "03 02 01")
+	})
+}
+
+func TestSecurity_L6_TrustedSourcesHaveNoRate(t *testing.T) {
+	h := &adapters.Host{Limits: adapters.Limits{Trusted: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}}
+	simulateHost(t, Config{RatePerSource: 1}, h, core.Options{}, func(s *sim) {
+		trusted, other := s.at("198.51.100.1:1000"), s.at("127.0.0.1:1000")
+		for range 9 {
+			trusted.ask("03 01 00", "03 02 01")
+		}
+		other.ask("03 01 00", "03 02 01")
+		other.ask("03 01 00", "03 02 01")
+		other.ask("03 01 00")
 	})
 }
 

@@ -53,7 +53,6 @@ type endpoint struct {
 func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint {
 	e := &endpoint{
 		metrics: r.metrics, loop: l, listener: info.Listener,
-		trusted:   limit.Loopback,
 		peers:     map[origin]*peer{},
 		byID:      map[identity]*peer{},
 		byName:    map[string]*peer{},
@@ -76,6 +75,7 @@ func (e *endpoint) Reconfigure(r adapters.DatagramRoom) {
 	}
 	e.room, e.cfg = room, &room.cfg
 	e.exchange = room.limits.PreauthExchange
+	e.trusted = room.limits.Exempt
 	e.perSource.SetLimits(e.cfg.MaxClients, e.cfg.MaxClientsPerSource)
 	e.parked.limit = e.cfg.MaxClients
 	e.tables = map[string]*predefined{}

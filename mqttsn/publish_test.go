@@ -296,3 +296,16 @@ func TestMQTTSN_P16_QoS1And2NeedAMsgID(t *testing.T) {
 		w.want()
 	})
 }
+
+func TestSecurity_L22_BeyondTheRateOfItsNamespaceAPublisherIsToldOfCongestion(t *testing.T) {
+	o := core.Options{Tenants: map[string]core.Tenant{core.DefaultNamespace: {Quota: core.Quotas{PublishRate: 2}}}}
+	simulateHost(t, Config{}, &adapters.Host{}, o, func(s *sim) {
+		d := s.at("10.0.0.1:1000").connect("cl1")
+		publish := func(id string) string { return "09 0c 22 61 62 00 " + id + " 68 69" } // QoS 1, short topic "ab"
+		d.ask(publish("01"), "07 0d 61 62 00 01 00")
+		d.ask(publish("02"), "07 0d 61 62 00 02 00")
+		d.ask(publish("03"), "07 0d 61 62 00 03 01")
+		s.sleep(time.Second)
+		d.ask(publish("04"), "07 0d 61 62 00 04 00")
+	})
+}

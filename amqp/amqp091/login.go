@@ -204,6 +204,11 @@ func (c *Conn) openVhost(m *wire.ConnectionOpen) error {
 	}
 	c.principal = in
 	s, r := c.l.host.Router.Attach(c.t, core.Client{Principal: c.principal, Protocol: exchange.Protocol, Addr: c.info.Addr()}, c.handle)
+	if r == core.Quota { // L5: no code of a channel
+		e := refusal(r, "connection was refused")
+		e.Code = wire.ConnectionForced
+		return e
+	}
 	if r != core.OK {
 		return refusal(r, "connection was refused")
 	}

@@ -103,11 +103,17 @@ func setScalar(v reflect.Value, text string, tag reflect.StructTag) error {
 	return parseScalar(v, text)
 }
 
-// setUnlimited stores the number that stands for the word; for sizes it may be one that nobody can write.
+// setUnlimited stores the number that stands for the word; for sizes and rates it may be one that nobody can write.
 func setUnlimited(v reflect.Value, number string) error {
-	if i, err := strconv.ParseInt(number, 10, 64); err == nil && v.Type() == reflect.TypeFor[Size]() {
-		v.SetInt(i)
-		return nil
+	if i, err := strconv.ParseInt(number, 10, 64); err == nil {
+		switch p := v.Addr().Interface().(type) {
+		case *Size:
+			*p = Size(i)
+			return nil
+		case *Rate:
+			*p = Rate(i)
+			return nil
+		}
 	}
 	return parseScalar(v, number)
 }

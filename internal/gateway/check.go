@@ -245,6 +245,9 @@ func (k *check) bounds() []bound {
 		{"auth.hash_workers", k.hashing()},
 	}
 	if n, ok := number(k.s.sections["coap"], "block_memory"); ok {
+		if n == 0 {
+			n = 64 << 20 // SECURITY L27
+		}
 		list = append(list, bound{"coap.block_memory", n})
 	}
 	names := slices.Sorted(maps.Keys(spaces))

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -25,6 +26,11 @@ type reloadable struct {
 
 func openFile(t *testing.T, text string) *reloadable {
 	t.Helper()
+	return openLogged(t, text, nil)
+}
+
+func openLogged(t *testing.T, text string, log *slog.Logger) *reloadable {
+	t.Helper()
 	r := &reloadable{t: t, file: filepath.Join(t.TempDir(), "entrepot.yaml")}
 	r.write(text)
 	c, sections, problems := r.read()
@@ -32,7 +38,7 @@ func openFile(t *testing.T, text string) *reloadable {
 		t.Fatal(problems)
 	}
 	var err error
-	if r.Gateway, err = Open(Options{Config: c, Sections: sections, Version: "1", Read: r.read}); err != nil {
+	if r.Gateway, err = Open(Options{Config: c, Sections: sections, Version: "1", Read: r.read, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(running(t, r.Gateway))
