@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/config"
@@ -316,5 +317,67 @@ func TestC27_MemoryBoundsAreSummedUpAndUnlimitedIsListed(t *testing.T) {
 	}
 	if got := check("namespaces: {plant: {quota: {queue_bytes: 2GiB}}}\n"); !strings.Contains(got, "namespaces.plant.quota.queue_bytes 2GiB") {
 		t.Error(got)
+	}
+}
+
+func TestSecurity_L11_LimitsOfARoleAreReloadedWithoutDroppingAnybody(t *testing.T) {
+	t.Parallel()
+	role := func(limits string) string {
+		return "roles: {anonymous: {rules: ['pubsub #'], limits: {" + limits + "}}}\n"
+	}
+	r := openFile(t, "listeners: ['mqtt://127.0.0.1:0?anonymous=true']\n"+role("subscriptions: 1, connections: 1"))
+	listeners := "listeners: ['" + r.urls()[0] + "?anonymous=true']\n"
+	c := dialTo(t, r.Gateway, 0)
+	c.send(connect5 + "c5")
+	c.want("CONNACK", "\x00\x00")
+	subscribe := func(id, topic, want string) {
+		t.Helper()
+		c.send("\x82\x07\x00" + id + "\x00\x00\x01" + topic + "\x01")
+		c.want("SUBACK", want)
+	}
+	subscribe("\x01", "a", "\x90\x04\x00\x01\x00\x01")
+	subscribe("\x02", "b", "quota exceeded\x97")
+	second := dialTo(t, r.Gateway, 0)
+	second.send(connect5 + "d5")
+	second.want("CONNACK 0x97", "\x00\x97")
+	r.reload(listeners+role("subscriptions: 2"), "")
+	subscribe("\x03", "b", "\x90\x04\x00\x03\x00\x01")
+	subscribe("\x04", "c", "quota exceeded\x97")
+	third := dialTo(t, r.Gateway, 0)
+	third.send(connect5 + "d5")
+	third.want("CONNACK", "\x00\x00")
+}
+
+func TestSecurity_L22_APublisherBeyondTheRateOfItsNamespaceIsReadNoFurther(t *testing.T) {
+	t.Parallel()
+	r := openFile(t, "listeners: ['mqtt://127.0.0.1:0']\nnamespaces: {default: {quota: {publish_rate: 5/s}}}\n")
+	a, b := dialTo(t, r.Gateway, 0), dialTo(t, r.Gateway, 0)
+	for i, c := range []*wire{a, b} {
+		c.send(connect5 + "c" + string(rune('0'+i)))
+		c.want("CONNACK", "\x00\x00")
+	}
+	began := time.Now()
+	for id := range 8 { // each alone would have its answers at once but for the last few
+		for _, c := range []*wire{a, b} {
+			c.send("\x32\x07\x00\x01a\x00" + string(rune(id+1)) + "\x00x")
+		}
+	}
+	for _, c := range []*wire{a, b} {
+		c.want("the last PUBACK", "\x00\x08\x10")
+	}
+	if d := time.Since(began); d < 2*time.Second { // 5 at once, 11 more at 5/s
+		t.Errorf("16 publishes at 5/s took %v", d)
+	}
+	paused := r.metrics.Counter("reading_paused_total", "mqtt").Load()
+	if paused == 0 {
+		t.Error("nobody was paused")
+	}
+	r.reload("listeners: ['"+r.urls()[0]+"']\n", "")
+	for id := range 200 {
+		a.send("\x32\x07\x00\x01a\x00" + string([]byte{byte(id + 1)}) + "\x00x")
+	}
+	a.want("the last PUBACK", "\x00\xc8\x10")
+	if n := r.metrics.Counter("reading_paused_total", "mqtt").Load(); n > paused+1 { // the pause that was under way
+		t.Errorf("%d pauses without a quota", n-paused)
 	}
 }
