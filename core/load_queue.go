@@ -98,6 +98,7 @@ func (l *loading) subscription(key, value []byte) error {
 		st.subs = map[string]*binding{}
 	}
 	st.subs[sub.Filter] = b
+	st.text += len(sub.Filter)
 	st.ns.index.Add(sub.Filter, b)
 	return nil
 }
@@ -122,6 +123,7 @@ func (l *loading) member(st *session, sub Subscription) bool {
 		st.shared = map[string]*Consumer{}
 	}
 	st.shared[sub.Filter] = c
+	st.text += len(sub.Filter)
 	return true
 }
 

@@ -122,6 +122,7 @@ func (c *Consumer) forgetMembership(t *Turn) {
 	defer st.mu.Unlock()
 	if st.shared[c.filter] == c {
 		delete(st.shared, c.filter)
+		st.text -= len(c.filter)
 		if st.durable {
 			t.changed(change{kind: subscriptionChange, st: st, text: c.filter})
 		}

@@ -33,6 +33,7 @@ type Limits struct {
 	Sessions          int   // stored and connected sessions a namespace; default 1,000,000
 	PrincipalSessions int   // sessions of one principal that outlive their connections; not of the anonymous one; default 10,000
 	Subscriptions     int   // filters a session; default 10,000
+	SubscriptionBytes int   // their text; default 4 MiB
 	Retained          int   // retained messages a namespace; default 1,000,000
 	PrincipalRetained int   // of one principal, not of the anonymous one; default 100,000
 	RetainedBytes     int64 // their sum; default 1 GiB
@@ -60,6 +61,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.PrincipalSessions, 10_000)
 	set(&l.PrincipalRetained, 100_000)
 	set(&l.Subscriptions, 10_000)
+	set(&l.SubscriptionBytes, 4<<20)
 	set(&l.Retained, 1_000_000)
 	set64(&l.RetainedBytes, 1<<30)
 	set(&l.Queues, 10_000)

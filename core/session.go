@@ -33,6 +33,7 @@ type session struct {
 	alarm   *alarm               // for the will and the end; nil until one is needed
 	subs    map[string]*binding  // of the own queue
 	shared  map[string]*Consumer // "$share/..." and "$queue/..." by the text subscribed with
+	text    int                  // bytes of the filters of both
 	seen    map[uint64]struct{}
 	unsafe  int      // ends of attachments whose turns are not in the store yet
 	current *Session // the attachment that is served

@@ -79,7 +79,7 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	old := st.subs[sub.Filter]
-	if old == nil && len(st.subs)+len(st.shared) >= most {
+	if old == nil && st.fullOf(sub.Filter, most) {
 		return false, nil, st.ns.over(LimitSubscriptions)
 	}
 	if old == nil {
@@ -97,6 +97,7 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 		st.ns.index.Replace(sub.Filter, old, b) // [MQTT-3.8.4-3] [MQTT-3.8.4-4] [3: MQTT-3.8.4-3]
 	} else {
 		st.ns.index.Add(sub.Filter, b)
+		st.text += len(sub.Filter)
 	}
 	if st.durable {
 		t.changed(change{kind: subscriptionChange, st: st, text: sub.Filter})
@@ -105,6 +106,12 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 		l = st.ns.newLane(b)
 	}
 	return old != nil, l, OK
+}
+
+// fullOf tells whether the session may not have one more filter, of so many.
+// st.mu is held.
+func (st *session) fullOf(filter string, most int) bool {
+	return len(st.subs)+len(st.shared) >= most || st.text+len(filter) > st.ns.limits().SubscriptionBytes
 }
 
 // mostSubscriptions is how many filters the session may have.
@@ -120,7 +127,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 	st, most := s.st, s.mostSubscriptions()
 	st.mu.Lock()
 	old := st.shared[sub.Filter]
-	quota := old == nil && len(st.subs)+len(st.shared) >= most
+	quota := old == nil && st.fullOf(sub.Filter, most)
 	st.mu.Unlock()
 	if quota {
 		return false, st.ns.over(LimitSubscriptions)
@@ -152,6 +159,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 			st.shared = map[string]*Consumer{}
 		}
 		st.shared[sub.Filter] = c
+		st.text += len(sub.Filter)
 		st.mu.Unlock()
 		s.listReady(c)
 		s.sink.Ready(t)
@@ -220,6 +228,9 @@ func (s *Session) unsubscribe(t *Turn, filter string) Reason {
 	b, c := st.subs[filter], st.shared[filter]
 	delete(st.subs, filter)
 	delete(st.shared, filter)
+	if b != nil || c != nil {
+		st.text -= len(filter)
+	}
 	if st.durable && (b != nil || c != nil) {
 		t.changed(change{kind: subscriptionChange, st: st, text: filter})
 	}

@@ -506,3 +506,26 @@ func TestSecurity_E9_CheckTenants(t *testing.T) {
 		}
 	}
 }
+
+func TestSecurity_L11_TheTextOfFiltersIsBounded(t *testing.T) {
+	o := core.Options{Limits: core.Limits{SubscriptionBytes: 30}}
+	simulateWith(t, o, func(w *world) {
+		c := w.attach(durable("c"))
+		expect(t, "first", c.sub("a/b/c/d/e/", 1).Reason, core.OK)      // 10
+		expect(t, "group", c.sub("$share/g/a", 1).Reason, core.OK)      // 10
+		expect(t, "beyond", c.sub("a/b/c/d/e/f", 1).Reason, core.Quota) // 11
+		expect(t, "the same again", c.sub("a/b/c/d/e/", 0).Reason, core.OK)
+		w.restart(o)
+		c = w.attach(durable("c"))
+		expect(t, "after a restart", c.sub("$queue/name", 1).Reason, core.Quota)
+		expect(t, "queue", c.sub("$queue/nam", 1).Reason, core.OK) // 10
+		c.Unsubscribe(w.turn, []string{"$share/g/a", "$share/g/none"}, nil)
+		expect(t, "in the place of the group", c.sub("0123456789", 1).Reason, core.OK)
+		if _, reason := c.Delete(w.turn, "nam", false, false); reason != core.OK {
+			t.Fatal(reason)
+		}
+		w.end()
+		expect(t, "in the place of the queue", c.sub("9876543210", 1).Reason, core.OK)
+		expect(t, "no more", c.sub("x", 1).Reason, core.Quota)
+	})
+}

@@ -33,8 +33,8 @@ type Limits struct {
 	Properties int `yaml:"properties" min:"1" max:"65535"`
 	// PropertyBytes is their sum.
 	PropertyBytes config.Size `yaml:"property_bytes" min:"1KiB" max:"16MiB"`
-	// Subscriptions of one session.
-	Subscriptions int `yaml:"subscriptions" min:"1"`
+	// Subscriptions bounds those of one session.
+	Subscriptions Subscriptions `yaml:"subscriptions" plain:"session"`
 	// QueueMessages is what may wait in one queue. A session's queue drops its oldest, a named one refuses.
 	QueueMessages int `yaml:"queue_messages" min:"1"`
 	// QueueBytes is the memory that counts for them.
@@ -101,6 +101,14 @@ type WriteBuffer struct {
 	Stalled time.Duration `yaml:"stalled" min:"1s" max:"1h"`
 }
 
+// Subscriptions bounds the subscriptions of a session.
+type Subscriptions struct {
+	// Session is their number.
+	Session int `yaml:"session" min:"1"`
+	// Bytes is the text of their filters together.
+	Bytes config.Size `yaml:"bytes" min:"1KiB"`
+}
+
 // SessionsOffline bounds sessions that outlive their connections.
 type SessionsOffline struct {
 	// Namespace is the number of all, those that are connected included.
@@ -149,7 +157,7 @@ func DefaultLimits() *Limits {
 		PasswordBytes:    a.PasswordBytes,
 		Properties:       a.Properties,
 		PropertyBytes:    config.Size(a.PropertyBytes),
-		Subscriptions:    10_000,
+		Subscriptions:    Subscriptions{10_000, 4 << 20},
 		QueueMessages:    1_000_000,
 		QueueBytes:       1 << 30,
 		WriteBuffer:      WriteBuffer{config.Size(a.WriteBuffer), a.WriteStall},
@@ -231,7 +239,8 @@ func perConnection(r config.Rate) int {
 // core are the bounds of a namespace.
 func (l *Limits) core() core.Limits {
 	return core.Limits{
-		Sessions: l.SessionsOffline.Namespace, PrincipalSessions: l.SessionsOffline.Principal, Subscriptions: l.Subscriptions,
+		Sessions: l.SessionsOffline.Namespace, PrincipalSessions: l.SessionsOffline.Principal,
+		Subscriptions: l.Subscriptions.Session, SubscriptionBytes: int(l.Subscriptions.Bytes),
 		Retained: l.Retained.Namespace, PrincipalRetained: l.Retained.Principal, RetainedBytes: int64(l.RetainedBytes),
 		Queues: l.Queues.Namespace, Bindings: l.Queues.Bindings, QueueMessages: l.QueueMessages, QueueBytes: int64(l.QueueBytes),
 		TopicBytes: l.TopicBytes, TopicLevels: l.TopicLevels, SessionExpiryMS: l.SessionExpiryMax.Milliseconds(),

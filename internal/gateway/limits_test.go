@@ -30,6 +30,7 @@ func TestSecurity_L1_L24_EveryKeyHasItsDefaultAndReachesWhoKeepsIt(t *testing.T)
 		{"L10", "properties", "256", "7", "Properties"},
 		{"L10", "property_bytes", "64KiB", "7KiB", "PropertyBytes"},
 		{"L11", "subscriptions", "10000", "7", "Subscriptions"},
+		{"L11", "subscriptions.bytes", "4MiB", "7KiB", "SubscriptionBytes"},
 		{"L14", "queue_messages", "1000000", "7", "QueueMessages"},
 		{"L14", "queue_bytes", "1GiB", "7KiB", "QueueBytes"},
 		{"L16", "write_buffer.bytes", "1MiB", "64KiB", "WriteBuffer"},

@@ -306,8 +306,8 @@ func TestSecurity_R11_AStormOfReloadsLeavesTheLastGoodOne(t *testing.T) {
 		t.Errorf("a connection was refused: %v", err)
 	}
 	c.alive()
-	if got := r.urls(); len(got) != 1 || r.now().limits().Subscriptions != 99 {
-		t.Errorf("%v %d", got, r.now().limits().Subscriptions)
+	if got := r.urls(); len(got) != 1 || r.now().limits().Subscriptions.Session != 99 {
+		t.Errorf("%v %d", got, r.now().limits().Subscriptions.Session)
 	}
 	deadline := time.Now().Add(10 * time.Second)
 	for g, f := count(); g > goroutines+2 || f > files+2; g, f = count() {
