@@ -293,3 +293,18 @@ func TestCoAP_Section8_LargestBody(t *testing.T) {
 		c.expect(message.Created, message.PUT, "ps/a", payload(strings.Repeat("x", 100)))
 	})
 }
+
+func TestSecurity_L22_BeyondTheRateOfItsNamespaceARequestIsTooMany(t *testing.T) {
+	t.Parallel()
+	o := adaptertest.Options{Core: func(o *core.Options) {
+		o.Tenants = map[string]core.Tenant{core.DefaultNamespace: {Quota: core.Quotas{PublishRate: 2}}}
+	}}
+	scriptWith(t, Config{}, o, func(d *adaptertest.Driver, c *client) {
+		c.expect(message.Changed, message.POST, "ps/a", payload("1"))
+		c.expect(message.Changed, message.POST, "ps/a", payload("2"))
+		c.expect(message.TooManyRequests, message.POST, "ps/a", payload("3"))
+		c.expect(message.NotFound, message.GET, "ps/a") // reading is no publish
+		d.Advance(time.Second)
+		c.expect(message.Changed, message.POST, "ps/a", payload("4"))
+	})
+}

@@ -3,9 +3,12 @@ package gateway
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/entrepot/entrepot/core"
 )
 
 // packet reads one MQTT packet.
@@ -126,5 +129,64 @@ func TestSECURITY_L12_L13_L21_MQTTAtItsDefaults(t *testing.T) {
 	}
 	if most != 64 {
 		t.Errorf("aliases up to %d", most)
+	}
+}
+
+func TestSECURITY_L11_L17_L19_L20_RefusalsOfEachProtocol(t *testing.T) {
+	t.Parallel()
+	const snHello = "\x08\x04\x04\x01\x00\x3csn"
+	amqpOpen := amqpLogin + "\x01\x00\x01\x00\x00\x00\x05\x00\x14\x00\x0a\x00\xce" // channel.open
+	type step struct{ send, want string }
+	for _, x := range []struct {
+		limits, what string
+		at           int
+		steps        []step
+	}{
+		{"subscriptions: 1", "MQTT 5", atMQTT, []step{{connect5 + "c5", "\x00\x00"}, {subscribe5, "\x00\x01\x00\x01"}, {"\x82\x07\x00\x02\x00\x00\x01b\x01", "quota exceeded\x97"}}},
+		{"subscriptions: 1", "MQTT 3", atMQTT, []step{{connect3 + "c3", "\x20\x02\x00\x00"}, {"\x82\x06\x00\x01\x00\x01a\x01", "\x90\x03\x00\x01\x01"}, {"\x82\x06\x00\x02\x00\x01b\x01", "\x90\x03\x00\x02\x80"}}},
+		{"subscriptions: 1", "MQTT-SN", atSN, []step{{snHello, "\x03\x05\x00"}, {"\x06\x12\x00\x00\x01a", "\x00\x01\x00"}, {"\x06\x12\x00\x00\x02b", "\x00\x02\x01"}}},
+		{"subscriptions: 1", "STOMP", atSTOMP, []step{{stompHello, "CONNECTED"}, {"SUBSCRIBE\nid:1\ndestination:/topic/a\nreceipt:1\n\n\x00", "RECEIPT"},
+			{"SUBSCRIBE\nid:2\ndestination:/topic/b\nreceipt:2\n\n\x00", "ERROR"}}},
+
+		{"sessions_offline: 1", "MQTT 5", atMQTT, []step{{connect5 + "n5", "\x00\x97"}}},
+		{"sessions_offline: 1", "MQTT 3", atMQTT, []step{{connect3 + "n3", "\x20\x02\x00\x03"}}},
+		{"sessions_offline: 1", "MQTT-SN", atSN, []step{{snHello, "\x03\x05\x01"}}},
+
+		{"retained: 1", "MQTT 5", atMQTT, []step{{connect5 + "c5", "\x00\x00"}, {"\x33\x07\x00\x01b\x00\x07\x00x", "\x00\x07\x97"}}},
+		{"retained: 1", "CoAP", atCoAP, []step{{putA, "\xa3\x00\x07"}}},
+		{"retained: 1", "MQTT-SN", atSN, []step{{snHello, "\x03\x05\x00"}, {"\x09\x0c\x32bb\x00\x01hi", "\x07\x0dbb\x00\x01\x01"}}},
+		{"retained: 1", "STOMP", atSTOMP, []step{{stompHello, "CONNECTED"}, {"SEND\ndestination:/topic/b\nretain:true\nreceipt:1\n\nx\x00", "ERROR"}}},
+
+		{"queues: 1", "MQTT 5", atMQTT, []step{{connect5 + "c5", "\x00\x00"}, {"\x82\x0e\x00\x02\x00\x00\x08$queue/2\x01", "quota exceeded\x97"}}},
+		{"queues: 1", "MQTT 3", atMQTT, []step{{connect3 + "c3", "\x20\x02\x00\x00"}, {"\x82\x0d\x00\x02\x00\x08$queue/2\x01", "\x90\x03\x00\x02\x80"}}},
+		{"queues: 1", "STOMP", atSTOMP, []step{{stompHello, "CONNECTED"}, {"SEND\ndestination:/queue/2\nreceipt:1\n\nx\x00", "ERROR"}}},
+		{"queues: 1", "AMQP", atAMQP, []step{{amqpOpen, "\x00\x14\x00\x0b"}, // channel.open-ok
+			{"\x01\x00\x01\x00\x00\x00\x0d\x00\x32\x00\x0a\x00\x00\x012\x00\x00\x00\x00\x00\xce", "\x00\x14\x00\x28\x01\x96"}}}, // queue.declare, channel.close 406
+	} {
+		t.Run(x.limits+" "+x.what, func(t *testing.T) {
+			t.Parallel()
+			r := openFile(t, allListeners+"limits: {"+x.limits+"}\n")
+			first := dialTo(t, r.Gateway, atMQTT) // has what there may be
+			first.send(connect5 + "f5")
+			first.want("CONNACK", "\x00\x00")
+			switch x.limits {
+			case "retained: 1":
+				first.send("\x33\x07\x00\x01r\x00\x07\x00x")
+				first.want("PUBACK", "\x00\x07")
+			case "queues: 1":
+				first.send("\x82\x0e\x00\x02\x00\x00\x08$queue/1\x01")
+				first.want("SUBACK", "\x00\x02\x00\x01")
+			}
+			c := dialTo(t, r.Gateway, x.at)
+			for _, s := range x.steps {
+				c.send(s.send)
+				c.want(x.what, s.want)
+			}
+			counted := ""
+			r.router.Refused(func(_ string, l core.Limit, n uint64) { counted += fmt.Sprintf("%s: %d", l, n) })
+			if counted != x.limits {
+				t.Errorf("counted %q", counted)
+			}
+		})
 	}
 }
