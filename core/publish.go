@@ -267,8 +267,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 		return false, Unavailable
 	}
 	for i := range mt.targets {
-		if limit, full := mt.targets[i].q.refuses(m); full {
-			ns.over(limit)
+		if mt.targets[i].q.refuses(m) {
 			r.drop(DropQueueFull)
 			return false, QueueFull
 		}

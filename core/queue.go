@@ -122,7 +122,7 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 // fits makes room for a message, where that is the queue's policy. q.mu is held.
 func (q *Queue) fits(t *Turn, m *Message) bool {
 	if q.spans() || q.full(m) {
-		q.ns.over(q.fullOf())
+		q.countFull()
 		if q.spans() || !q.makeRoom(t, m) {
 			return false
 		}

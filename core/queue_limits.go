@@ -40,27 +40,37 @@ func (q *Queue) overflow() Overflow {
 }
 
 // refuses tells a publisher beforehand that the queue is full and says no.
-func (q *Queue) refuses(m *Message) (Limit, bool) {
+func (q *Queue) refuses(m *Message) bool {
 	if q.overflow() != RejectNew {
-		return 0, false
+		return false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.gone {
-		return 0, false
+	switch limit, crowded := q.ns.crowded(m); {
+	case q.gone:
+		return false
+	case q.full(m):
+		q.countFull()
+		return true
+	case crowded:
+		q.ns.over(limit)
+		return true
 	}
-	if q.full(m) {
-		return q.fullOf(), true
-	}
-	return q.ns.crowded(m)
+	return false
 }
 
-// fullOf is the limit that a full queue has met. q.mu is held.
-func (q *Queue) fullOf() Limit {
-	if messages, _ := q.limits(); q.count > 0 && q.count < messages && !q.spans() {
-		return LimitQueueBytes
+// countFull counts what a full queue does not take, unless its limit is one that
+// it was made with. q.mu is held.
+func (q *Queue) countFull() {
+	messages, _ := q.limits()
+	switch own := &q.spec.Limits; {
+	case q.count == 0 || q.count >= messages || q.spans():
+		if own.Messages == 0 {
+			q.ns.over(LimitQueueMessages)
+		}
+	case own.Bytes == 0:
+		q.ns.over(LimitQueueBytes)
 	}
-	return LimitQueueMessages
 }
 
 // hasRoom tells whether a queue that refuses when full takes so much more.

@@ -10,14 +10,30 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/store/memory"
 )
+
+// nobody is a connection that hears nothing.
+type nobody struct{}
+
+func (nobody) Ready(*core.Turn)  {}
+func (nobody) Evict(core.Reason) {}
 
 func TestRefusedInputIsSummedUpInTheLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer
 		m := adapters.NewMetrics()
-		r := &refusals{metrics: m, log: slog.New(slog.NewTextHandler(&text, nil)), told: map[refusal]uint64{}}
+		router, err := core.New(core.Options{Store: memory.New(), Tenants: map[string]core.Tenant{"plant": {Quota: core.Quotas{Connections: 1}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer router.Close()
+		for range 4 {
+			_, _ = router.Attach(router.NewTurn(nil), core.Client{Principal: &core.Principal{Namespace: "plant", User: "u"}}, nobody{})
+		}
+		r := &refusals{metrics: m, router: router, log: slog.New(slog.NewTextHandler(&text, nil)), told: map[refusal]uint64{}}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { r.run(ctx); close(done) }()
@@ -31,11 +47,11 @@ func TestRefusedInputIsSummedUpInTheLog(t *testing.T) {
 		stop()
 		<-done
 		lines := strings.Split(strings.TrimSpace(text.String()), "\n")
-		if len(lines) != 3 || !strings.Contains(lines[2], "count=1") {
+		if len(lines) != 4 || !strings.Contains(lines[3], "count=1") {
 			t.Fatalf("%q", lines)
 		}
-		for _, want := range []string{"msg=protocol.error protocol=mqtt reason=malformed count=1000", "msg=udp.dropped protocol=coap reason=length count=3"} {
-			if !strings.Contains(strings.Join(lines[:2], "\n"), want) {
+		for _, want := range []string{"msg=protocol.error protocol=mqtt reason=malformed count=1000", "msg=udp.dropped protocol=coap reason=length count=3", "msg=limit.refused limit=connections ns=plant count=3"} {
+			if !strings.Contains(strings.Join(lines[:3], "\n"), want) {
 				t.Errorf("%q lacks %q", lines, want)
 			}
 		}
