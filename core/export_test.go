@@ -27,3 +27,9 @@ func KeptDecisions(s *Session) (n [2]int) {
 	}
 	return n
 }
+
+// Totals are what a quota counts of the queues of a namespace.
+func (r *Router) Totals(namespace string) (messages, bytes int64) {
+	x := &r.namespace(namespace).totals
+	return x.messages.Load(), x.bytes.Load()
+}
