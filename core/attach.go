@@ -6,25 +6,30 @@ import "time"
 // connection holds it, that one is evicted and the attachment completes after
 // its Detach; State tells when. A Reason other than OK refuses at once and
 // leaves everything as it was.
-func (r *Router) Attach(t *Turn, c Client, sink Sink) (_ *Session, reason Reason) {
+func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	if c.Principal == nil {
 		c.Principal = Anonymous
 	}
 	if limit := time.Duration(r.limits().SessionExpiryMS) * time.Millisecond; c.Expiry > limit {
 		c.Expiry = limit
 	}
-	if reason := r.checkWill(c.Principal, c.Will); reason != OK {
-		return nil, reason
-	}
 	ns := r.namespace(c.Principal.Namespace)
 	if !ns.seat(&c) {
 		return nil, ns.over(LimitConnections)
 	}
-	defer func() {
-		if reason != OK {
-			ns.unseat(c.Principal.User)
-		}
-	}()
+	s, reason := ns.attach(t, c, sink)
+	if reason != OK {
+		ns.unseat(c.Principal.User)
+	}
+	return s, reason
+}
+
+// attach is Attach for a client that has its place.
+func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
+	r := ns.r
+	if reason := r.checkWill(c.Principal, c.Will); reason != OK {
+		return nil, reason
+	}
 	s := &Session{r: r, ns: ns, sink: sink, client: c, principal: c.Principal}
 	if c.ID == "" { // [3: MQTT-3.1.3-6]
 		if reason := t.refusesMore(false); reason != OK {
