@@ -2,12 +2,13 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/entrepot/entrepot/internal/unreadable"
 )
 
 // The codes of what can be wrong with a configuration; each has a paragraph in docs/errors.md.
@@ -156,14 +157,35 @@ func (c *Config) Problem(code, path, message string) Problem {
 	return at.problem(code, path, message)
 }
 
+// At makes a problem at a place of the form file:line, or at the flag or the variable that it names.
+func At(code, place, message string) Problem {
+	p := Problem{Code: code, File: place, Message: message}
+	if i := strings.LastIndexByte(place, ':'); i > 0 {
+		if line, err := strconv.Atoi(place[i+1:]); err == nil {
+			if p.File = place[:i]; line > 0 {
+				p.Line, p.Column = line, 1
+			}
+		}
+	}
+	return p
+}
+
 // maxProblems is how many are reported of one configuration.
 const maxProblems = 1000
 
 // maxMessage is how long what is said of one may be, in bytes.
 const maxMessage = 2 << 10
 
-// Finish sorts problems, drops repetitions, and adds excerpts in which no secret can be read.
+// Finish finds the place of problems of which only the key is known, sorts, drops repetitions, and adds excerpts in which
+// no secret can be read.
 func (c *Config) Finish(ps Problems) Problems {
+	for i, p := range ps {
+		if p.File == "" && p.Path != "" { // the key is known, and not yet where it is written
+			at := c.Problem(p.Code, p.Path, p.Message)
+			p.File, p.Line, p.Column, p.arg = at.File, at.Line, at.Column, at.arg
+			ps[i] = p
+		}
+	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(c.rank(a), c.rank(b)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
@@ -249,19 +271,10 @@ type plainError struct {
 }
 
 func (e plainError) Error() string {
-	switch {
-	case e.err == nil:
+	if e.err == nil {
 		return e.verb
-	case errors.Is(e.err, fs.ErrNotExist):
-		return e.verb + ": there is no such file"
-	case errors.Is(e.err, fs.ErrPermission):
-		return e.verb + ": permission denied"
 	}
-	var pe *fs.PathError
-	if errors.As(e.err, &pe) {
-		return e.verb + ": " + pe.Err.Error()
-	}
-	return e.verb + ": " + e.err.Error()
+	return e.verb + ": " + unreadable.Why(e.err)
 }
 
 func (e plainError) Unwrap() error { return e.err }

@@ -3,12 +3,12 @@ package pskfile
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/entrepot/entrepot/internal/unreadable"
 )
 
 const (
@@ -35,7 +35,7 @@ func read(file string) (map[string][]byte, []Problem) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		return nil, []Problem{{Message: fmt.Sprintf("%s cannot be read: %s", file, plain(err))}}
+		return nil, []Problem{{Message: fmt.Sprintf("%s cannot be read: %s", file, unreadable.Why(err))}}
 	case info.IsDir():
 		return nil, []Problem{{Message: file + " is a directory"}}
 	case info.Size() > maxFile:
@@ -43,7 +43,7 @@ func read(file string) (map[string][]byte, []Problem) {
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, []Problem{{Message: fmt.Sprintf("%s cannot be read: %s", file, plain(err))}}
+		return nil, []Problem{{Message: fmt.Sprintf("%s cannot be read: %s", file, unreadable.Why(err))}}
 	}
 	keys, problems := Parse(file, b)
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
@@ -51,19 +51,6 @@ func read(file string) (map[string][]byte, []Problem) {
 			Message: fmt.Sprintf("%s can be read by others than its owner (mode %04o); write chmod 600 %s", file, mode, file)})
 	}
 	return keys, problems
-}
-
-func plain(err error) string {
-	var pe *fs.PathError
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "there is no such file"
-	case errors.Is(err, fs.ErrPermission):
-		return "permission denied"
-	case errors.As(err, &pe):
-		return pe.Err.Error()
-	}
-	return err.Error()
 }
 
 // Parse reads the lines of a file, whose name is for the problems. No message

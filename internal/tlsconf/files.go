@@ -6,33 +6,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
-	"io/fs"
 	"os"
 	"time"
+
+	"github.com/entrepot/entrepot/internal/unreadable"
 )
 
 // read returns a file, or reports why not.
 func (r *report) read(key, file string) []byte {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		r.fail(key, "%s cannot be read: %s", file, plain(err))
+		r.fail(key, "%s cannot be read: %s", file, unreadable.Why(err))
 		return nil
 	}
 	return b
-}
-
-func plain(err error) string {
-	var pe *fs.PathError
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "there is no such file"
-	case errors.Is(err, fs.ErrPermission):
-		return "permission denied"
-	case errors.As(err, &pe):
-		return pe.Err.Error()
-	}
-	return err.Error()
 }
 
 // certificates reads all certificates of a PEM file.
