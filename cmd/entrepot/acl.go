@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -14,8 +13,6 @@ import (
 	"github.com/entrepot/entrepot/core/topic"
 	"github.com/entrepot/entrepot/internal/access"
 	"github.com/entrepot/entrepot/internal/acl"
-	"github.com/entrepot/entrepot/internal/config"
-	"github.com/entrepot/entrepot/internal/gateway"
 )
 
 func aclCommand(s streams) *cobra.Command {
@@ -93,16 +90,13 @@ func (o *explain) run(s streams, args []string) error {
 
 // settings reads the configuration as a start would.
 func (o *explain) settings() (*access.Settings, error) {
-	in := config.Input{File: o.config, Environ: os.Environ(), Sections: gateway.Sections(), Protocols: gateway.Protocols()}
-	if in.File == "" {
-		in.File = os.Getenv("ENTREPOT_CONFIG")
-	}
-	if _, err := config.Load(in); err != nil {
-		return nil, &exitError{exitConfig, err.Error()}
-	}
-	settings, err := access.Read(access.Options{Sections: in.Sections})
+	c, sections, err := load(o.config)
 	if err != nil {
 		return nil, &exitError{exitConfig, err.Error()}
+	}
+	settings, problems := access.Read(access.Options{Sections: sections})
+	if problems.Failed() {
+		return nil, &exitError{exitConfig, c.Finish(problems).Errors().Error()}
 	}
 	for _, role := range o.roles {
 		if !settings.Known(role) {

@@ -36,6 +36,17 @@ func configInput(args, set []string) config.Input {
 	return in
 }
 
+// load reads the configuration that a flag names, else that of $ENTREPOT_CONFIG, else the defaults.
+func load(file string) (*config.Config, map[string]any, error) {
+	var args []string
+	if file != "" {
+		args = append(args, file)
+	}
+	in := configInput(args, nil)
+	c, err := config.Load(in)
+	return c, in.Sections, err
+}
+
 // named is how messages call the configuration.
 func named(in config.Input) string {
 	if in.File == "" {

@@ -80,7 +80,7 @@ func initConfig(s streams, dir string, force bool) error {
 		return &exitError{exitConfig, err.Error()}
 	}
 	err = access.EditUsers(users, func(f *access.File) error {
-		return f.Add(access.Entry{Name: "admin", Role: []string{"admin"}, Password: password.New([]byte(secret)).Text()})
+		return f.Add(access.Entry{Name: "admin", Role: []string{"admin"}, Password: access.Stored(password.New([]byte(secret)).Text())})
 	})
 	if err != nil {
 		return &exitError{exitConfig, err.Error()}

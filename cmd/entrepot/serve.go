@@ -153,6 +153,10 @@ func (o *serve) notOpened(c *config.Config, err error) error {
 	if errors.As(err, &usage) {
 		return &exitError{exitUsage, err.Error()}
 	}
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		return &exitError{exitConfig, err.Error() + " Nothing was started."}
+	}
 	text := err.Error()
 	var be *listen.BindError
 	if errors.As(err, &be) && be.InUse() {

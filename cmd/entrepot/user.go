@@ -12,8 +12,6 @@ import (
 
 	"github.com/entrepot/entrepot/internal/access"
 	"github.com/entrepot/entrepot/internal/auth"
-	"github.com/entrepot/entrepot/internal/config"
-	"github.com/entrepot/entrepot/internal/gateway"
 )
 
 func userCommand(s streams) *cobra.Command {
@@ -58,8 +56,8 @@ func (u *usersFile) find() error {
 	default:
 		return &exitError{exitUsage, "which users? Try: --file users.yaml, or --config FILE with auth.file in it"}
 	}
-	sections := gateway.Sections()
-	if _, err := config.Load(config.Input{File: u.config, Environ: os.Environ(), Sections: sections, Protocols: gateway.Protocols()}); err != nil {
+	_, sections, err := load(u.config)
+	if err != nil {
 		return &exitError{exitConfig, err.Error() + " Nothing was changed."}
 	}
 	u.users, u.roles = *sections["users"].(*access.Users), *sections["roles"].(*access.Roles)

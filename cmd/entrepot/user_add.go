@@ -62,7 +62,7 @@ func (o *userAdd) run(ctx context.Context, s streams, name string) error {
 	if err != nil {
 		return err
 	}
-	o.entry.Password = stored
+	o.entry.Password = access.Stored(stored)
 	first := false
 	err = o.edit(name, func(f *access.File) error {
 		first = len(f.Users)+len(o.users) == 0

@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/acl"
 	"github.com/entrepot/entrepot/internal/auth"
+	"github.com/entrepot/entrepot/internal/config"
 )
 
 // Control is who may log in and what they may do, as the configuration of the moment says. It is safe for concurrent
@@ -47,15 +47,15 @@ type Options struct {
 }
 
 // New reads what the sections name and makes a control. Listen must follow before anybody is let in.
-func New(o Options) (*Control, *Settings, error) {
-	s, err := Read(o)
-	if err != nil {
-		return nil, nil, err
+func New(o Options) (*Control, *Settings, config.Problems) {
+	s, problems := Read(o)
+	if problems.Failed() {
+		return nil, nil, problems
 	}
 	c := &Control{log: o.Log, observe: o.Observe, workers: auth.NewWorkers(s.auth.HashWorkers), authorizer: acl.NewAuthorizer(s.policy)}
 	c.open.Store(!s.configured)
 	c.chain.Store(auth.NewChain(auth.Options{Log: o.Log, Workers: c.workers}))
-	return c, s, nil
+	return c, s, problems
 }
 
 // Use makes settings hold, with the listeners by the names that they were bound by.
@@ -157,16 +157,15 @@ func (s *Settings) rolesOf(p *core.Principal) ([]string, bool) {
 }
 
 // check refuses users whose roles do not exist.
-func (s *Settings) check() error {
+func (s *Settings) check() {
 	for _, u := range s.users {
 		for _, role := range u.Roles {
 			if !s.policy.Known(role) {
-				return fmt.Errorf("%s: user %q has the role %q, which does not exist", u.At, u.Name, role)
+				s.failAt(u.At, "user %q has the role %q, which does not exist", u.Name, role)
 			}
 		}
 		if len(u.ClientIDs) == 0 && slices.ContainsFunc(u.Roles, s.policy.NamesClient) {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("%s: user %q has a rule with {client} and no client_ids, so that the rule never matches", u.At, u.Name))
+			s.warnAt(u.At, "user %q has a rule with {client} and no client_ids, so that the rule never matches", u.Name)
 		}
 	}
-	return nil
 }

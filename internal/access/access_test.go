@@ -3,6 +3,7 @@ package access
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,8 +24,11 @@ func settings(t *testing.T, text string) (*Settings, map[string]any, error) {
 	if err := config.LoadSections(file, nil, sections); err != nil {
 		return nil, nil, err
 	}
-	s, err := Read(Options{Sections: sections})
-	return s, sections, err
+	s, problems := Read(Options{Sections: sections})
+	if problems.Failed() {
+		return s, sections, problems.Errors()
+	}
+	return s, sections, nil
 }
 
 func write(t *testing.T, file, text string) {
@@ -36,16 +40,22 @@ func write(t *testing.T, file, text string) {
 
 func control(t *testing.T, text string) *Control {
 	t.Helper()
+	c, _ := controlled(t, text)
+	return c
+}
+
+func controlled(t *testing.T, text string) (*Control, *Settings) {
+	t.Helper()
 	_, sections, err := settings(t, text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, s, err := New(Options{Sections: sections})
-	if err != nil {
-		t.Fatal(err)
+	c, s, problems := New(Options{Sections: sections})
+	if problems.Failed() {
+		t.Fatal(problems)
 	}
 	c.Use(s, map[string]auth.Listener{"open": {Anonymous: true}, "closed": {}, "plant": {Namespace: "plant"}, "cert": {Kinds: []string{"cert"}}})
-	return c
+	return c, s
 }
 
 func login(t *testing.T, c *Control, listener, user, pass, id string) (*core.Principal, core.Reason) {
@@ -173,18 +183,62 @@ func TestTheFilesOfMosquittoInPlace(t *testing.T) {
 	if joe, _ := login(t, open, "closed", "joe", "secret", "c1"); !open.Authorize(joe, core.ActionPublish, "anything") {
 		t.Error("without an acl_file everything is allowed")
 	}
+	if guest, _ := login(t, open, "open", "", "", "x"); !open.Authorize(guest, core.ActionPublish, "anything") || open.Level(guest) != acl.None {
+		t.Error("without an acl_file anonymous clients may do everything, but administer")
+	}
+	mine := control(t, "auth: {mosquitto: {passwords: "+filepath.Join(dir, "pw")+"}}\nroles: {anonymous: [\"sub a\"]}")
+	if guest, _ := login(t, mine, "open", "", "", "x"); mine.Authorize(guest, core.ActionPublish, "anything") || !mine.Authorize(guest, core.ActionSubscribe, "a") {
+		t.Error("a role anonymous of ours holds")
+	}
+}
+
+func TestAMosquittoACLWithoutPasswordsHoldsForWhoIsAnonymous(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "acl"), "topic read public/#\nuser joe\ntopic write dev/joe\npattern read all/#\n")
+	text := "auth: {mosquitto: {acl: " + filepath.Join(dir, "acl") + "}}\n"
+	c := control(t, text)
+	guest, _ := login(t, c, "open", "", "", "x")
+	if !c.Authorize(guest, core.ActionSubscribe, "public/x") || !c.Authorize(guest, core.ActionSubscribe, "all/x") || c.Authorize(guest, core.ActionPublish, "public/x") {
+		t.Error("anonymous")
+	}
+	if _, r := login(t, c, "closed", "", "", "x"); r != core.NotAuthenticated {
+		t.Error("a listener that lets nobody in")
+	}
+	sections := Sections()
+	sections["auth"].(*Auth).Mosquitto.ACL = config.File(filepath.Join(dir, "acl"))
+	_, problems := Read(Options{Sections: sections})
+	if len(problems) != 1 || !problems[0].Warning || problems[0].Line != 3 || !strings.Contains(problems[0].Message, `user "joe" has no password`) {
+		t.Errorf("%+v", problems)
+	}
+}
+
+func TestBuiltInRulesAreRules(t *testing.T) {
+	for _, text := range append(slices.Clone(openRules), "admin admin") {
+		if _, err := acl.Parse(text); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestSecurity_S7_WhatCannotBeReadIsAnError(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"empty.yaml": "", "broken.yaml": "users: [", "plain.yaml": "users: [{name: a, password: secret}]", "pw": "joe:secret\n", "keys.json": "{}"} {
+	for name, text := range map[string]string{"empty.yaml": "", "blank.yaml": " \n\t\n", "null.yaml": "users:\n", "nobody.yaml": "users: []\n", "half.yaml": "users:\n  - name: a\n    pass", "more.yaml": "include: [nobody.yaml]\nusers: []\n", "blank": " \n", "broken.yaml": "users: [", "plain.yaml": "users: [{name: a, password: secret}]", "pw": "joe:secret\n", "keys.json": "{}"} {
 		write(t, filepath.Join(dir, name), text)
 	}
 	for text, want := range map[string]string{
 		"auth: {file: " + dir + "/none.yaml}":                           "none.yaml",
+		"auth: {file: " + dir + "/empty.yaml}":                          "the file holds no list of users",
+		"auth: {file: " + dir + "/blank.yaml}":                          "blank.yaml:",
+		"auth: {file: " + dir + "/null.yaml}":                           "the file holds no list of users",
+		"auth: {file: " + dir + "/half.yaml}":                           "half.yaml:3:",
+		"auth: {file: " + dir + "/more.yaml}":                           "more.yaml:1:1: a file of users includes no others",
+		"auth: {file: " + dir + "}":                                     "is a directory",
+		"auth: {mosquitto: {passwords: " + dir + "/blank}}":             "blank is empty",
+		"auth: {mosquitto: {acl: " + dir + "/blank}}":                   "blank is empty",
+		"auth: {mosquitto: {acl: " + dir + "/none}}":                    "none cannot be read: there is no such file",
 		"auth: {file: " + dir + "/broken.yaml}":                         "not valid YAML",
 		"auth: {file: " + dir + "/plain.yaml}":                          "entrepot user add",
-		"auth: {mosquitto: {passwords: " + dir + "/pw}}":                "pw:1: user \"joe\"",
+		"auth: {mosquitto: {passwords: " + dir + "/pw}}":                "pw:1:1: user \"joe\"",
 		"auth: {jwt: {jwks: \"file:" + dir + "/none.json\"}}":           "none.json",
 		"auth: {jwt: {jwks: nonsense}}":                                 "is no URL",
 		"auth: {jwt: {jwks: \"https://x/y\", secret: s}}":               "never both",
@@ -205,9 +259,9 @@ func TestSecurity_S7_WhatCannotBeReadIsAnError(t *testing.T) {
 			t.Errorf("%s\n\t%v\n\twant %s", text, err, want)
 		}
 	}
-	s, _, err := settings(t, "auth: {file: "+dir+"/empty.yaml}")
+	s, _, err := settings(t, "auth: {file: "+dir+"/nobody.yaml}")
 	if err != nil || !s.Configured() {
-		t.Errorf("an empty file of users lets nobody in: %v", err)
+		t.Errorf("a file without users lets nobody in: %v", err)
 	}
 	if s, _, err := settings(t, "roles: {}\nusers: []"); err != nil || s.Configured() {
 		t.Errorf("empty sections: %v", err)
@@ -217,7 +271,7 @@ func TestSecurity_S7_WhatCannotBeReadIsAnError(t *testing.T) {
 func TestUsersAreEdited(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "users.yaml")
 	add := func(name string) error {
-		return EditUsers(file, func(f *File) error { return f.Add(Entry{Name: name, Role: []string{"r"}, Password: hash}) })
+		return EditUsers(file, func(f *File) error { return f.Add(Entry{Name: name, Role: []string{"r"}, Password: Stored(hash)}) })
 	}
 	for _, name := range []string{"joe", "ann"} {
 		if err := add(name); err != nil {
@@ -250,10 +304,11 @@ func TestWeakHashesAreReplaced(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "users.yaml")
 	weak := "$6$c2FsdHNhbHRzYWx0$" + sha512OfSecret
 	write(t, file, "users: [{name: joe, password: \""+weak+"\"}]")
-	c := control(t, "auth: {file: "+file+"}")
+	c, s := controlled(t, "auth: {file: "+file+"}")
 	if _, r := login(t, c, "closed", "joe", "secret", "x"); r != core.OK {
 		t.Fatal(r)
 	}
+	s.rewrites.running.Wait()
 	text, err := os.ReadFile(file)
 	if err != nil || !strings.Contains(string(text), "$argon2id$") || strings.Contains(string(text), weak) {
 		t.Errorf("%s, %v", text, err)

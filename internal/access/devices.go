@@ -27,23 +27,25 @@ func (c *Client) Locate(file string, line int) { c.at = fmt.Sprintf("%s:%d", fil
 // Clients is the list of that file.
 type Clients []Client
 
-// Devices reads a file of clients. Whoever is not in it is refused. A file without the list is an error (S7).
-func (s *Settings) Devices(path string) ([]auth.Device, error) {
+// Devices reads a file of clients, which a key names. Whoever is not in it is refused. A file without the list is an error
+// (S7). The table is of use unless the problems have failed.
+func (s *Settings) Devices(key, path string) ([]auth.Device, config.Problems) {
 	var list Clients
+	r := &Settings{}
 	if err := config.LoadList(path, os.Environ(), "clients", &list); err != nil {
-		return nil, err
+		r.adopt(key, err)
 	}
 	table := make([]auth.Device, 0, len(list))
 	for _, c := range list {
 		switch {
 		case c.ClientID == "":
-			return nil, fmt.Errorf("%s: client_id is missing; * is any", c.at)
+			r.failAt(c.at, "client_id is missing; * is any")
 		case len(c.From) == 0:
-			return nil, fmt.Errorf("%s: from is missing; 0.0.0.0/0 is any address of IPv4", c.at)
+			r.failAt(c.at, "from is missing; 0.0.0.0/0 is any address of IPv4")
 		case s.table.User(c.User) == nil:
-			return nil, fmt.Errorf("%s: there is no user %q", c.at, c.User)
+			r.failAt(c.at, "there is no user %q", c.User)
 		}
 		table = append(table, auth.Device{ClientID: c.ClientID, From: c.From, User: c.User})
 	}
-	return table, nil
+	return table, r.problems
 }

@@ -23,13 +23,13 @@ func TestSecurity_2_2_TheTableOfClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := s.Devices(file)
-	if err != nil {
-		t.Fatal(err)
+	table, problems := s.Devices("listeners[0].clients", file)
+	if len(problems) > 0 {
+		t.Fatal(problems)
 	}
-	c, s, err := New(Options{Sections: sections})
-	if err != nil {
-		t.Fatal(err)
+	c, s, problems := New(Options{Sections: sections})
+	if problems.Failed() {
+		t.Fatal(problems)
 	}
 	c.Use(s, map[string]auth.Listener{"udp": {Devices: table, Anonymous: true}, "closed": {}, "open": {Anonymous: true}})
 	for name, x := range map[string]struct {
@@ -71,11 +71,11 @@ func TestSecurity_S7_ATableOfClientsThatCannotBeReadIsAnError(t *testing.T) {
 	} {
 		file := filepath.Join(t.TempDir(), "clients.yaml")
 		write(t, file, text)
-		if list, err := s.Devices(file); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, %v", text, list, err)
+		if list, problems := s.Devices("listeners[0].clients", file); !problems.Failed() || !strings.Contains(problems.Error(), want) {
+			t.Errorf("%q: %v, %v", text, list, problems)
 		}
 	}
-	if _, err := s.Devices("/nowhere/clients.yaml"); err == nil {
+	if _, problems := s.Devices("listeners[0].clients", "/nowhere/clients.yaml"); !problems.Failed() {
 		t.Error("a file that is not there")
 	}
 }

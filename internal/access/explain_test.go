@@ -34,9 +34,9 @@ users: [{name: gw1, role: [r], client_ids: ["gw1-*"], password: none}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, _, err := New(Options{Sections: sections})
-	if err != nil {
-		t.Fatal(err)
+	c, _, problems := New(Options{Sections: sections})
+	if problems.Failed() {
+		t.Fatal(problems)
 	}
 	c.Use(s, nil)
 	for _, user := range []string{"gw1", "anonymous"} {

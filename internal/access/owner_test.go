@@ -32,7 +32,7 @@ func TestTheFileOfUsersStaysWhoseItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := EditUsers(link, func(f *File) error { return f.Add(Entry{Name: "joe", Password: hash}) }); err != nil {
+	if err := EditUsers(link, func(f *File) error { return f.Add(Entry{Name: "joe", Password: Stored(hash)}) }); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {

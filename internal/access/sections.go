@@ -40,7 +40,7 @@ type Auth struct {
 type Mosquitto struct {
 	// Passwords is the file of mosquitto's password_file.
 	Passwords config.File `yaml:"passwords"`
-	// ACL is the file of mosquitto's acl_file. Without it everybody may do everything, as in mosquitto.
+	// ACL is the file of mosquitto's acl_file. Without it everybody may do everything, anonymous clients too, as in mosquitto. Without passwords it holds for anonymous clients alone.
 	ACL config.File `yaml:"acl"`
 }
 
@@ -151,6 +151,9 @@ func (u *User) Locate(file string, line int) { u.at = fmt.Sprintf("%s:%d", file,
 // Password is a stored password; the word none is no login by password.
 type Password struct{ *password.Hash }
 
+// Concealed keeps what is written there out of messages: it may be a password after all.
+func (p Password) Concealed() {}
+
 // UnmarshalText reads a hash.
 func (p *Password) UnmarshalText(b []byte) (err error) {
 	if string(b) == "none" {
@@ -183,7 +186,7 @@ func Sections() map[string]any {
 
 // Logins tells that somebody could log in by what the section says.
 func (a *Auth) Logins() bool {
-	return a.File != "" || a.Mosquitto.Passwords != "" || a.JWT.set() || a.HTTP.URL != ""
+	return a.File != "" || a.Mosquitto != (Mosquitto{}) || a.JWT.set() || a.HTTP.URL != ""
 }
 
 // Logins tells that there are users.

@@ -1,7 +1,7 @@
 package access
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
 	"net/netip"
@@ -9,20 +9,18 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/entrepot/entrepot/internal/acl"
 	"github.com/entrepot/entrepot/internal/auth"
 	"github.com/entrepot/entrepot/internal/auth/mosquitto"
 	"github.com/entrepot/entrepot/internal/auth/password"
+	"github.com/entrepot/entrepot/internal/config"
 )
 
 // Settings are the sections and all files that they name, read and checked.
 type Settings struct {
-	// Warnings are what works and should be changed all the same.
-	Warnings []string
-
 	auth       *Auth
+	section    Roles
 	users      []*auth.User
 	table      *auth.Table
 	policy     *acl.Policy
@@ -30,41 +28,35 @@ type Settings struct {
 	http       *auth.HTTP
 	trusted    func(addr string) bool
 	configured bool
-
-	mu sync.Mutex // one writer of the users file
+	problems   config.Problems
+	rewrites   rehasher
 }
 
 // Configured tells that somebody could log in, so that anonymous clients are no longer a matter of course.
 func (s *Settings) Configured() bool { return s.configured }
 
-// Read reads and checks the sections. Whatever cannot be read is an error: nothing is ever more open for it.
-func Read(o Options) (*Settings, error) {
+// Read reads and checks the sections, and returns them with all that is wrong with them, warnings too. Whatever cannot be
+// read is an error: nothing is ever more open for it. The settings are of use unless the problems have failed
+// ([config.Problems.Failed]); those of which only the key is known get their place by [config.Config.Finish].
+func Read(o Options) (*Settings, config.Problems) {
 	pick := Sections()
 	for name := range pick {
 		if given, ok := o.Sections[name]; ok {
 			pick[name] = given
 		}
 	}
-	s := &Settings{auth: pick["auth"].(*Auth)}
-	users, roles := *pick["users"].(*Users), *pick["roles"].(*Roles)
-	if err := s.readUsers(users); err != nil {
-		return nil, err
-	}
+	s := &Settings{auth: pick["auth"].(*Auth), section: *pick["roles"].(*Roles)}
+	s.readUsers(*pick["users"].(*Users))
 	var err error
 	if s.table, err = auth.NewTable(s.users...); err != nil {
-		return nil, err
+		s.adoptUsers(err)
 	}
-	if err := s.readBackends(); err != nil {
-		return nil, err
-	}
-	s.configured = s.auth.Logins() || len(s.users) > 0 || len(roles) > 0
-	list, err := s.roles(roles)
-	if err != nil {
-		return nil, err
-	}
-	s.policy = acl.NewPolicy(acl.Options{Roles: list, Intersect: pick["acl"].(*ACL).Subscribe == "intersect", RolesOf: s.rolesOf})
+	s.readBackends()
+	s.configured = s.auth.Logins() || len(s.users) > 0 || len(s.section) > 0
+	s.policy = acl.NewPolicy(acl.Options{Roles: s.roles(), Intersect: pick["acl"].(*ACL).Subscribe == "intersect", RolesOf: s.rolesOf})
 	s.trusted = trusted(o.Trusted)
-	return s, s.check()
+	s.check()
+	return s, s.problems
 }
 
 // trusted is whose failed logins are not counted; on loopback nobody's are, unless the list says otherwise.
@@ -75,38 +67,30 @@ func trusted(list []netip.Prefix) func(string) bool {
 	}
 }
 
-func (s *Settings) readUsers(users Users) error {
-	if s.auth.File != "" {
-		list, err := UsersFile(string(s.auth.File))
+func (s *Settings) readUsers(users Users) {
+	if file := string(s.auth.File); file != "" {
+		list, err := UsersFile(file)
 		if err != nil {
-			return err
+			s.adopt("auth.file", err)
 		}
 		users = append(slices.Clone(users), list...)
-		s.warnMode(string(s.auth.File))
+		s.rewrites.file = file
+		s.warnMode("auth.file", file)
 	}
 	for _, u := range users {
 		s.users = append(s.users, &auth.User{Name: u.Name, Password: u.Password.Hash, Roles: u.Role, ClientIDs: u.ClientIDs, Namespaces: u.Namespaces, At: u.at})
 	}
-	if file := string(s.auth.Mosquitto.Passwords); file != "" {
-		list, err := readMosquitto(s, file, mosquitto.Passwords)
-		if err != nil {
-			return err
-		}
-		for _, u := range list {
-			u.Roles = []string{mosquittoRole + u.Name, mosquittoAll}
-			u.ClientIDs = []string{"*"} // its patterns take the client's word for it
-		}
-		s.users = append(s.users, list...)
-		s.warnMode(file)
+	file := string(s.auth.Mosquitto.Passwords)
+	if file == "" {
+		return
 	}
-	return nil
-}
-
-// warnMode tells when others than the owner can read a file of secrets.
-func (s *Settings) warnMode(file string) {
-	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("%s can be read by others (mode %04o); it should be 0600", file, info.Mode().Perm()))
+	list := readMosquitto(s, "auth.mosquitto.passwords", file, mosquitto.Passwords)
+	for _, u := range list {
+		u.Roles = []string{mosquittoRole + u.Name, mosquittoAll}
+		u.ClientIDs = []string{"*"} // its patterns take the client's word for it
 	}
+	s.users = append(s.users, list...)
+	s.warnMode("auth.mosquitto.passwords", file)
 }
 
 // Names of the roles that mosquitto's files become.
@@ -119,29 +103,47 @@ const (
 var openRules = []string{"pubsub #", "pubsub $queue/#", "queue #", "sub $SYS/#"}
 
 // roles are those of the section, and those that mosquitto's files make.
-func (s *Settings) roles(section Roles) ([]acl.Role, error) {
-	var list []acl.Role
-	for name, role := range section {
+func (s *Settings) roles() (list []acl.Role) {
+	for name, role := range s.section {
 		list = append(list, acl.Role{Name: name, Rules: role.Rules, Limits: role.Limits.core()})
 	}
 	if !s.configured {
-		rules, err := parse(append(slices.Clone(openRules), "admin admin"))
-		return append(list, acl.Role{Name: anonymousRoles[0], Rules: rules}), err
+		return append(list, acl.Role{Name: anonymousRoles[0], Rules: builtIn(append(slices.Clone(openRules), "admin admin"))})
 	}
-	if s.auth.Mosquitto.Passwords == "" {
-		return list, nil
+	switch m := s.auth.Mosquitto; {
+	case m.ACL != "":
+		return append(list, s.mosquittoRoles(string(m.ACL))...)
+	case m.Passwords == "":
+		return list
 	}
-	if s.auth.Mosquitto.ACL == "" {
-		rules, err := parse(openRules)
-		list = append(list, acl.Role{Name: mosquittoAll, Rules: rules})
-		return append(list, s.userRoles(nil)...), err
+	open := builtIn(openRules)
+	list = append(append(list, acl.Role{Name: mosquittoAll, Rules: open}), s.userRoles(nil)...)
+	who := "every user of auth.mosquitto.passwords"
+	if _, ours := s.section[anonymousRoles[0]]; !ours {
+		list = append(list, acl.Role{Name: anonymousRoles[0], Rules: open})
+		who += ", and whoever comes anonymously,"
 	}
-	a, err := readMosquitto(s, string(s.auth.Mosquitto.ACL), mosquitto.ReadACL)
-	if err != nil {
-		return nil, err
+	p := s.warn("auth.mosquitto.passwords", "auth.mosquitto has no acl: as in mosquitto, %s may publish and subscribe to everything", who)
+	p.Hint = "name the file of acl_file as auth.mosquitto.acl"
+	return list
+}
+
+// mosquittoRoles are those that the file of mosquitto's acl_file makes.
+func (s *Settings) mosquittoRoles(file string) []acl.Role {
+	const key = "auth.mosquitto.acl"
+	a := readMosquitto(s, key, file, mosquitto.ReadACL)
+	if a == nil {
+		return nil
 	}
-	list = append(list, acl.Role{Name: mosquittoAll, Rules: a.Everybody}, acl.Role{Name: anonymousRoles[0], Rules: slices.Concat(a.Anonymous, a.Everybody)})
-	return append(list, s.userRoles(a.Users)...), nil
+	list := []acl.Role{{Name: mosquittoAll, Rules: a.Everybody}, {Name: anonymousRoles[0], Rules: slices.Concat(a.Anonymous, a.Everybody)}}
+	list = append(list, s.userRoles(a.Users)...)
+	for name, rules := range a.Users {
+		if !slices.ContainsFunc(list, func(r acl.Role) bool { return r.Name == mosquittoRole+name }) && len(rules) > 0 {
+			p := s.warnAt(rules[0].At, "user %q has no password in a file of auth.mosquitto.passwords, so that nobody gets these rules", name)
+			p.Path = key
+		}
+	}
+	return list
 }
 
 // userRoles makes a role for each user of mosquitto's password file.
@@ -154,58 +156,55 @@ func (s *Settings) userRoles(rules map[string][]acl.Rule) (list []acl.Role) {
 	return list
 }
 
-func parse(lines []string) ([]acl.Rule, error) {
+func builtIn(lines []string) []acl.Rule {
 	rules := make([]acl.Rule, len(lines))
 	for i, text := range lines {
-		var err error
-		if rules[i], err = acl.Parse(text); err != nil {
-			return nil, err
-		}
+		rules[i], _ = acl.Parse(text) // a test parses them
 		rules[i].At = "built in"
 	}
-	return rules, nil
+	return rules
 }
 
 // readMosquitto reads a file of mosquitto's with one of its readers. A line that cannot be carried over is an error.
-func readMosquitto[T any](s *Settings, file string, read func(io.Reader, string) (T, []mosquitto.Problem, error)) (v T, err error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return v, err
+func readMosquitto[T any](s *Settings, key, file string, read func(io.Reader, string) (T, []mosquitto.Problem, error)) (v T) {
+	text, err := os.ReadFile(file)
+	switch {
+	case err != nil:
+		s.unread(key, file, err)
+		return v
+	case len(bytes.TrimSpace(text)) == 0: // what is left of a file that could not be written. SECURITY E10
+		s.fail(key, "%s: %s is empty", key, file).Hint = "if nobody may do anything, say so in a line that begins with #"
+		return v
 	}
-	defer f.Close()
-	v, problems, err := read(f, file)
+	v, problems, err := read(bytes.NewReader(text), file)
 	if err != nil {
-		return v, fmt.Errorf("%s: %w", file, err)
+		s.fail(key, "%s: %s: %s", key, file, err)
 	}
-	var errs []error
 	for _, p := range problems {
-		if text := fmt.Sprintf("%s:%d: %s", file, p.Line, p.Message); p.Warning {
-			s.Warnings = append(s.Warnings, text)
-		} else {
-			errs = append(errs, errors.New(text))
-		}
+		at := s.failAt(fmt.Sprintf("%s:%d", file, p.Line), "%s", p.Message)
+		at.Path, at.Warning = key, p.Warning
 	}
-	return v, errors.Join(errs...)
+	return v
 }
 
-func (s *Settings) readBackends() (err error) {
+func (s *Settings) readBackends() {
+	var err error
 	if j := &s.auth.JWT; j.set() {
 		o := auth.JWTOptions{Secret: []byte(j.Secret.Reveal()), Algorithms: j.Algorithms, Issuer: j.Issuer, Audience: j.Audience,
 			User: j.User, Namespace: j.Namespace, Roles: j.Roles, ClientIDs: j.ClientIDs}
 		if o.Keys, err = keys(j.JWKS); err != nil {
-			return fmt.Errorf("auth.jwt.jwks: %w", err)
-		}
-		if s.jwt, err = auth.NewJWT(o); err != nil {
-			return fmt.Errorf("auth.jwt: %w", err)
+			s.fail("auth.jwt.jwks", "auth.jwt.jwks: %s", err)
+		} else if s.jwt, err = auth.NewJWT(o); err != nil {
+			s.fail("auth.jwt", "auth.jwt: %s", err)
 		}
 	}
 	if h := &s.auth.HTTP; h.URL != "" {
 		if err = webURL(h.URL); err != nil {
-			return fmt.Errorf("auth.http.url: %w", err)
+			s.fail("auth.http.url", "auth.http.url: %s", err)
+			return
 		}
 		s.http = auth.NewHTTP(auth.HTTPOptions{URL: h.URL, Timeout: h.Timeout, Secret: []byte(h.HMAC.Reveal())})
 	}
-	return nil
 }
 
 // keys is the key set that a URL or file: names; nil for none.
@@ -256,9 +255,5 @@ func (s *Settings) rehash() func(string, *password.Hash) {
 	if !s.auth.Rehash || s.auth.File == "" {
 		return nil
 	}
-	return func(user string, h *password.Hash) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_ = EditUsers(string(s.auth.File), func(f *File) error { return f.SetPassword(user, h.Text()) }) // it stays weak until the next login
-	}
+	return s.rewrites.add
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -21,19 +22,52 @@ type User struct {
 // Table is the users of the configuration and of its files. It is immutable.
 type Table struct{ users map[string]*User }
 
-// NewTable makes a table. A name that comes twice is an error that tells both places.
+// A PlaceError is what is wrong with one user.
+type PlaceError struct {
+	At  string // file:line
+	Err error
+}
+
+func (e *PlaceError) Error() string { return e.At + ": " + e.Err.Error() }
+
+// Unwrap is the mistake without its place.
+func (e *PlaceError) Unwrap() error { return e.Err }
+
+// Misplaced takes an error of [NewTable] apart.
+func Misplaced(err error) (list []*PlaceError) {
+	var one *PlaceError
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			list = append(list, Misplaced(e)...)
+		}
+	} else if errors.As(err, &one) {
+		list = append(list, one)
+	}
+	return list
+}
+
+// maxMistakes is how many mistakes of a table are told.
+const maxMistakes = 100
+
+// NewTable makes a table. A name that comes twice is an error that tells both places. The error is of *[PlaceError], for
+// each of the first mistakes.
 func NewTable(users ...*User) (*Table, error) {
 	t := &Table{users: make(map[string]*User, len(users))}
+	var errs []error
 	for _, u := range users {
-		if err := CheckName(u.Name); err != nil {
-			return nil, fmt.Errorf("%s: user %q: %w", u.At, u.Name, err)
+		err := CheckName(u.Name)
+		if err != nil {
+			err = fmt.Errorf("user %q: %w", u.Name, err)
+		} else if old := t.users[u.Name]; old != nil {
+			err = fmt.Errorf("user %q is there already: %s", u.Name, old.At)
 		}
-		if old := t.users[u.Name]; old != nil {
-			return nil, fmt.Errorf("%s: user %q is there already: %s", u.At, u.Name, old.At)
+		if err == nil {
+			t.users[u.Name] = u
+		} else if len(errs) < maxMistakes {
+			errs = append(errs, &PlaceError{u.At, err})
 		}
-		t.users[u.Name] = u
 	}
-	return t, nil
+	return t, errors.Join(errs...)
 }
 
 // User is the entry of a name, nil when there is none.

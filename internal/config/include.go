@@ -200,7 +200,9 @@ func (o origin) String() string {
 }
 
 // readFile returns the file's content, or an error without Go's own words in it.
-func readFile(path string) ([]byte, error) {
+func readFile(path string) ([]byte, error) { return readUpTo(path, maxFile) }
+
+func readUpTo(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, plainError{verb: "cannot be read", err: err}
@@ -209,12 +211,12 @@ func readFile(path string) ([]byte, error) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, plainError{verb: "is a directory; name a file such as " + filepath.Join(path, "entrepot.yaml")}
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return nil, plainError{verb: "cannot be read", err: err}
 	}
-	if len(b) > maxFile {
-		return nil, plainError{verb: "is larger than 1 MiB"}
+	if int64(len(b)) > most {
+		return nil, plainError{verb: fmt.Sprintf("is larger than %d MiB", most>>20)}
 	}
 	return b, nil
 }

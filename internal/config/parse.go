@@ -30,24 +30,32 @@ func parse(file string, text []byte) (*node, Problems) {
 // parseWithin reads a document of at most so many values, and tells how many there were. list is the section that a
 // document is which is a list; "": it may be none.
 func parseWithin(file string, text []byte, list string, most int) (*node, int, Problems) {
-	c := converter{file: file, list: list, most: most, anchors: map[string]ast.Node{}}
-	root := c.document(text)
+	c := converter{file: file, list: list, most: most}
+	root := c.parse(text)
 	return root, c.nodes, c.problems
+}
+
+// parse reads the document.
+func (c *converter) parse(text []byte) *node {
+	c.anchors = map[string]ast.Node{}
+	return c.document(text)
 }
 
 func (c *converter) document(text []byte) *node {
 	file := c.file
 	if !utf8.Valid(text) {
-		c.problems = Problems{{Code: CodeSyntax, File: file, Line: 1, Column: 1, Message: "the file is not UTF-8 text"}}
+		c.problems = Problems{{Code: CodeSyntax, File: file, Line: 1 + c.shift, Column: 1, Message: "the file is not UTF-8 text"}}
 		return nil
 	}
 	if line, of := crowded(text); line > 0 {
-		c.problems = Problems{{Code: CodeSyntax, File: file, Line: line, Column: 1, Message: of}}
+		c.problems = Problems{{Code: CodeSyntax, File: file, Line: line + c.shift, Column: 1, Message: of}}
 		return nil
 	}
 	doc, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		c.problems = Problems{syntaxProblem(file, err)}
+		p := syntaxProblem(file, err)
+		p.Line += c.shift
+		c.problems = Problems{p}
 		return nil
 	}
 	root := newMap(origin{file: file, line: 1, column: 1})
@@ -155,6 +163,7 @@ type converter struct {
 	list     string
 	nodes    int
 	most     int
+	shift    int // lines of the file above the text
 	anchors  map[string]ast.Node
 	problems Problems
 }
@@ -164,7 +173,7 @@ func (c *converter) at(n ast.Node) origin { return c.atToken(n.GetToken()) }
 func (c *converter) atToken(t *token.Token) origin {
 	o := origin{file: c.file, line: 1, column: 1}
 	if t != nil && t.Position != nil {
-		o.line, o.column = t.Position.Line, t.Position.Column
+		o.line, o.column = t.Position.Line+c.shift, t.Position.Column
 	}
 	return o
 }

@@ -50,7 +50,11 @@ func (d *decoder) scalarValue(n *node, v reflect.Value, tag reflect.StructTag, p
 		if errors.As(err, &range_) {
 			code = CodeRange
 		}
-		p := d.fail(n.at, code, path, fmt.Sprintf("%s: %q is not valid: %s", path, clip(n.shown()), err))
+		said := strconv.Quote(clip(n.shown()))
+		if _, ok := v.Addr().Interface().(interface{ Concealed() }); ok {
+			said = "what is written" // SECURITY S10
+		}
+		p := d.fail(n.at, code, path, fmt.Sprintf("%s: %s is not valid: %s", path, said, err))
 		if words := enum(tag); words != nil {
 			p.Hint = didYouMean(n.text, words)
 		}

@@ -2,9 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters/listen"
@@ -20,18 +17,17 @@ func (g *Gateway) openAccess(s *settings) (*permits, error) {
 	g.logins = metrics.NewTiming(metrics.AuthSeconds)
 	o := access.Options{Sections: s.sections, Log: g.log}
 	o.Observe = func(backend, result string, took time.Duration) { g.logins.Observe(took, backend, result) }
-	control, read, err := access.New(o)
-	if err != nil {
-		return nil, &UsageError{err}
+	control, read, problems := access.New(o)
+	p := &permits{settings: read}
+	if !problems.Failed() {
+		problems = append(problems, p.readDevices(s.config)...)
+	}
+	problems = s.config.Finish(problems)
+	if problems.Failed() {
+		return nil, problems.Errors()
 	}
 	g.access = control
-	for _, w := range read.Warnings {
-		g.log.Warn("config.warning", "reason", w)
-	}
-	p := &permits{settings: read}
-	if err := p.readDevices(s.config); err != nil {
-		return nil, &UsageError{err}
-	}
+	g.warn(problems)
 	return p, nil
 }
 
@@ -41,19 +37,17 @@ type permits struct {
 	devices  map[int][]auth.Device
 }
 
-func (p *permits) readDevices(c *config.Config) error {
+func (p *permits) readDevices(c *config.Config) (problems config.Problems) {
 	p.devices = map[int][]auth.Device{}
 	for i, l := range c.Listeners {
 		if l.Clients == "" {
 			continue
 		}
-		table, err := p.settings.Devices(string(l.Clients))
-		if err != nil {
-			return fmt.Errorf("%s: %w", l.URL, err)
-		}
+		table, wrong := p.settings.Devices(fmt.Sprintf("listeners[%d].clients", i), string(l.Clients))
+		problems = append(problems, wrong...)
 		p.devices[i] = table
 	}
-	return nil
+	return problems
 }
 
 // doors are what the listeners ask of those who come, by the names that they were bound by.
@@ -85,47 +79,13 @@ func (r accessReloader) PrepareReload(next *Next) (commit, abandon func(), probl
 }
 
 // readAccess reads the sections and the files that they name. OPERATIONS C21, C24
-func readAccess(c *config.Config, sections map[string]any) (p *permits, problems config.Problems) {
-	read, err := access.Read(access.Options{Sections: sections})
-	if err == nil {
-		p = &permits{settings: read}
-		err = p.readDevices(c)
-	}
-	if err != nil {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			problems = append(problems, accessProblem(c, line))
-		}
+func readAccess(c *config.Config, sections map[string]any) (*permits, config.Problems) {
+	read, problems := access.Read(access.Options{Sections: sections})
+	if problems.Failed() {
 		return nil, problems
 	}
-	for _, w := range read.Warnings {
-		problem := accessProblem(c, w)
-		problem.Warning = true
-		problems = append(problems, problem)
-	}
-	return p, problems
-}
-
-var (
-	placed = regexp.MustCompile(`^(.+?):(\d+): (.+)$`)
-	keyed  = regexp.MustCompile(`^((?:auth|acl|roles|users)\.[a-z_.0-9\[\]]+): `)
-)
-
-// accessProblem shows a mistake where its text says that it is.
-func accessProblem(c *config.Config, text string) config.Problem {
-	for i, l := range c.Listeners {
-		if rest, ok := strings.CutPrefix(text, l.URL+": "); ok {
-			return c.Problem(config.CodeAccess, fmt.Sprintf("listeners[%d].clients", i), rest)
-		}
-	}
-	if m := placed.FindStringSubmatch(text); m != nil {
-		line, _ := strconv.Atoi(m[2])
-		return config.Problem{Code: config.CodeAccess, File: m[1], Line: line, Column: 1, Message: m[3]}
-	}
-	path := "auth"
-	if m := keyed.FindStringSubmatch(text); m != nil {
-		path = m[1]
-	}
-	return c.Problem(config.CodeAccess, path, text)
+	p := &permits{settings: read}
+	return p, append(problems, p.readDevices(c)...)
 }
 
 // actions are the actions of an authorizer as the metric has them.

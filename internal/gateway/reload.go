@@ -39,18 +39,23 @@ func (g *Gateway) Reload(ctx context.Context) config.Problems {
 		result = "rejected"
 	}
 	g.metrics.Counter("config_reloads_total", result).Add(1)
-	for _, p := range problems {
-		if p.Warning {
-			g.log.Warn("config.warning", "at", p.Place(), "code", p.Code, "reason", p.Message)
-		} else {
-			g.log.Warn("config.rejected", "at", p.Place(), "code", p.Code, "reason", p.Message)
-		}
-	}
+	g.warn(problems)
 	if !problems.Failed() {
 		c := g.now().config
 		g.log.Info("config.reloaded", "config", c.Source, "sha256", c.Sum[:8], "listeners", len(c.Listeners))
 	}
 	return problems
+}
+
+// warn logs problems.
+func (g *Gateway) warn(problems config.Problems) {
+	for _, p := range problems {
+		event := "config.rejected"
+		if p.Warning {
+			event = "config.warning"
+		}
+		g.log.Warn(event, "at", p.Place(), "code", p.Code, "reason", p.Message)
+	}
 }
 
 func (g *Gateway) reload(ctx context.Context) config.Problems {

@@ -63,9 +63,9 @@ func TestSecurity_Z9_OtherRulesReachSubscriptionsAndPublishers(t *testing.T) {
 			t.Fatalf("% x", a)
 		}
 		_, sections = sectionsOf(t, `roles: {anonymous: ["sub y", "pub x"]}`)
-		settings, err := access.Read(access.Options{Sections: sections})
-		if err != nil {
-			t.Fatal(err)
+		settings, problems := access.Read(access.Options{Sections: sections})
+		if problems.Failed() {
+			t.Fatal(problems)
 		}
 		g.access.Use(settings, (&permits{}).doors(g.now().config, g.server.Addrs()))
 		if a := say(publish); len(a) < 5 || a[4] != 0x87 {
