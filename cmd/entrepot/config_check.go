@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,21 +13,23 @@ import (
 )
 
 func configCheckCommand(s streams) *cobra.Command {
-	var as, output string
+	var o gateway.CheckOptions
+	var output string
 	var set []string
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Tell everything that a start or a reload would refuse, and change nothing",
 		Long: `Do all that a start does, and change nothing: the file and those that it includes, certificates, users and rules, ports, the data
-directory, limits. Without FILE it is $ENTREPOT_CONFIG, or the defaults. A port counts as free when a gateway with the same data directory holds it.
+directory, limits. --online also asks what is elsewhere, and measures how long a write takes. Without FILE it is $ENTREPOT_CONFIG, or the defaults. A port counts as free when a gateway with the same data directory holds it.
 Exit 0 when a start would succeed, warnings or not, otherwise 3.`,
 		Example: `  entrepot config check entrepot.yaml
   entrepot config check /etc/entrepot/entrepot.yaml --as entrepot
+  entrepot config check entrepot.yaml --online
   entrepot config check entrepot.yaml -o json`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			in := configInput(args, set)
-			problems := dryRun(in, as)
+			problems := dryRun(cmd.Context(), in, o)
 			switch output {
 			case "json":
 				if err := problemsJSON(s.out, problems); err != nil {
@@ -43,19 +46,20 @@ Exit 0 when a start would succeed, warnings or not, otherwise 3.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&as, "as", "", "user that the gateway will run as, whose rights on files are checked")
+	cmd.Flags().StringVar(&o.As, "as", "", "user that the gateway will run as, whose rights on files are checked")
+	cmd.Flags().BoolVar(&o.Online, "online", false, "also fetch key sets, connect to services that logins are asked from, and write to the data directory for a moment")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	cmd.Flags().StringArrayVar(&set, "set", nil, "set a key of the configuration, KEY=VALUE, may be repeated")
 	return cmd
 }
 
 // dryRun is everything that is wrong with a configuration.
-func dryRun(in config.Input, as string) config.Problems {
+func dryRun(ctx context.Context, in config.Input, o gateway.CheckOptions) config.Problems {
 	c, problems := config.Read(in)
 	if problems.Failed() {
 		return problems // what it would do is not known
 	}
-	return c.Finish(append(problems, gateway.Check(c, in.Sections, as)...))
+	return c.Finish(append(problems, gateway.Check(ctx, c, in.Sections, o)...))
 }
 
 func problemsText(s streams, name string, problems config.Problems) {

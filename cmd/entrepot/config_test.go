@@ -1,9 +1,13 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,6 +47,13 @@ func TestConfigCheck_FindsWhatAStartWouldRefuse(t *testing.T) {
 	}
 	writeConfig(t, newer, "entrepot-store", "99\n")
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	const users = "users: [{name: joe, role: [r], password: none}]\n"
+	ca.Issue("cut", func(c *x509.Certificate) {
+		c.IssuingCertificateURL = []string{"http://ca.example.org/intermediate.crt"}
+	})
+	const weak = "$6$c2FsdHNhbHRzYWx0$3aiBbchfIZo+1WYrkPzJjQxZ79F/NmwLQ+wF073kTd+6ANhaic8G/jWF/X4sqSFUKpLNdm1FZjBck6HQ8knM3A=="
+	writeConfig(t, ca.Dir, "pw", "joe:"+weak+"\nann:"+weak+"\n")
+	writeConfig(t, ca.Dir, "acl", "topic a\n")
 	for name, x := range map[string]struct {
 		text, want string
 		code       int
@@ -56,6 +67,17 @@ func TestConfigCheck_FindsWhatAStartWouldRefuse(t *testing.T) {
 		"C23 two as one":   {"listeners: ['mqtt://127.0.0.1:28531', 'stomp://localhost:28531']\n", "another listener of this configuration has the address", 3},
 		"C23 udp is apart": {"listeners: ['coap://127.0.0.1:" + port + "']\n", ": ok", 0},
 		"C24 anonymous":    {"listeners: ['mqtt://0.0.0.0:0?anonymous=true&insecure=true']\n", "anybody who reaches this listener may use it", 0},
+		"C22 chain":        {"listeners: [{url: 'mqtts://127.0.0.1:0', tls: {cert: cut.crt, key: cut.key}}]\n", "is missing below, so that clients", 0},
+		"C21 jwks":         {"auth: {jwt: {jwks: 'file:keys/none.json'}}\n", ca.Dir + "/keys/none.json", 3},
+		"C24 reads all":    {users + "roles: {r: [\"sub #\", \"deny sub secret/#\"]}\n", "role \"r\" reads whatever is published in its namespaces, by everybody (sub #), but not secret/#", 0},
+		"C24 client":       {users + "roles: {r: [\"pub a/{client}\"]}\n", "user \"joe\" has a rule with {client} and no client_ids", 0},
+		"C24 anonymous id": {users + "roles: {r: [\"pub a\"], anonymous: [\"pub a/{client}\"]}\n", "which never matches: an identifier without a login", 0},
+		"C24 unused":       {users + "roles: {r: [\"pub a\"], other: [\"pub a\"]}\n", "nobody has the role \"other\"", 0},
+		"C24 tokens":       {users + "roles: {r: [\"pub a\"], other: [\"pub a\"]}\nauth: {http: {url: 'http://127.0.0.1:1/'}}\n", ": ok\n", 0},
+		"C24 dead":         {users + "roles: {r: [\"pub a/b\", \"deny pub a/#\"]}\n", "\"pub a/b\" of role \"r\" allows nothing: \"deny pub a/#\" (", 0},
+		"C24 weak":         {"auth: {mosquitto: {passwords: pw, acl: acl}}\nacl: {subscribe: intersect}\n", "user \"joe\" and 1 more have a weak hash, of the form of mosquitto 1", 0},
+		"C24 mosquitto":    {"auth: {mosquitto: {passwords: pw}}\n", "auth.mosquitto has no acl: as in mosquitto, every user", 0},
+		"C26 reserve":      {"node: {data: none}\nstore: {reserve: 1000000GiB}\n", "so that nothing would be stored", 0},
 		"C26 foreign":      {"node: {data: foreign}\n", "holds files, but no store of entrepot", 3},
 		"C26 newer":        {"node: {data: newer}\n", "written by a newer version of entrepot", 3},
 		"C27 connections":  {"limits: {connections: 1000000000}\n", "need more descriptors than", 0},
@@ -173,5 +195,72 @@ func TestTheSchemaKnowsEveryKeyAndNoOther(t *testing.T) {
 	mqtt := schema.Properties["mqtt"]["properties"].(map[string]any)
 	if mqtt["max_qos"] == nil || mqtt["max_qoss"] != nil {
 		t.Errorf("%v", mqtt)
+	}
+}
+
+func TestC26_CheckOnlineMeasuresTheDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/keys" {
+			_, _ = w.Write([]byte(`{"keys":[]}`))
+			return
+		}
+		http.NotFound(w, r)
+	}))
+	defer service.Close()
+	for keys, want := range map[string]string{"/keys": "", "/other": "auth.jwt.jwks: the answer is 404"} {
+		file := writeConfig(t, dir, "entrepot.yaml", "node: {data: data}\nlisteners: ['mqtt://127.0.0.1:0']\nlimits: {connections: 10}\n"+
+			"auth: {jwt: {jwks: '"+service.URL+keys+"'}, http: {url: '"+service.URL+"'}}\n")
+		code, out, stderr := execute(t, "", "config", "check", "--online", file)
+		if code != 0 || !strings.Contains(stderr, "a synced write to "+dir+" takes ") || !strings.Contains(stderr, want) || want == "" && strings.Contains(stderr, "jwks: ") {
+			t.Errorf("exit %d: %s%s", code, out, stderr)
+		}
+	}
+	code, out, _ := execute(t, "", "config", "check", filepath.Join(dir, "entrepot.yaml"), "-o", "json")
+	if code != 0 || strings.Contains(out, "synced") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("a check has left %v, %v", files, err)
+	}
+}
+
+func TestC21_CheckAsAnotherUser(t *testing.T) {
+	t.Parallel()
+	nobody, err := user.Lookup("nobody")
+	if err != nil || os.Getuid() != 0 {
+		t.Skip("only root can make files that nobody may not read, and read them")
+	}
+	dir := t.TempDir()
+	for path := dir; path != filepath.Dir(os.TempDir()) && path != "/"; path = filepath.Dir(path) {
+		if path != os.TempDir() {
+			if err := os.Chmod(path, 0o755); err != nil { //nolint:gosec // nobody is to reach it
+				t.Fatal(err)
+			}
+		}
+	}
+	writeConfig(t, dir, "key", "planted")
+	if err := os.Chmod(filepath.Join(dir, "key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := writeConfig(t, dir, "entrepot.yaml", "node: {data: data}\nlisteners: ['mqtt://127.0.0.1:0']\nlimits: {connections: 10}\nauth: {jwt: {secret: 'file:key'}}\n")
+	if err := os.Chmod(file, 0o644); err != nil { //nolint:gosec // it holds nothing
+		t.Fatal(err)
+	}
+	code, _, stderr := execute(t, "", "config", "check", "--as", nobody.Username, file)
+	for _, want := range []string{"key could not be read by nobody: mode 0600", dir + " could not be written by the user of --as: mode 0755"} {
+		if code != 3 || !strings.Contains(stderr, want) {
+			t.Errorf("exit %d, want %s: %s", code, want, stderr)
+		}
+	}
+	if strings.Contains(stderr, "planted") || strings.Contains(stderr, "entrepot.yaml could not") {
+		t.Error(stderr)
+	}
+	if code, _, stderr = execute(t, "", "config", "check", "--as", "root", file); code != 0 {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if code, _, stderr = execute(t, "", "config", "check", "--as", "no-such-user", file); code != 3 || !strings.Contains(stderr, `there is no user "no-such-user"`) {
+		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

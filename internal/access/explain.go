@@ -52,8 +52,8 @@ func (s *Settings) set(p *core.Principal) *acl.Set {
 // Known tells that there is a role of that name.
 func (s *Settings) Known(role string) bool { return s.policy.Known(role) }
 
-// Exposed tells, of each of the roles that reads everything, what that is: legal, and to be given to few. Without roles it
-// speaks of all.
+// Exposed tells, of each of the roles that reads everything, what that is: legal, and to be given to few. Without roles
+// it speaks of all.
 func (s *Settings) Exposed(roles ...string) (notes []string) {
 	if !s.configured {
 		return nil
@@ -61,14 +61,23 @@ func (s *Settings) Exposed(roles ...string) (notes []string) {
 	if len(roles) == 0 {
 		roles = s.policy.Roles()
 	}
+	for _, n := range s.exposed(roles) {
+		notes = append(notes, n.at+": "+n.text)
+	}
+	return notes
+}
+
+type note struct{ at, text string }
+
+func (s *Settings) exposed(roles []string) (notes []note) {
 	for _, role := range roles {
 		all, denied := s.policy.Exposes(role)
 		for _, r := range all {
-			text := fmt.Sprintf("%s: role %q reads whatever is published in its namespaces, by everybody (%s)", r.At, role, r.Text)
+			text := fmt.Sprintf("role %q reads whatever is published in its namespaces, by everybody (%s)", role, r.Text)
 			for i, d := range denied {
 				text += map[bool]string{true: ", but not ", false: ", "}[i == 0] + d.Filter.String()
 			}
-			notes = append(notes, text)
+			notes = append(notes, note{r.At, text})
 		}
 	}
 	return notes

@@ -47,7 +47,7 @@ type Mosquitto struct {
 // JWT is `auth.jwt`.
 type JWT struct {
 	// JWKS is the URL of the key set, or file:PATH.
-	JWKS string `yaml:"jwks"`
+	JWKS string `yaml:"jwks" file:"file:"`
 	// Secret is the key of HMAC tokens; never together with jwks.
 	Secret config.Secret `yaml:"secret"`
 	// Algorithms that are accepted. The default is RS256, ES256 and EdDSA; HS256 with a secret.

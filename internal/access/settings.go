@@ -156,11 +156,14 @@ func (s *Settings) userRoles(rules map[string][]acl.Rule) (list []acl.Role) {
 	return list
 }
 
+// builtInPlace is where the rules stand that stand nowhere.
+const builtInPlace = "built in"
+
 func builtIn(lines []string) []acl.Rule {
 	rules := make([]acl.Rule, len(lines))
 	for i, text := range lines {
 		rules[i], _ = acl.Parse(text) // a test parses them
-		rules[i].At = "built in"
+		rules[i].At = builtInPlace
 	}
 	return rules
 }

@@ -96,24 +96,34 @@ func (s *KeySet) fetch(ctx context.Context, now time.Time) bool {
 		return false
 	}
 	s.tried = now
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
-	if err != nil {
-		return false
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return false
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return false
-	}
-	keys, err := readKeySet(res.Body)
+	keys, err := s.get(ctx)
 	if err != nil {
 		return false
 	}
 	s.keys, s.read = keys, now
 	return true
+}
+
+func (s *KeySet) get(ctx context.Context) (keyfunc.Keyfunc, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the answer is %s", res.Status)
+	}
+	return readKeySet(res.Body)
+}
+
+// Fetch tells whether the set can be fetched now.
+func (s *KeySet) Fetch(ctx context.Context) error {
+	_, err := s.get(ctx)
+	return err
 }

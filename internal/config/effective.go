@@ -205,7 +205,7 @@ func (c *Config) Files() (list []NamedFile) {
 	for _, s := range c.sources {
 		list = append(list, NamedFile{"include", s.path})
 	}
-	add := func(path string, v reflect.Value) { list = append(list, namedFiles(path, v)...) }
+	add := func(path string, v reflect.Value) { list = append(list, namedFiles(path, v, "")...) }
 	for i := range c.Listeners {
 		add(fmt.Sprintf("listeners[%d]", i), reflect.ValueOf(&c.Listeners[i]))
 	}
@@ -215,7 +215,7 @@ func (c *Config) Files() (list []NamedFile) {
 	return list
 }
 
-func namedFiles(path string, v reflect.Value) (list []NamedFile) {
+func namedFiles(path string, v reflect.Value, tag reflect.StructTag) (list []NamedFile) {
 	for v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return nil
@@ -225,14 +225,22 @@ func namedFiles(path string, v reflect.Value) (list []NamedFile) {
 	switch {
 	case v.Type() == fileType && v.String() != "":
 		return []NamedFile{{path, v.String()}}
+	case v.Type() == secretType:
+		if file := v.Interface().(Secret).from; file != "" {
+			return []NamedFile{{path, file}}
+		}
+	case tag.Get("file") != "":
+		if file, ok := strings.CutPrefix(v.String(), tag.Get("file")); ok {
+			return []NamedFile{{path, file}}
+		}
 	case isScalar(v.Type()):
 	case v.Kind() == reflect.Struct:
 		for _, f := range fields(v.Type()) {
-			list = append(list, namedFiles(path+"."+f.name, v.FieldByIndex(f.index))...)
+			list = append(list, namedFiles(path+"."+f.name, v.FieldByIndex(f.index), f.tag)...)
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
-			list = append(list, namedFiles(fmt.Sprintf("%s[%d]", path, i), v.Index(i))...)
+			list = append(list, namedFiles(fmt.Sprintf("%s[%d]", path, i), v.Index(i), tag)...)
 		}
 	}
 	return list

@@ -54,14 +54,19 @@ type Problem struct {
 	Hint string
 	// Warning: it works all the same.
 	Warning bool
+	// Note: a warning that warns of nothing, but says what was asked for.
+	Note bool
 
 	excerpt string
 	arg     string // the argument that File names
 }
 
-// Severity is error or warning.
+// Severity is error, warning or note.
 func (p Problem) Severity() string {
-	if p.Warning {
+	switch {
+	case p.Note:
+		return "note"
+	case p.Warning:
 		return "warning"
 	}
 	return "error"
@@ -86,7 +91,7 @@ func (p Problem) String() string {
 		b.WriteString(place + ": ")
 	}
 	if p.Warning {
-		b.WriteString("warning: ")
+		b.WriteString(p.Severity() + ": ")
 	}
 	b.WriteString(p.Message)
 	b.WriteString(p.excerpt)
@@ -113,15 +118,21 @@ func (ps Problems) Error() string {
 // Count says how many there are, as 2 errors, 1 warning.
 func (ps Problems) Count() string {
 	var parts []string
-	errs, warnings := len(ps.Errors()), len(ps.Warnings())
+	notes := 0
+	for _, p := range ps {
+		if p.Note {
+			notes++
+		}
+	}
+	errs, warnings := len(ps.Errors()), len(ps.Warnings())-notes
 	for _, c := range []struct {
 		n    int
 		word string
-	}{{errs, "error"}, {warnings, "warning"}} {
+	}{{errs, "error"}, {warnings, "warning"}, {notes, "note"}} {
 		switch {
 		case c.n == 1:
 			parts = append(parts, "1 "+c.word)
-		case c.n > 1 || c.word == "error" && warnings == 0:
+		case c.n > 1 || c.word == "error" && warnings+notes == 0:
 			parts = append(parts, fmt.Sprintf("%d %ss", c.n, c.word))
 		}
 	}

@@ -66,6 +66,11 @@ func (d *decoder) scalarValue(n *node, v reflect.Value, tag reflect.StructTag, p
 	if word, ok := tag.Lookup("path"); ok && n.text != word { // C13
 		v.SetString(string(n.at.settle(File(n.text))))
 	}
+	if prefix := tag.Get("file"); prefix != "" {
+		if file, ok := strings.CutPrefix(n.text, prefix); ok {
+			v.SetString(prefix + string(n.at.settle(File(file))))
+		}
+	}
 	n.locate(v)
 }
 

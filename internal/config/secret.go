@@ -15,12 +15,15 @@ const hidden = "***"
 
 // A Secret is a word that nobody may read. It is given as file:/path, env:NAME, a hash, or the word itself, which is
 // accepted with a warning. However it is printed, logged or encoded it is ***; only [Secret.Reveal] tells it.
-type Secret struct{ word string }
+type Secret struct {
+	word string
+	from string // the file that holds it; "": none
+}
 
 var secretType = reflect.TypeFor[Secret]()
 
 // NewSecret hides a word.
-func NewSecret(word string) Secret { return Secret{word} }
+func NewSecret(word string) Secret { return Secret{word: word} }
 
 // Reveal is the word.
 func (s Secret) Reveal() string { return s.word }
@@ -69,7 +72,7 @@ func (d *decoder) secret(n *node, path string) (Secret, error) {
 		name := strings.TrimPrefix(n.text, "env:")
 		for _, pair := range d.environ {
 			if have, value, _ := strings.Cut(pair, "="); have == name && name != "" && value != "" {
-				return Secret{value}, nil
+				return Secret{word: value}, nil
 			}
 		}
 		return Secret{}, fmt.Errorf("variable %s is not set, or empty", name)
@@ -77,7 +80,7 @@ func (d *decoder) secret(n *node, path string) (Secret, error) {
 	if n.text != "" && !n.expanded && n.at.file != fromEnvironment && !isHash(n.text) {
 		d.warn(n.at, CodeSecret, path, path+" is written where others may read it").Hint = "write file:/path or env:NAME instead"
 	}
-	return Secret{n.text}, nil
+	return Secret{word: n.text}, nil
 }
 
 func (d *decoder) secretFile(n *node, path string) (Secret, error) {
@@ -94,7 +97,7 @@ func (d *decoder) secretFile(n *node, path string) (Secret, error) {
 		p := d.warn(n.at, CodeSecret, path, fmt.Sprintf("%s: %s can be read by others (mode %04o)", path, name, info.Mode().Perm()))
 		p.Hint = "chmod 600 " + name
 	}
-	return Secret{word}, nil
+	return Secret{word: word, from: name}, nil
 }
 
 // hashes are how hashed passwords begin. SECURITY.md, section 2.3

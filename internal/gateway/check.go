@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,13 +21,22 @@ import (
 	"github.com/entrepot/entrepot/internal/access"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/store/disk"
+	"github.com/entrepot/entrepot/internal/unreadable"
 )
 
-// Check dry-runs what a start does beyond reading the configuration, and changes nothing. as names the user that the
-// gateway will run as, "" for this one. The problems come without order; [config.Config.Finish] brings it.
-func Check(c *config.Config, sections map[string]any, as string) config.Problems {
+// CheckOptions say what [Check] looks at.
+type CheckOptions struct {
+	// As names the user that the gateway will run as, "" for this one.
+	As string
+	// Online: what others answer and how long a write takes is looked at too.
+	Online bool
+}
+
+// Check dry-runs what a start does beyond reading the configuration, and changes nothing. The problems come without order;
+// [config.Config.Finish] brings it.
+func Check(ctx context.Context, c *config.Config, sections map[string]any, o CheckOptions) config.Problems {
 	k := &check{c: c, s: &settings{config: c, sections: sections}}
-	k.files(as)
+	k.files(o.As)
 	k.access()
 	k.s.namespaces().dead(func(path, text string) { k.warn(config.CodeAccess, path, "%s: %s", path, text) })
 	k.names()
@@ -34,13 +44,18 @@ func Check(c *config.Config, sections map[string]any, as string) config.Problems
 	k.data()
 	k.ports()
 	k.limits()
+	if o.Online {
+		k.online(ctx)
+	}
 	return k.problems
 }
 
 type check struct {
 	c        *config.Config
 	s        *settings
-	ours     bool // a gateway of ours runs with this data directory
+	ours     bool    // a gateway of ours runs with this data directory
+	who      *runner // nil: this user
+	above    string  // the data directory, or the nearest above it that is there; "": it cannot be used
 	problems config.Problems
 }
 
@@ -72,6 +87,7 @@ func (k *check) files(as string) {
 		k.fail(config.CodeFile, "", "--as: %s", err)
 		return
 	}
+	k.who = who
 	for _, f := range k.c.Files() {
 		if reason := who.mayRead(f.Name); reason != "" {
 			k.fail(config.CodeFile, f.Path, "%s: %s could not be read by %s: %s", f.Path, f.Name, as, reason)
@@ -81,8 +97,11 @@ func (k *check) files(as string) {
 
 // access reads users, roles and backends. OPERATIONS C21, C24
 func (k *check) access() {
-	_, problems := readAccess(k.c, k.s.sections)
+	p, problems := readAccess(k.c, k.s.sections)
 	k.problems = append(k.problems, problems...)
+	if p != nil {
+		k.problems = append(k.problems, p.settings.Advice()...)
+	}
 }
 
 // names compares certificates with the hosts of their URLs, and looks at their chains. OPERATIONS C22
@@ -136,15 +155,36 @@ func (k *check) data() {
 		above = filepath.Dir(above)
 	}
 	if err := writable(above); err != nil {
-		k.fail(config.CodeData, "node.data", "%s cannot be written: %s", above, err)
+		k.fail(config.CodeData, "node.data", "%s cannot be written: %s", above, unreadable.Why(err))
+		return
 	}
-	if free, ok := freeSpace(above); ok && free < minFree {
-		k.warn(config.CodeData, "node.data", "%s has %s of free space", above, config.Size(free))
+	if k.who != nil {
+		if reason := k.who.mayWrite(above); reason != "" {
+			k.fail(config.CodeData, "node.data", "%s could not be written by the user of --as: %s", above, reason)
+		}
+	}
+	k.above = above
+	free, total, ok := diskSpace(above)
+	reserve := reserveOf(int64(k.s.store().Reserve), total)
+	switch {
+	case !ok:
+	case free <= reserve:
+		k.warn(config.CodeData, "store.reserve", "%s has %s of free space, and store.reserve keeps %s of it free, so that nothing would be stored", above, config.Size(free), config.Size(reserve))
+	case free-reserve < minFree:
+		k.warn(config.CodeData, "node.data", "%s has %s of free space, of which store.reserve keeps %s free", above, config.Size(free), config.Size(reserve))
 	}
 }
 
-// minFree is how much free space is no reason to speak, in bytes.
+// minFree is how much free space above the reserve is no reason to speak, in bytes.
 const minFree = 256 << 20
+
+// reserveOf is the free space that store.reserve stands for on a disk. SECURITY O6
+func reserveOf(set, total int64) int64 {
+	if set > 0 {
+		return set
+	}
+	return min(total/20, 1<<30)
+}
 
 // ports takes every address for a moment, all of them together, since two may be one. OPERATIONS C23
 func (k *check) ports() {
@@ -161,6 +201,9 @@ func (k *check) ports() {
 		if err == nil {
 			held = append(held, h)
 			mine[place] = true
+			if k.who != nil && k.who.barred(l.Address) {
+				k.warn(config.CodePort, path+".url", "%s: the user of --as may take a port below 1024 only with CAP_NET_BIND_SERVICE", l.URL)
+			}
 			return
 		}
 		be := &listen.BindError{URL: l.URL, Err: err}

@@ -5,6 +5,8 @@ package gateway
 import (
 	"errors"
 	"os"
+
+	"github.com/entrepot/entrepot/internal/config"
 )
 
 type runner struct{}
@@ -15,6 +17,8 @@ func lookup(string) (*runner, error) {
 
 func (*runner) mayRead(string) string { return "" }
 
+func (*runner) barred(config.Address) bool { return false }
+
 func writable(dir string) error {
 	f, err := os.CreateTemp(dir, ".entrepot-check")
 	if err != nil {
@@ -23,7 +27,9 @@ func writable(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-func freeSpace(string) (int64, bool) { return 0, false }
+func (*runner) mayWrite(string) string { return "" }
+
+func diskSpace(string) (free, total int64, ok bool) { return 0, 0, false }
 
 func descriptors() (uint64, bool) { return 0, false }
 

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/entrepot/entrepot/internal/config"
 )
 
 // runner is a user that the gateway will run as.
@@ -64,7 +66,7 @@ func (r *runner) mayRead(file string) string {
 	return ""
 }
 
-// has tells whether the mode of a file gives the user a right: 4 read, 1 enter.
+// has tells whether the mode of a file gives the user a right: 4 read, 2 write, 1 enter, or a sum of them.
 func (r *runner) has(info os.FileInfo, right os.FileMode) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
@@ -75,18 +77,34 @@ func (r *runner) has(info os.FileInfo, right os.FileMode) bool {
 	case slices.Contains(r.groups, int(st.Gid)):
 		right <<= 3
 	}
-	return info.Mode().Perm()&right != 0
+	return info.Mode().Perm()&right == right
+}
+
+// mayWrite tells why the user cannot make files in a directory; "": it can.
+func (r *runner) mayWrite(dir string) string {
+	if reason := r.mayRead(dir); reason != "" {
+		return reason
+	}
+	if info, err := os.Stat(dir); err == nil && !r.has(info, 0o3) {
+		return fmt.Sprintf("mode %04o", info.Mode().Perm())
+	}
+	return ""
+}
+
+// barred tells that the user needs a capability to take the port. Whether it will have it only the service's unit tells.
+func (r *runner) barred(a config.Address) bool {
+	return r.uid != 0 && a.Scheme.Network != "unix" && a.Port > 0 && a.Port < 1024
 }
 
 func writable(dir string) error { return unix.Access(dir, unix.W_OK|unix.X_OK) }
 
-// freeSpace is what this user may still write, in bytes.
-func freeSpace(dir string) (int64, bool) {
+// diskSpace is what this user may still write and what the disk has altogether, in bytes.
+func diskSpace(dir string) (free, total int64, ok bool) {
 	var s unix.Statfs_t
 	if unix.Statfs(dir, &s) != nil {
-		return 0, false
+		return 0, 0, false
 	}
-	return int64(uint64(s.Bavail) * uint64(s.Bsize)), true
+	return int64(uint64(s.Bavail) * uint64(s.Bsize)), int64(uint64(s.Blocks) * uint64(s.Bsize)), true
 }
 
 // descriptors is how many the process may have.

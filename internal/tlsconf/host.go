@@ -3,6 +3,7 @@ package tlsconf
 import (
 	"bytes"
 	"crypto/x509"
+	"errors"
 	"net/netip"
 )
 
@@ -24,7 +25,27 @@ func (s Server) CheckHost(host string) []Problem {
 			r.warn("cert", "%s: certificate %d did not issue the one before it, so the chain is broken", s.Cert, i+2)
 		}
 	}
+	r.incomplete(s.Cert, chain)
+	switch leaf.SignatureAlgorithm {
+	case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, x509.MD5WithRSA:
+		r.warn("cert", "%s is signed with %s, which clients do not trust any more", s.Cert, leaf.SignatureAlgorithm)
+	}
 	return r.problems
+}
+
+// incomplete warns about a chain that ends before an authority which clients could know: the issuer of its last certificate
+// is none of this system's, and says where it can be fetched, as intermediate ones do. A certificate of an authority of
+// one's own says nothing of that kind.
+func (r *report) incomplete(file string, chain []*x509.Certificate) {
+	last := chain[len(chain)-1]
+	if len(last.IssuingCertificateURL) == 0 || bytes.Equal(last.RawIssuer, last.RawSubject) {
+		return
+	}
+	_, err := last.Verify(x509.VerifyOptions{CurrentTime: last.NotBefore, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		r.warn("cert", "%s: the certificate of %q is missing below, so that clients which do not have it cannot follow the chain", file, last.Issuer.String())
+	}
 }
 
 // names lists what a certificate is for.
