@@ -263,8 +263,13 @@ func TestSecurity_S7_WhatCannotBeReadIsAnError(t *testing.T) {
 	if err != nil || !s.Configured() {
 		t.Errorf("a file without users lets nobody in: %v", err)
 	}
-	if s, _, err := settings(t, "roles: {}\nusers: []"); err != nil || s.Configured() {
-		t.Errorf("empty sections: %v", err)
+	if s, _, err := settings(t, "users: []"); err != nil || s.Configured() {
+		t.Errorf("no users: %v", err)
+	}
+	for _, text := range []string{"roles: {}", "roles:"} {
+		if s, _, err := settings(t, text); err != nil || !s.Configured() {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

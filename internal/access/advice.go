@@ -24,7 +24,7 @@ func (s *Settings) Advice() config.Problems {
 	}
 	r.unused()
 	for _, role := range slices.Sorted(maps.Keys(r.section)) {
-		for _, d := range acl.Dead(r.section[role]) {
+		for _, d := range acl.Dead(r.section[role].Rules) {
 			r.warnAt(d.Rule.At, "%q of role %q allows nothing: %q (%s) denies all of it", d.Rule.Text, role, d.By.Text, d.By.At)
 		}
 	}

@@ -92,7 +92,8 @@ type ACL struct {
 	Subscribe string `yaml:"subscribe" enum:"subset,intersect"`
 }
 
-// Roles is the section `roles`: lists of rules by name, or rules and limits: sensor: {rules: [...], limits: {...}}.
+// Roles is the section `roles`: lists of rules by name, or rules and limits: sensor: {rules: [...], limits: {...}}. It counts even
+// if it is empty: then nobody may do anything.
 type Roles map[string]Role
 
 // Role is one element of `roles`.
@@ -180,7 +181,7 @@ func Sections() map[string]any {
 	return map[string]any{
 		"auth":  &Auth{Timeout: 5 * time.Second, Rehash: true, Failures: 10, HTTP: HTTP{Timeout: 2 * time.Second}, JWT: JWT{User: "sub"}},
 		"acl":   &ACL{Subscribe: "subset"},
-		"roles": &Roles{}, "users": &Users{},
+		"roles": new(Roles), "users": &Users{},
 	}
 }
 

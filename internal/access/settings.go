@@ -52,7 +52,7 @@ func Read(o Options) (*Settings, config.Problems) {
 		s.adoptUsers(err)
 	}
 	s.readBackends()
-	s.configured = s.auth.Logins() || len(s.users) > 0 || len(s.section) > 0
+	s.configured = s.auth.Logins() || len(s.users) > 0 || s.section != nil // SECURITY U5
 	s.policy = acl.NewPolicy(acl.Options{Roles: s.roles(), Intersect: pick["acl"].(*ACL).Subscribe == "intersect", RolesOf: s.rolesOf})
 	s.trusted = trusted(o.Trusted)
 	s.check()

@@ -70,6 +70,16 @@ func Read(in Input) (*Config, Problems) {
 	return c, c.problems
 }
 
+// Empty tells that the configuration has a file that says nothing.
+func (c *Config) Empty() bool {
+	for _, s := range c.sources {
+		if root, _ := parse(s.path, s.text); root == nil || len(root.keys) > 0 {
+			return false
+		}
+	}
+	return len(c.sources) > 0
+}
+
 func read(in Input, from disk) *Config {
 	c := Default()
 	c.root = newMap(origin{})

@@ -162,6 +162,9 @@ func (d *decoder) sliceValue(n *node, v reflect.Value, tag reflect.StructTag, pa
 func (d *decoder) mapValue(n *node, v reflect.Value, tag reflect.StructTag, path string) {
 	switch n.kind {
 	case kindNull:
+		if v.IsNil() {
+			v.Set(reflect.MakeMap(v.Type())) // it was written
+		}
 		return
 	case kindScalar, kindList:
 		d.fail(n.at, CodeType, path, fmt.Sprintf("%s holds keys, not %s", path, n.describe()))

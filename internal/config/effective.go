@@ -110,6 +110,9 @@ func effectiveOf(v reflect.Value, tag reflect.StructTag, n, def *node) *node {
 		}
 		return l
 	case reflect.Map:
+		if v.IsNil() {
+			return nil
+		}
 		m := newMap(at)
 		for _, k := range v.MapKeys() {
 			key := plainText(k, "")

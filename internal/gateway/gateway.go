@@ -68,6 +68,7 @@ type Gateway struct {
 	// Guarded by reloading.
 	reloading sync.Mutex
 	floor     *floor
+	seen      map[string]fileStamp // the files of access, as they were read
 	system    *sys.Publisher
 	over      bool // Run has begun to end
 
@@ -106,6 +107,7 @@ func (g *Gateway) open(s *settings) error {
 	}
 	g.watch.use(g.events(s))
 	s.namespaces().dead(func(path, text string) { g.log.Warn("config.warning", "at", path, "reason", text) })
+	g.seen = accessFiles(s.config)
 	permits, err := g.openAccess(s)
 	if err != nil {
 		return err
@@ -186,6 +188,7 @@ func (g *Gateway) begin(serving context.Context) {
 	told := &refusals{metrics: g.metrics, router: g.router, log: g.log, told: map[refusal]uint64{}}
 	g.running.Go(func() { told.run(serving) })
 	g.running.Go(func() { g.monitor.Run(serving) })
+	g.running.Go(func() { g.watchFiles(serving) })
 	g.system = g.publisher(g.now())
 	g.running.Go(func() { g.system.Run(serving) })
 }

@@ -294,7 +294,7 @@ func TestC27_MemoryBoundsAreSummedUpAndUnlimitedIsListed(t *testing.T) {
 			t.Fatal(problems)
 		}
 		var list []string
-		for _, p := range Check(c, sections, "") {
+		for _, p := range Check(t.Context(), c, sections, CheckOptions{}) {
 			if p.Code == config.CodeLimits && p.Path != "limits.connections" {
 				list = append(list, p.Path+": "+p.Message)
 			}

@@ -68,7 +68,11 @@ func (g *Gateway) reload(ctx context.Context) config.Problems {
 	}
 	c, sections, problems := g.options.Read()
 	next := &settings{config: c, sections: sections}
-	if !problems.Failed() {
+	switch {
+	case problems.Failed():
+	case c.Empty() && !old.config.Empty(): // what is left of a file that could not be written. SECURITY E10
+		problems = append(problems, config.Problem{Code: config.CodeFile, File: c.Source, Message: "the file holds nothing any more"})
+	default:
 		problems = c.Finish(append(problems, fixed(old, next)...))
 	}
 	if problems.Failed() {
@@ -131,6 +135,7 @@ type reload struct {
 	change   *listen.Change
 	admin    []*adminListener
 	fresh    []*adminListener
+	seen     map[string]fileStamp
 	commits  []func()
 	abandons []func()
 	problems config.Problems
@@ -160,6 +165,7 @@ func (r *reload) prepare() (err error) {
 		p.Warning = true
 		r.problems = append(r.problems, p)
 	})
+	r.seen = accessFiles(r.next.config)
 	next := &Next{Config: r.next.config, Sections: r.next.sections, Addrs: r.change.Addrs()}
 	for _, x := range g.reloaders() {
 		commit, abandon, problems := x.PrepareReload(next)
@@ -211,7 +217,7 @@ func (r *reload) commit(ctx context.Context) {
 	}
 	r.change.Commit(limits.Drain)
 	g.swapAdmin(r.admin)
-	g.floor = r.floor
+	g.floor, g.seen = r.floor, r.seen
 	r.secured.old = nil
 	g.secured.Store(r.secured)
 	old := g.now()

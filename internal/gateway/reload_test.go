@@ -10,9 +10,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/auth/password"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/tlsconf/tlstest"
 )
@@ -247,6 +251,115 @@ func TestReload_UsersAndRolesHoldAtOnce(t *testing.T) {
 	}
 }
 
+func TestSecurity_E10_FilesOfAccessAreTakenWhenTheyChange(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hashed := func(name, secret string) string { return name + ":" + password.New([]byte(secret)).Text() + "\n" }
+	write("pw", hashed("joe", "one"))
+	write("acl", "user joe\ntopic a/#\n")
+	write("users.yaml", "users: [{name: beacon, role: [r], password: none}]\n")
+	write("clients.yaml", "- {client_id: x, from: [127.0.0.1], user: beacon}\n")
+	files := dir + "/"
+	r := openFile(t, "listeners: ['stomp://127.0.0.1:0', {url: 'mqttsn://127.0.0.1:0', clients: "+files+"clients.yaml}]\nroles: {r: [pub b]}\n"+
+		"auth: {file: "+files+"users.yaml, mosquitto: {passwords: "+files+"pw, acl: "+files+"acl}}\n")
+	stomp, sn := r.urls()[0], r.urls()[1]
+	login := func(c adapters.Credentials) *core.Principal {
+		c.Addr = "127.0.0.1:9"
+		p, _ := r.access.Authenticate(t.Context(), c)
+		return p
+	}
+	joe := func(secret string) *core.Principal {
+		return login(adapters.Credentials{Protocol: "stomp", Listener: stomp, HasUser: true, User: "joe", Password: []byte(secret)})
+	}
+	device := func(id string) *core.Principal {
+		return login(adapters.Credentials{Protocol: "mqttsn", Listener: sn, ClientID: id})
+	}
+	may := func(p *core.Principal, name string) bool {
+		return p != nil && r.access.Authorize(p, core.ActionPublish, name)
+	}
+	if joe("one") == nil || joe("two") != nil || !may(joe("one"), "a/x") || may(joe("one"), "c") || !may(device("x"), "b") || device("y") != nil {
+		t.Fatal("the first files")
+	}
+	policy := r.access.Policy()
+	r.lookAtFiles()
+	if r.access.Policy() != policy {
+		t.Error("nothing has changed, and it was read again")
+	}
+	write("pw", hashed("joe", "two")+hashed("ann", "three"))
+	r.lookAtFiles()
+	if joe("one") != nil || joe("two") == nil {
+		t.Error("passwords")
+	}
+	write("acl", "user joe\ntopic cc/#\n")
+	r.lookAtFiles()
+	if may(joe("two"), "a/x") || !may(joe("two"), "cc/x") {
+		t.Error("acl")
+	}
+	write("users.yaml", "users: [{name: other, role: [r], password: none}, {name: beacon, password: none}]\n")
+	write("clients.yaml", "- {client_id: yy, from: [127.0.0.1], user: other}\n")
+	r.lookAtFiles()
+	if device("x") != nil || !may(device("yy"), "b") {
+		t.Error("users and clients")
+	}
+	good := map[string]string{"pw": hashed("joe", "two"), "acl": "user joe\ntopic cc/#\n", "users.yaml": "users: [{name: other, role: [r], password: none}]\n",
+		"clients.yaml": "- {client_id: yy, from: [127.0.0.1], user: other}\n"}
+	for name, text := range good {
+		for _, bad := range []string{"", " \n\t\n", text[:len(text)-3], "\x00\xff", "gone"} {
+			policy := r.access.Policy()
+			write(name, bad)
+			if bad == "gone" {
+				if err := os.Remove(filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if name == "acl" && bad == text[:len(text)-3] {
+				write(name, "user joe\ntopic cc/#\ntop") // any beginning of its last line is a filter of its own
+			}
+			r.lookAtFiles()
+			if r.access.Policy() != policy || !may(joe("two"), "cc/x") || may(joe("two"), "a/x") || !may(device("yy"), "b") {
+				t.Errorf("%s with %q was taken", name, bad)
+			}
+			write(name, text)
+			r.lookAtFiles()
+			if r.access.Policy() == policy {
+				t.Errorf("%s is good again after %q, and was not taken", name, bad)
+			}
+		}
+	}
+	text, err := os.ReadFile(r.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, empty := range []string{"", "\n", "# nothing\n"} {
+		if err := os.WriteFile(r.file, []byte(empty), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if problems := r.Reload(t.Context()); !strings.Contains(problems.Error(), "the file holds nothing any more") || len(problems.Errors()) != 1 {
+			t.Errorf("an empty file: %v", problems)
+		}
+	}
+	r.reload(strings.TrimPrefix(string(text), "node: {data: memory}\n")+"stomp: {server_header: none}\n", "")
+	r.reload(strings.TrimPrefix(string(text), "node: {data: memory}\n")+"roles: {}\n", "key \"roles\" is given twice")
+}
+
+func TestSecurity_E10_NoRolesAreNoRights(t *testing.T) {
+	r := openFile(t, "listeners: ['stomp://127.0.0.1:0?anonymous=true']\nroles: {anonymous: [pubsub a]}\n")
+	if !r.access.Authorize(core.Anonymous, core.ActionPublish, "a") {
+		t.Error("the role does not hold")
+	}
+	for _, roles := range []string{"{anonymous: []}", "{other: [pub a]}", "{}", ""} {
+		r.reload("listeners: ['stomp://127.0.0.1:0?anonymous=true']\nroles: "+roles+"\n", "")
+		if r.access.Open() || r.access.Authorize(core.Anonymous, core.ActionPublish, "a") {
+			t.Errorf("roles: %s are rights", roles)
+		}
+	}
+}
+
 func TestReload_APortMovesBetweenSchemesAndHosts(t *testing.T) {
 	ca := tlstest.New(t, "a")
 	leaf := ca.Issue("server")
@@ -261,6 +374,36 @@ func TestReload_APortMovesBetweenSchemesAndHosts(t *testing.T) {
 	dialStomp(t, "stomp://"+address).alive()
 	r.reload("listeners: ['stomp://192.0.2.77:"+port+"?anonymous=true&insecure=true']\n", "cannot assign requested address")
 	dialStomp(t, "stomp://"+address).alive()
+}
+
+func TestSecurity_R11_ReloadsAtOnceComeOneAfterTheOther(t *testing.T) {
+	one := "stomp://" + freeAddress(t, "tcp")
+	r := openFile(t, "listeners: ['"+one+"']\n")
+	c := dialStomp(t, one)
+	texts := []string{"listeners: ['" + one + "']\nlimits: {subscriptions: 5}\n", "listeners: [oops\n", "listeners: ['" + one + "', 'stomp://127.0.0.1:0']\n", "auth: {file: nobody.yaml}\n"}
+	var running sync.WaitGroup
+	for i := range 4 {
+		running.Go(func() {
+			for j := range 10 {
+				next := fmt.Sprintf("%s.%d", r.file, i)
+				if err := os.WriteFile(next, []byte("node: {data: memory}\n"+texts[(i+j)%len(texts)]), 0o600); err != nil {
+					t.Error(err)
+				}
+				if err := os.Rename(next, r.file); err != nil {
+					t.Error(err)
+				}
+				r.Reload(t.Context())
+				r.lookAtFiles()
+			}
+		})
+	}
+	running.Wait()
+	c.alive()
+	r.reload(texts[0], "")
+	if got := r.urls(); len(got) != 1 || got[0] != one || r.now().limits().Subscriptions != 5 {
+		t.Errorf("%v, %d", got, r.now().limits().Subscriptions)
+	}
+	dialStomp(t, one).alive()
 }
 
 // [SECURITY R11]

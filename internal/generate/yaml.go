@@ -61,6 +61,9 @@ func (w *writer) section(name string, v reflect.Value) {
 	w.comment("", strings.TrimSuffix(about, ".")+".")
 	switch v.Kind() {
 	case reflect.Map:
+		if v.IsNil() { // to write it, though empty, says something
+			w.WriteString("# ")
+		}
 		fmt.Fprintf(w, "%s: {}\n", name)
 		if element := v.Type().Elem(); element.Kind() == reflect.Struct {
 			fmt.Fprintln(w, "  # NAME:")
