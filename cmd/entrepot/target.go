@@ -45,7 +45,7 @@ func (t *target) parse(s streams, url string) (dial.Options, error) {
 		return dial.Options{}, &exitError{exitUsage, err.Error()}
 	}
 	if a.Scheme.Protocol == "http" {
-		return dial.Options{}, &exitError{exitUsage, url + ": http:// is for operators; messages travel by mqtt, ws, mqttsn, coap, stomp or amqp"}
+		return dial.Options{}, &exitError{exitUsage, config.HidePassword(url) + ": http:// is for operators; messages travel by mqtt, ws, mqttsn, coap, stomp or amqp"}
 	}
 	if a.Host == "" && a.Scheme.Network != "unix" {
 		a.Host = "127.0.0.1"

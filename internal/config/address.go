@@ -25,9 +25,10 @@ type Address struct {
 
 // ParseAddress takes a URL apart. The error is one sentence that says what to write instead.
 func ParseAddress(text string) (Address, error) {
+	shown := clip(HidePassword(text))
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
-		return Address{}, fmt.Errorf("%q is not a URL; write for example mqtt://127.0.0.1:1883", clip(text))
+		return Address{}, fmt.Errorf("%q is not a URL; write for example mqtt://127.0.0.1:1883", shown)
 	}
 	s, ok := LookupScheme(scheme)
 	if !ok {
@@ -35,36 +36,39 @@ func ParseAddress(text string) (Address, error) {
 		if near := Nearest(scheme, SchemeNames()); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
-		return Address{}, fmt.Errorf("%q: unknown scheme %q; %s", clip(text), clip(scheme), hint)
+		return Address{}, fmt.Errorf("%q: unknown scheme %q; %s", shown, clip(scheme), hint)
 	}
 	// net/url knows no host in a Unix URL; a common scheme keeps its rules the same for all of ours.
 	u, err := url.Parse("x://" + rest)
 	if err != nil {
+		if HidePassword(text) != text { // what is wrong may be said with a part of it
+			return Address{}, fmt.Errorf("%q cannot be read; in a name or password / ? # [ ] @ %% and blanks are written %%2F %%3F %%23 %%5B %%5D %%40 %%25 %%20", shown)
+		}
 		var ue *url.Error
 		if errors.As(err, &ue) {
 			err = ue.Err
 		}
-		return Address{}, fmt.Errorf("%q: %s", clip(text), err)
+		return Address{}, fmt.Errorf("%q: %s", shown, err)
 	}
 	a := Address{Scheme: s, Host: u.Hostname(), Port: s.Port, Path: u.Path, User: u.User, HasQuery: u.RawQuery != ""}
 	if a.Query, err = url.ParseQuery(u.RawQuery); err != nil {
-		return Address{}, fmt.Errorf("%q: the part after ? cannot be read", clip(text))
+		return Address{}, fmt.Errorf("%q: the part after ? cannot be read", shown)
 	}
 	if u.Fragment != "" {
-		return Address{}, fmt.Errorf("%q: a URL here has no #", clip(text))
+		return Address{}, fmt.Errorf("%q: a URL here has no #", shown)
 	}
 	if s.Network == "unix" {
 		if u.Host != "" || u.Path == "" || u.Path == "/" {
-			return Address{}, fmt.Errorf("%q: write the socket's path after three slashes, for example %s:///run/entrepot.sock", clip(text), s.Name)
+			return Address{}, fmt.Errorf("%q: write the socket's path after three slashes, for example %s:///run/entrepot.sock", shown, s.Name)
 		}
 		return a, nil
 	}
 	if p := u.Port(); p != "" {
 		if a.Port, err = strconv.Atoi(p); err != nil || a.Port > 65535 {
-			return Address{}, fmt.Errorf("%q: port %s is not between 0 and 65535", clip(text), p)
+			return Address{}, fmt.Errorf("%q: port %s is not between 0 and 65535", shown, p)
 		}
 	} else if strings.HasSuffix(u.Host, ":") {
-		return Address{}, fmt.Errorf("%q: the port is missing after the colon", clip(text))
+		return Address{}, fmt.Errorf("%q: the port is missing after the colon", shown)
 	}
 	if s.WebSocket {
 		return a, nil
@@ -73,9 +77,23 @@ func ParseAddress(text string) (Address, error) {
 		a.Path = ""
 	}
 	if a.Path != "" {
-		return Address{}, fmt.Errorf("%q: %s:// has no path; did you forget a space before %s?", clip(text), s.Name, a.Path)
+		return Address{}, fmt.Errorf("%q: %s:// has no path; did you forget a space before %s?", shown, s.Name, a.Path)
 	}
 	return a, nil
+}
+
+// HidePassword is the URL with *** for its password, if it has one: also of a URL that cannot be parsed, where it goes to
+// the last @.
+func HidePassword(url string) string {
+	begin := strings.Index(url, "://") + len("://")
+	end := strings.LastIndexByte(url, '@')
+	if begin < len("://") || end < begin {
+		return url
+	}
+	if colon := strings.IndexByte(url[begin:end], ':'); colon >= 0 {
+		return url[:begin+colon+1] + hidden + url[end:]
+	}
+	return url
 }
 
 // HostPort is the address to bind or dial.

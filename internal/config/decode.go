@@ -79,7 +79,8 @@ func (d *decoder) unknown(e *entry, in string, known []string) {
 	if in != "" {
 		message += " in " + in
 	}
-	d.fail(e.at, CodeUnknown, in, message).Hint = didYouMean(e.key, known)
+	p := d.fail(e.at, CodeUnknown, in, message)
+	p.Hint, p.unknown = didYouMean(e.key, known), e.key
 }
 
 // value decodes a node into v, whatever v is.

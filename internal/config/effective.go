@@ -153,7 +153,7 @@ func plainText(v reflect.Value, tag reflect.StructTag) string {
 		}
 	}
 	if v.Kind() == reflect.String && v.Type().PkgPath() == "" || v.Type() == fileType {
-		return v.String()
+		return HidePassword(v.String())
 	}
 	if v.CanInterface() {
 		if m, ok := v.Interface().(interface{ MarshalText() ([]byte, error) }); ok {

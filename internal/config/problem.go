@@ -59,6 +59,7 @@ type Problem struct {
 
 	excerpt string
 	arg     string // the argument that File names
+	unknown string // the key that there is not
 }
 
 // Severity is error, warning or note.
@@ -206,7 +207,13 @@ func (c *Config) Finish(ps Problems) Problems {
 	if n := len(ps); n > maxProblems {
 		ps = append(ps[:maxProblems:maxProblems], Problem{Code: CodeSyntax, File: c.Source, Message: fmt.Sprintf("and %d more", n-maxProblems)})
 	}
-	veil := c.schema.veil()
+	var misspelled []string
+	for _, p := range ps {
+		if p.unknown != "" {
+			misspelled = append(misspelled, p.unknown)
+		}
+	}
+	veil := c.schema.veil(misspelled...)
 	lines, raw := map[string][]string{}, map[string][]string{}
 	for i := range ps {
 		p := &ps[i]

@@ -105,6 +105,11 @@ func TestSecurity_R12_NoErrorShowsASecret(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"vault:\n  hook: " + planted + "\n  limitt: 3\n",
+		"vault:\n  hok: " + planted + "\n  limitt: 3\n",
+		"vault:\n  hok: |\n    " + planted + "\n  limitt: 3\n",
+		"vault: {pasword: " + planted + "}\n",
+		"listeners: ['mqtt://joe:" + planted + "/x@127.0.0.1:x']\n",
+		"listeners: ['mqtt://joe:" + planted + "%zz@127.0.0.1']\n",
 		"vault: {hook: \"" + planted + " x\", limit: x}\n",
 		"vault: {hook: '" + planted + "', limitt: 3}\n",
 		"vault:\n  hook: |\n    " + planted + "\n  limit: x\n",

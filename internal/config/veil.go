@@ -20,8 +20,8 @@ type veil struct {
 // secretNames are keys that hold secrets whatever section they are in.
 var secretNames = []string{"password", "passcode", "passphrase", "secret", "token", "hmac", "api_key", "psk_key"}
 
-// veil makes the veil of all keys whose type is Secret.
-func (s schema) veil() *veil {
+// veil makes the veil of all keys whose type is Secret, and of those that were misspelled and may have been meant as one.
+func (s schema) veil(misspelled ...string) *veil {
 	names := map[string]bool{}
 	for _, n := range secretNames {
 		names[n] = true
@@ -31,13 +31,19 @@ func (s schema) veil() *veil {
 	for _, section := range s.sections {
 		secretKeys(reflect.TypeOf(section), names, seen)
 	}
+	known := slices.Sorted(maps.Keys(names))
+	for _, key := range misspelled {
+		if Nearest(key, known) != "" {
+			names[regexp.QuoteMeta(key)] = true
+		}
+	}
 	list := strings.Join(slices.Sorted(maps.Keys(names)), "|")
 	const value = `("(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|[^\s,}\]'"][^,}\]]*)`
 	return &veil{
 		inline: regexp.MustCompile(`((?:^|[^\w])["']?(?:` + list + `)["']?\s*:\s*)` + value),
 		opens:  regexp.MustCompile(`^([\s-]*)["']?(?:` + list + `)["']?\s*:\s*(?:[|>&!].*|#.*|"[^"]*|'[^']*)?$`),
 		query:  regexp.MustCompile(`((?:^|[^\w])(?:` + list + `)(?:[.\[][\w.\[\]]*)?=)[^&\s]*`),
-		login:  regexp.MustCompile(`(://[^/\s@:]*:)[^@\s/]*@`),
+		login:  regexp.MustCompile(`(://[^/\s@:]*:)[^@\s]*@`),
 	}
 }
 
