@@ -168,24 +168,53 @@ func (o *serve) notOpened(c *config.Config, err error) error {
 // moved is the command of this start with every listener whose port is taken on the next free one.
 func (o *serve) moved(c *config.Config) string {
 	words := []string{"entrepot serve"}
-	for _, f := range []struct{ flag, value string }{{"--config", o.config}, {"--data", o.data}} {
+	for _, f := range []struct{ flag, value string }{{"--config", o.config}, {"--data", o.data}, {"--log-level", o.logLevel}, {"--log-format", o.logFormat}} {
 		if f.value != "" {
-			words = append(words, f.flag+" "+f.value)
+			words = append(words, f.flag, quoted(f.value))
 		}
 	}
 	for _, s := range o.set {
-		words = append(words, "--set '"+s+"'")
+		words = append(words, "--set", quoted(s))
 	}
-	for _, l := range c.Listeners {
-		a := l.Address
-		a.Port = gateway.FreePort(a)
-		url := a.String()
-		if l.Insecure {
-			url = "'" + url + "?anonymous=true&insecure=true'"
+	addresses := make([]config.Address, len(c.Listeners))
+	for i, l := range c.Listeners {
+		addresses[i] = l.Address
+	}
+	ports := gateway.FreePorts(addresses)
+	for i, a := range addresses {
+		moves := a.Port != ports[i]
+		a.Port = ports[i]
+		switch {
+		case len(o.listen) == 0 && c.Source != "": // the other keys of the file's listeners stay
+			if moves {
+				words = append(words, "--set", quoted(o.put(i, a.String())))
+			}
+		case a.HasQuery:
+			words = append(words, "--listen", quoted(a.String()+"?"+a.Query.Encode()))
+		default:
+			words = append(words, "--listen", quoted(a.String()))
 		}
-		words = append(words, "--listen "+url)
 	}
 	return strings.Join(words, " ")
+}
+
+// put is what gives a listener of the file another URL: it may be written in its short form.
+func (o *serve) put(i int, url string) string {
+	text := fmt.Sprintf("listeners[%d].url=%s", i, url)
+	in := o.input()
+	in.Set = append(in.Set, text)
+	if _, err := config.Load(in); err != nil {
+		text = fmt.Sprintf("listeners[%d]=%s", i, url)
+	}
+	return text
+}
+
+// quoted is a word as a shell takes it.
+func quoted(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/.,_-=+@%") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // table is what a person sees at the start.

@@ -19,7 +19,7 @@ func (s *Settings) Advice() config.Problems {
 	}
 	for _, note := range r.exposed(s.policy.Roles()) { // SECURITY Z14
 		if note.at != builtInPlace { // Read has said it
-			r.warnAt(note.at, "%s", note.text)
+			r.warnAt(note.at, "%s", note.text).Note = true // it is legal
 		}
 	}
 	r.unused()

@@ -43,13 +43,18 @@ func (s schema) decode(root *node) Problems {
 
 // decodeSections fills the further sections, and lets each say what is wrong with it as a whole.
 func (s schema) decodeSections(d *decoder, root *node) {
+	wrong := map[string]bool{}
 	for _, e := range root.keys {
 		if target, ok := s.sections[e.key]; ok {
+			before := len(d.problems)
 			d.value(e.value, reflect.ValueOf(target).Elem(), "", e.key)
+			wrong[e.key] = d.problems[before:].Failed()
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.sections)) {
-		d.validate(s.sections[name], root.child(name), name, name)
+		if !wrong[name] { // else a value is not the one that was meant
+			d.validate(s.sections[name], root.child(name), name, name)
+		}
 	}
 }
 

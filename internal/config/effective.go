@@ -200,13 +200,13 @@ func (o origin) source() string {
 	return o.String()
 }
 
-// A NamedFile is a file that the configuration names.
+// A NamedFile is a file that the configuration names by a key; without one it is the configuration itself.
 type NamedFile struct{ Path, Name string }
 
 // Files are the files that the configuration consists of and that it names.
 func (c *Config) Files() (list []NamedFile) {
-	for _, s := range c.sources {
-		list = append(list, NamedFile{"include", s.path})
+	for i, s := range c.sources {
+		list = append(list, NamedFile{map[bool]string{true: "", false: "include"}[i == 0], s.path})
 	}
 	add := func(path string, v reflect.Value) { list = append(list, namedFiles(path, v, "")...) }
 	for i := range c.Listeners {

@@ -104,8 +104,11 @@ func (s schema) decodeListener(d *decoder, i int, n *node, seen map[string]int) 
 		d.fail(u.at, CodeDuplicate, path+".url", fmt.Sprintf("%s is listed twice, also as listeners[%d]", l.URL, j))
 	}
 	seen[l.URL] = i
+	before := len(d.problems)
 	s.decodeKeys(d, n, &l, label)
-	checkAnonymous(d, &l, s.logins(), u.at, path)
+	if !d.problems[before:].Failed() { // else it may not be what was meant
+		checkAnonymous(d, &l, s.logins(), u.at, path)
+	}
 	checkTLS(d, &l, n, u.at, path)
 	checkPSK(d, &l, n, path)
 	checkTransport(d, &l, n, path)

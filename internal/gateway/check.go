@@ -90,7 +90,10 @@ func (k *check) files(as string) {
 	k.who = who
 	for _, f := range k.c.Files() {
 		if reason := who.mayRead(f.Name); reason != "" {
-			k.fail(config.CodeFile, f.Path, "%s: %s could not be read by %s: %s", f.Path, f.Name, as, reason)
+			p := k.fail(config.CodeFile, f.Path, "%s could not be read by %s: %s", f.Name, as, reason)
+			if f.Path != "" {
+				p.Message = f.Path + ": " + p.Message
+			}
 		}
 	}
 }

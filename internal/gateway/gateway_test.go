@@ -190,8 +190,11 @@ func TestFreePortPassesTakenOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := FreePort(a); got <= port {
-		t.Errorf("%d is taken, and %d was offered", port, got)
+	next := a
+	next.Port++
+	got := FreePorts([]config.Address{a, next, a})
+	if got[0] <= port || got[2] <= port || got[0] == got[1] || got[0] == got[2] || got[1] == got[2] {
+		t.Errorf("%d is taken, and %d were offered", port, got)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,39 @@ func TestC2_ATakenPortEndsTheStartWithTheCommandThatWouldWork(t *testing.T) {
 		if strings.Contains(text, `"msg":"ready"`) || strings.Contains(text, "listener.bound") {
 			t.Errorf("%s: a half-started gateway: %s", taken, text)
 		}
+	}
+}
+
+func TestC2_TheCommandThatIsOfferedWorks(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.url("mqtt", ""), "mqtt://"), ":")
+	file := filepath.Join(t.TempDir(), "it's.yaml")
+	text := "node: {data: memory}\nlimits: {connections: 100}\nlisteners:\n  - {url: 'mqtt://127.0.0.1:" + port + "', max_qos: 1}\n  - stomp://127.0.0.1:" + port + "\n  - mqtt://127.0.0.1:0\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"file":  {"--config", file, "--set", "sys.interval=1s", "--log-format", "json"},
+		"flags": {"--data", "memory", "--listen", "mqtt://127.0.0.1:" + port + "?max_qos=1", "--listen", "stomp://127.0.0.1:" + port, "--set", "auth.cert.strip=it's; x"},
+	} {
+		_, _, said := run(t, s.binary, "", append([]string{"serve"}, args...)...)
+		_, command, ok := strings.Cut(strings.TrimSpace(said), "\nTry: entrepot ")
+		if !ok || strings.Contains(command, "\n") {
+			t.Errorf("%s: %s", name, said)
+			continue
+		}
+		p := launch(t, "sh", []string{"-c", "exec " + s.binary + " " + command})
+		c, err := net.Dial("tcp", "127.0.0.1:"+p.port["stomp"])
+		if err != nil {
+			t.Errorf("%s: %s: %v", name, command, err)
+		} else {
+			c.Close()
+		}
+		if name == "flags" && !strings.Contains(command, "?max_qos=1'") || name == "file" && (!strings.Contains(command, ".url=mqtt://") || strings.Contains(command, "--listen")) {
+			t.Errorf("%s: a key of the listener is lost: %s", name, command)
+		}
+		p.stop(t)
 	}
 }
 
