@@ -19,7 +19,7 @@ func userCommand(s streams) *cobra.Command {
 		Use:   "user",
 		Short: "Add, change, list and delete users",
 		Long: `Edit the file of users: --file, or auth.file of the configuration. Passwords are stored as hashes, and never part of a command line.
-The file is replaced as a whole, readable by its owner alone; a running gateway takes it at its next reload or start.`,
+The file is replaced as a whole, readable by its owner alone; a running gateway takes it within ten seconds, or at its next reload.`,
 		Example: `  entrepot user add gw2 --file users.yaml --role sensor --client-id 'gw2-*'
   entrepot user list --file users.yaml`,
 		Args: cobra.NoArgs,
@@ -92,7 +92,7 @@ func userDeleteCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "delete NAME",
 		Short:   "Delete a user",
-		Long:    "Delete a user from the file. Who is connected by that name loses its rights at the gateway's next reload.",
+		Long:    "Delete a user from the file. Who is connected by that name loses its rights within ten seconds, or at the gateway's next reload.",
 		Example: "  entrepot user delete gw1 --file users.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -400,8 +400,8 @@ func TestSecurity_R11_ReloadsAtOnceComeOneAfterTheOther(t *testing.T) {
 	running.Wait()
 	c.alive()
 	r.reload(texts[0], "")
-	if got := r.urls(); len(got) != 1 || got[0] != one || r.now().limits().Subscriptions != 5 {
-		t.Errorf("%v, %d", got, r.now().limits().Subscriptions)
+	if got := r.urls(); len(got) != 1 || got[0] != one || r.now().limits().Subscriptions.Session != 5 {
+		t.Errorf("%v, %d", got, r.now().limits().Subscriptions.Session)
 	}
 	dialStomp(t, one).alive()
 }
