@@ -58,7 +58,8 @@ func (g *Gateway) lookAtFiles() {
 	defer g.reloading.Unlock()
 	s := g.now()
 	files := accessFiles(s.config) // before they are read: a change during that shows the next time
-	if g.over || maps.Equal(files, g.seen) {
+	same := maps.Equal(files, g.seen)
+	if g.over || same && g.refused == "" {
 		return
 	}
 	changed := slices.Sorted(maps.Keys(files))
@@ -66,8 +67,20 @@ func (g *Gateway) lookAtFiles() {
 	g.seen = files
 	p, problems := readAccess(s.config, s.sections)
 	problems = s.config.Finish(problems)
-	g.warn(problems)
+	why := ""
 	if problems.Failed() {
+		why = problems.Error()
+	}
+	told := same && why == g.refused
+	g.refused = ""
+	if why != "" && slices.ContainsFunc(problems, func(p config.Problem) bool { return !p.Warning && p.Code == config.CodeFile }) {
+		g.refused = why // tried again: what cannot be read now may be readable later, without another stamp
+	}
+	if told {
+		return
+	}
+	g.warn(problems)
+	if why != "" {
 		g.metrics.Counter("config_reloads_total", "rejected").Add(1)
 		return
 	}

@@ -69,6 +69,7 @@ type Gateway struct {
 	reloading sync.Mutex
 	floor     *floor
 	seen      map[string]fileStamp // the files of access, as they were read
+	refused   string               // why those of now are not used
 	system    *sys.Publisher
 	over      bool // Run has begun to end
 

@@ -217,7 +217,7 @@ func (r *reload) commit(ctx context.Context) {
 	}
 	r.change.Commit(limits.Drain)
 	g.swapAdmin(r.admin)
-	g.floor, g.seen = r.floor, r.seen
+	g.floor, g.seen, g.refused = r.floor, r.seen, ""
 	r.secured.old = nil
 	g.secured.Store(r.secured)
 	old := g.now()

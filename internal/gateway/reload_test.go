@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/auth/password"
@@ -330,6 +332,33 @@ func TestSecurity_E10_FilesOfAccessAreTakenWhenTheyChange(t *testing.T) {
 				t.Errorf("%s is good again after %q, and was not taken", name, bad)
 			}
 		}
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	few := limit
+	few.Cur = 3 // EMFILE
+	write("pw", hashed("joe", "four"))
+	rejected := r.metrics.Counter("config_reloads_total", "rejected").Load()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	r.lookAtFiles()
+	r.lookAtFiles()
+	problems := r.Reload(t.Context())
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if joe("two") == nil || joe("four") != nil || !problems.Failed() {
+		t.Errorf("without descriptors: %v", problems)
+	}
+	if n := r.metrics.Counter("config_reloads_total", "rejected").Load() - rejected; n != 2 {
+		t.Errorf("refused %d times", n)
+	}
+	r.lookAtFiles()
+	if joe("two") != nil || joe("four") == nil {
+		t.Error("what could be read again was not read")
 	}
 	text, err := os.ReadFile(r.file)
 	if err != nil {

@@ -23,6 +23,8 @@ type Live struct {
 	looked time.Time         // Guarded by mu.
 	size   int64             // Guarded by mu.
 	at     time.Time         // Guarded by mu.
+	// Guarded by mu; why the file of now is not used, which is tried again: it may pass.
+	refused string
 }
 
 // Open reads a file. reloaded is told when a changed one was taken (nil) or
@@ -73,11 +75,15 @@ func (l *Live) Key(identity string) (key []byte, ok bool) {
 	defer l.mu.Unlock()
 	if now := l.now(); now.Sub(l.looked) >= every {
 		l.looked = now
-		if l.changed() {
-			err := l.load()
-			if l.reloaded != nil {
+		if changed := l.changed(); changed || l.refused != "" {
+			err, why := l.load(), ""
+			if err != nil {
+				why = err.Error()
+			}
+			if (changed || why != l.refused) && l.reloaded != nil {
 				l.reloaded(err)
 			}
+			l.refused = why
 		}
 	}
 	key, ok = l.keys[identity]

@@ -45,6 +45,9 @@ func read(file string) (map[string][]byte, []Problem) {
 	if err != nil {
 		return nil, []Problem{{Message: fmt.Sprintf("%s cannot be read: %s", file, unreadable.Why(err))}}
 	}
+	if len(bytes.TrimSpace(b)) == 0 { // what is left of one that could not be written
+		return nil, []Problem{{Message: file + " is empty"}}
+	}
 	keys, problems := Parse(file, b)
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		problems = append(problems, Problem{Warning: true,

@@ -25,6 +25,7 @@ type Live struct {
 	expiry  time.Time   // Guarded by mu.
 	looked  time.Time   // Guarded by mu.
 	stamped [4]stamp    // Guarded by mu.
+	refused string      // Guarded by mu; why the files of now are not used, which is tried again: it may pass.
 }
 
 // stamp is how a change of a file shows.
@@ -74,12 +75,15 @@ func (l *Live) current() *tls.Config {
 		return l.config
 	}
 	l.looked = now
-	if s := l.files.stamps(); s != l.stamped {
-		l.stamped = s
-		err := l.load()
-		if l.reloaded != nil {
+	if s := l.files.stamps(); s != l.stamped || l.refused != "" {
+		err, why := l.load(), ""
+		if err != nil {
+			why = err.Error()
+		}
+		if told := s == l.stamped && why == l.refused; !told && l.reloaded != nil {
 			l.reloaded(err)
 		}
+		l.stamped, l.refused = s, why
 	}
 	return l.config
 }
