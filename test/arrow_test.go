@@ -79,7 +79,7 @@ var arrows = map[string][]string{
 	"internal/standard":           plus(rooms, "adapters", "core"),
 	"internal/dial":               plus(slices.Concat(clients, wire), "core/topic", "internal/config", "internal/tlsconf"),
 	"internal/gateway": plus(below, "adapters/listen", "adapters/limit", "internal/access", "internal/acl", "internal/auth", "internal/config", "internal/pskfile", "internal/tlsconf",
-		"internal/store/memory", "internal/store/disk", "internal/metrics", "internal/admin", "internal/standard", "internal/sys", "internal/eventlog", "internal/overload"),
+		"internal/store/memory", "internal/store/disk", "internal/metrics", "internal/admin", "internal/standard", "internal/sys", "internal/eventlog", "internal/overload", "internal/unreadable"),
 	"internal/overload": {"core", "internal/store/memory"},
 	"internal/render":   {"internal/dial"},
 	"internal/bench":    {"internal/dial", "internal/config"},

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,7 @@ func TestMosquittosUsersHaveTheSameRightsHere(t *testing.T) {
 				}
 			}
 			port := startPlainMosquitto(t, func(port string) string {
-				return put("mosquitto.conf", "user root\n"+strings.ReplaceAll(text, "PORT", port))
+				return put("mosquitto.conf", "user root\nlog_type all\n"+strings.ReplaceAll(text, "PORT", port))
 			})
 			logins := mosquittoLogins
 			if !strings.Contains(text, "password_file") && !strings.Contains(text, "include_dir") && strings.Contains(text, "acl_file") {
@@ -146,25 +147,37 @@ func startPlainMosquitto(t *testing.T, conf func(port string) string) (port stri
 	_, port, _ = net.SplitHostPort(free.Addr().String())
 	free.Close()
 	cmd := exec.Command(mosquittoServer(), "-c", conf(port))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%v; make setup installs it", err)
 	}
+	running, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			if strings.HasSuffix(lines.Text(), " running") {
+				close(running)
+			}
+		}
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 		defer late.Stop()
+		<-ended
 		_ = cmd.Wait()
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		c, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			c.Close()
-			return port
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
+	select {
+	case <-running:
+	case <-ended:
+		t.Fatal("mosquitto ended")
+	case <-time.After(20 * time.Second):
+		t.Fatal("mosquitto does not run")
 	}
+	return port
 }
 
 type mosquittoLogin struct{ id, user, secret string }
