@@ -141,9 +141,9 @@ func TestSecurity_E5_TheWillOfADeletedUserIsNotPublished(t *testing.T) {
 		lost = append(lost, connect(name, name, "will/"+name, 0), connect(name, name+"-late", "late/"+name, 1))
 	}
 	_, sections = sectionsOf(t, roles+user("boss", "all")+user("stays", "all")+user("less", "see"))
-	settings, err := access.Read(access.Options{Sections: sections})
-	if err != nil {
-		t.Fatal(err)
+	settings, problems := access.Read(access.Options{Sections: sections})
+	if problems.Failed() {
+		t.Fatal(problems)
 	}
 	g.access.Use(settings, (&permits{}).doors(g.now().config, g.server.Addrs()))
 	for _, client := range lost {
