@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // open makes a gateway of URLs and settings.
 func open(t *testing.T, urls []string, set ...string) (*Gateway, error) {
 	t.Helper()
-	in := config.Input{Listen: urls, Set: append([]string{"node.data=memory"}, set...), Sections: Sections(), Protocols: Protocols()}
+	in := config.Input{Listen: urls, Set: append([]string{"node.data=memory", "limits.overload.cpu=false"}, set...), Sections: Sections(), Protocols: Protocols()}
 	c, err := config.Load(in)
 	if err != nil {
 		t.Fatal(err)

@@ -59,6 +59,8 @@ type Limits struct {
 	UDP UDP `yaml:"udp"`
 	// LogRate is how many lines of one event the log may have; what comes beyond is counted and told by one line every 10 s.
 	LogRate config.Rate `yaml:"log_rate" min:"1/s" unlimited:"-1"`
+	// Overload is when the gateway holds back because something runs short.
+	Overload Overload `yaml:"overload"`
 	// Drain is how long connections of a listener may stay that a reload has removed; unlimited lets them stay until they go.
 	Drain time.Duration `yaml:"drain" unlimited:"36500d"`
 	// Trusted are the ranges that are exempt from what is counted by address.
@@ -170,6 +172,7 @@ func DefaultLimits() *Limits {
 		PublishBytesRate: -1,
 		UDP:              UDP{a.UDPPeers, a.UDPPeersPerAddress},
 		LogRate:          50,
+		Overload:         defaultOverload(),
 		Drain:            30 * time.Second,
 		Trusted:          []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}

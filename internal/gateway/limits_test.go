@@ -4,8 +4,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/overload"
 )
 
 // TestSecurity_L1_L24_EveryKeyHasItsDefaultAndReachesWhoKeepsIt is the table of the section `limits`: the key, what the
@@ -85,4 +87,41 @@ func fieldsOf(l *Limits) map[string]any {
 		}
 	}
 	return all
+}
+
+func TestSecurity_O2_O4_TheKeysOfTheLadder(t *testing.T) {
+	t.Parallel()
+	steps := func(set string) overload.Steps { return load(t, "limits.overload."+set).Overload.steps() }
+	was := overload.DefaultSteps()
+	for _, set := range []string{"memory.shed=70%", "memory.brake=80%", "memory.refuse=90%", "cpu.shed=250ms", "cpu.brake=1s", "cpu.refuse=2s", "cpu=true", "memory.enabled=true"} {
+		if got := steps(set); !reflect.DeepEqual(got, was) {
+			t.Errorf("%s is not the default: %v", set, got)
+		}
+	}
+	for set, want := range map[string]overload.Steps{
+		"cpu=false":         {Memory: was.Memory},
+		"memory=false":      {CPU: was.CPU},
+		"memory.shed=50%":   {Memory: []float64{50, 80, 90}, CPU: was.CPU},
+		"memory.brake=85%":  {Memory: []float64{70, 85, 90}, CPU: was.CPU},
+		"memory.refuse=80%": {Memory: []float64{70, 80, 80}, CPU: was.CPU},
+		"cpu.refuse=5s":     {Memory: was.Memory, CPU: []time.Duration{was.CPU[0], was.CPU[1], 5 * time.Second}},
+	} {
+		if got := steps(set); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", set, got, want)
+		}
+	}
+	for set, want := range map[string]string{
+		"memory.shed=81%":   "limits: overload.memory: shed, brake and refuse ascend",
+		"memory.refuse=79%": "limits: overload.memory: shed, brake and refuse ascend",
+		"cpu.shed=1001ms":   "limits: overload.cpu: shed, brake and refuse ascend",
+		"cpu.brake=3s":      "limits: overload.cpu: shed, brake and refuse ascend",
+		"cpu.shed=9ms":      "between 10ms and 1h",
+		"memory.shed=0%":    "at least 1%",
+		"memory.refuse=101": "a share is written 80%",
+	} {
+		in := config.Input{Set: []string{"limits.overload." + set}, Sections: Sections(), Protocols: Protocols()}
+		if _, err := config.Load(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", set, err)
+		}
+	}
 }

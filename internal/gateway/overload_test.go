@@ -230,3 +230,19 @@ func TestSecurity_O3_PublishersAreReadOnceASecondAndConsumersGoOn(t *testing.T) 
 		t.Errorf("%d pauses", n)
 	}
 }
+
+func TestSecurity_O2_O6_StepsAndReserveCanBeReloaded(t *testing.T) {
+	t.Parallel()
+	m := newGauge()
+	m.r.Memory = 65
+	listeners := "listeners: ['mqtt://127.0.0.1:0']\n"
+	r := openFileBy(t, listeners, m)
+	nothing := func(*overload.Reading) {}
+	m.become(t, r.Gateway, nothing, core.Pressure{})
+	r.reload(listeners+"limits: {overload: {memory: {shed: 50%, brake: 60%}}}\nstore: {reserve: 60GiB}\n", "")
+	m.become(t, r.Gateway, nothing, core.Pressure{Level: core.LevelBrake, DiskFull: true})
+	r.reload(listeners+"limits: {overload: {memory: {shed: 81%}}}\n", "shed, brake and refuse ascend")
+	m.become(t, r.Gateway, nothing, core.Pressure{Level: core.LevelBrake, DiskFull: true})
+	r.reload(listeners+"limits: {overload: {memory: false}}\n", "")
+	m.become(t, r.Gateway, nothing, core.Pressure{})
+}

@@ -102,7 +102,9 @@ func fixed(old, next *settings) (problems config.Problems) {
 	}
 	add("node.name", old.config.Node.Name == next.config.Node.Name)
 	add("node.data", old.config.Node.Data == next.config.Node.Data)
-	add("store", reflect.DeepEqual(old.sections["store"], next.sections["store"]))
+	was, will := *old.store(), *next.store()
+	was.Reserve = will.Reserve // which is the monitor's
+	add("store", was == will)
 	add("cluster", reflect.DeepEqual(old.sections["cluster"], next.sections["cluster"]))
 	return problems
 }
@@ -212,6 +214,7 @@ func (r *reload) commit(ctx context.Context) {
 	g.router.SetLimits(limits.core())
 	g.lines.SetRate(rate(limits.LogRate))
 	g.router.SetTenants(r.next.namespaces().core())
+	g.monitor.Change(limits.Overload.steps(), int64(r.next.store().Reserve))
 	for _, commit := range r.commits {
 		commit()
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/auth/password"
 	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/overload"
 	"github.com/entrepot/entrepot/internal/tlsconf/tlstest"
 )
 
@@ -32,10 +33,20 @@ type reloadable struct {
 
 func openFile(t *testing.T, text string) *reloadable {
 	t.Helper()
-	return openLogged(t, text, nil)
+	return openWith(t, text, Options{})
 }
 
 func openLogged(t *testing.T, text string, log *slog.Logger) *reloadable {
+	t.Helper()
+	return openWith(t, text, Options{Log: log})
+}
+
+func openFileBy(t *testing.T, text string, m overload.Meter) *reloadable {
+	t.Helper()
+	return openWith(t, text, Options{Meter: m})
+}
+
+func openWith(t *testing.T, text string, o Options) *reloadable {
 	t.Helper()
 	r := &reloadable{t: t, file: filepath.Join(t.TempDir(), "entrepot.yaml")}
 	r.write(text)
@@ -44,7 +55,8 @@ func openLogged(t *testing.T, text string, log *slog.Logger) *reloadable {
 		t.Fatal(problems)
 	}
 	var err error
-	if r.Gateway, err = Open(Options{Config: c, Sections: sections, Version: "1", Read: r.read, Log: log}); err != nil {
+	o.Config, o.Sections, o.Version, o.Read = c, sections, "1", r.read
+	if r.Gateway, err = Open(o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(running(t, r.Gateway))
@@ -62,7 +74,7 @@ func (r *reloadable) write(text string) {
 }
 
 func (r *reloadable) read() (*config.Config, map[string]any, config.Problems) {
-	in := config.Input{File: r.file, Sections: Sections(), Protocols: Protocols()}
+	in := config.Input{File: r.file, Set: []string{"limits.overload.cpu=false"}, Sections: Sections(), Protocols: Protocols()}
 	c, problems := config.Read(in)
 	return c, in.Sections, problems
 }

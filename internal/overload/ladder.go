@@ -1,6 +1,7 @@
 package overload
 
 import (
+	"math"
 	"time"
 
 	"github.com/entrepot/entrepot/core"
@@ -23,21 +24,39 @@ func (r Resource) String() string {
 	return [...]string{"memory", "disk", "cpu", "descriptors"}[r]
 }
 
-// Where the levels shed, brake and refuse are entered, in points: hundredths of the memory limit; hundredths of the CPU's
-// worst delay.
-var (
-	memorySteps = [3]float64{70, 80, 90}              // O2, O3, O4
-	cpuSteps    = [3]float64{12.5, 50, 100}           // 250 ms, 1 s, 2 s
-	worstDelay  = float64(2*time.Second) / 100        // a point of it
-	diskSteps   = [3]float64{100, never[1], never[2]} // of the reserve; it has one step
-	spare       = 256                                 // descriptors that O4 leaves
-	calm        = core.Time(5000)                     // milliseconds below before a level is left
-	hysteresis  = 5.0                                 // points below where it was entered
-	reserveMost = int64(1 << 30)                      // O6: min(5 %, 1 GiB)
-	never       = [3]float64{1e18, 1e18, 1e18}        // not entered
-	fileSteps   = [3]float64{never[0], never[0], 100} // it has one step too
-	steps       = [resources]*[3]float64{&memorySteps, &diskSteps, &cpuSteps, &fileSteps}
+// Steps are where the levels shed, brake and refuse are entered, O2 to O4. An empty list is never.
+type Steps struct {
+	Memory []float64       // hundredths of the memory limit, ascending
+	CPU    []time.Duration // delays of the run queue, ascending
+}
+
+// DefaultSteps are those of docs/operations.md.
+func DefaultSteps() Steps {
+	return Steps{Memory: []float64{70, 80, 90}, CPU: []time.Duration{250 * time.Millisecond, time.Second, 2 * time.Second}}
+}
+
+const (
+	point       = 20 * time.Millisecond // of delay
+	spare       = 256                   // descriptors that O4 leaves
+	calm        = core.Time(5000)       // milliseconds below before a level is left
+	hysteresis  = 5.0                   // points below where it was entered; of a low step at most the fifths that follow
+	fifths      = 0.4
+	reserveMost = int64(1 << 30) // O6: min(5 %, 1 GiB)
 )
+
+// ladder is where each resource's levels are entered, in points.
+type ladder [resources][]float64
+
+func (s Steps) ladder() (l ladder) {
+	never := math.Inf(1)
+	l[Memory] = s.Memory
+	l[Disk] = []float64{100} // of the reserve; it has one step
+	for _, delay := range s.CPU {
+		l[CPU] = append(l[CPU], float64(delay)/float64(point))
+	}
+	l[Descriptors] = []float64{never, never, 100} // it has one step too
+	return l
+}
 
 // rung is where one resource stands.
 type rung struct {
@@ -46,13 +65,13 @@ type rung struct {
 }
 
 // step moves to the level of so many points: up at once, down when it has been calm for a while.
-func (r *rung) step(points float64, at *[3]float64, now core.Time) {
-	entered := levelAt(points, at)
+func (r *rung) step(points float64, at []float64, now core.Time) {
+	entered := levelAt(points, at, 0)
 	if entered >= r.level {
 		r.level, r.below = entered, 0
 		return
 	}
-	stays := levelAt(points+hysteresis, at)
+	stays := levelAt(points, at, hysteresis)
 	switch {
 	case stays >= r.level:
 		r.below = 0
@@ -63,10 +82,11 @@ func (r *rung) step(points float64, at *[3]float64, now core.Time) {
 	}
 }
 
-func levelAt(points float64, at *[3]float64) core.Level {
+// levelAt is the highest level that is entered so many points below its step.
+func levelAt(points float64, at []float64, below float64) core.Level {
 	level := core.LevelNormal
 	for i, enter := range at {
-		if points >= enter {
+		if points >= enter-min(below, fifths*enter) {
 			level = core.Level(i + 1)
 		}
 	}
@@ -81,7 +101,7 @@ func (m *Monitor) points(r *Reading) (p [resources]float64) {
 	if r.DiskFree >= 0 {
 		p[Disk] = 100 * float64(m.reserve(r)) / float64(max(r.DiskFree, 1))
 	}
-	p[CPU] = float64(r.Delay) / worstDelay
+	p[CPU] = float64(r.Delay) / float64(point)
 	if r.Descriptors >= 0 && r.Descriptors+spare >= r.MaxOpen {
 		p[Descriptors] = 100
 	}
@@ -90,8 +110,8 @@ func (m *Monitor) points(r *Reading) (p [resources]float64) {
 
 // reserve is the free space that is left to deletions and acknowledgements.
 func (m *Monitor) reserve(r *Reading) int64 {
-	if m.o.Reserve > 0 {
-		return m.o.Reserve
+	if m.kept > 0 {
+		return m.kept
 	}
 	return min(r.DiskTotal/20, reserveMost)
 }

@@ -19,6 +19,7 @@ type Options struct {
 	Router  *core.Router // told of every change
 	Log     *slog.Logger
 	Reserve int64 // free bytes of the disk that are not used up; 0: 5 % of it, at most 1 GiB
+	Steps   Steps
 }
 
 // Monitor keeps the level. Make it with [New], then [Monitor.Run] it.
@@ -26,6 +27,8 @@ type Monitor struct {
 	o Options // Immutable.
 
 	mu    sync.Mutex // guards what follows
+	at    ladder
+	kept  int64 // Options.Reserve
 	rungs [resources]rung
 	last  Reading
 	late  [3]time.Duration // the last delays; the least of them counts, since one may be the machine's pause
@@ -35,9 +38,16 @@ type Monitor struct {
 
 // New makes a monitor and takes the first reading.
 func New(o Options) *Monitor {
-	m := &Monitor{o: o}
+	m := &Monitor{o: o, at: o.Steps.ladder(), kept: o.Reserve}
 	m.Step()
 	return m
+}
+
+// Change makes other steps, and another reserve of the disk, hold from the next reading on.
+func (m *Monitor) Change(steps Steps, reserve int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at, m.kept = steps.ladder(), reserve
 }
 
 // Run reads until the context ends.
@@ -68,7 +78,7 @@ func (m *Monitor) Step() {
 	var p core.Pressure
 	worst := Memory
 	for i := range m.rungs {
-		m.rungs[i].step(points[i], steps[i], now)
+		m.rungs[i].step(points[i], m.at[i], now)
 		level := m.rungs[i].level
 		if Resource(i) == Disk { // it refuses by name what is stored, and slows nobody down
 			p.DiskFull = level > core.LevelNormal

@@ -41,7 +41,7 @@ func simulate(t *testing.T, reserve int64, f func(w *world)) {
 		}
 		defer r.Close()
 		w := &world{t: t, meter: &fake{normal()}}
-		w.Monitor = New(Options{Meter: w.meter, Router: r, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Reserve: reserve})
+		w.Monitor = New(Options{Meter: w.meter, Router: r, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Reserve: reserve, Steps: DefaultSteps()})
 		f(w)
 	})
 }
@@ -117,6 +117,30 @@ func TestSecurity_O2_O3_O4_TheLevelsOfCPU(t *testing.T) {
 			w.pass(3 * Every)
 			w.want(c.delay.String(), level(c.want))
 		}
+	})
+}
+
+func TestSecurity_O2_O4_OtherStepsHoldFromTheNextReadingOn(t *testing.T) {
+	simulate(t, 0, func(w *world) {
+		w.meter.Delay, w.meter.Memory = 5*time.Second, 600
+		w.pass(3 * Every)
+		w.want("the defaults", level(core.LevelRefuse))
+		w.Change(Steps{Memory: []float64{50, 99, 100}}, 0)
+		w.pass(6 * time.Second)
+		w.want("no step of the CPU, a lower one of memory", level(core.LevelShed))
+		w.Change(Steps{CPU: []time.Duration{10 * time.Millisecond, time.Minute, time.Minute}}, 0)
+		w.meter.Delay = 20 * time.Millisecond
+		w.pass(6 * time.Second)
+		w.want("no step of memory, a low one of the CPU", level(core.LevelShed))
+		w.meter.Delay = 0
+		w.pass(6 * time.Second)
+		w.want("a low step is left too", level(core.LevelNormal))
+		w.meter.DiskFree = 5 << 30
+		w.pass(Every)
+		w.want("above the reserve", core.Pressure{})
+		w.Change(DefaultSteps(), 6<<30)
+		w.pass(Every)
+		w.want("another reserve", core.Pressure{DiskFull: true})
 	})
 }
 

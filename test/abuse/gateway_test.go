@@ -41,7 +41,7 @@ type target struct {
 // start runs a gateway as `entrepot serve` does, with a store on disk.
 func start(t *testing.T, set ...string) *target {
 	t.Helper()
-	in := config.Input{Set: append([]string{"node.data=" + t.TempDir()}, set...), Sections: gateway.Sections(), Protocols: gateway.Protocols()}
+	in := config.Input{Set: append([]string{"node.data=" + t.TempDir(), "limits.overload.cpu=false"}, set...), Sections: gateway.Sections(), Protocols: gateway.Protocols()}
 	for _, scheme := range listening {
 		in.Listen = append(in.Listen, scheme+"://127.0.0.1:0")
 	}

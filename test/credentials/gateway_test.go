@@ -97,7 +97,7 @@ func startWith(t *testing.T, more string, ca *tlstest.Authority) *house {
 		names = append(names, "mqtts-open")
 		listeners.WriteString(fmt.Sprintf("  - {url: \"mqtts://127.0.0.1:0\", anonymous: true, tls: {cert: %s, key: %s, client_ca: %s, client_auth: optional}}\n", srv.Cert, srv.Key, ca.File))
 	}
-	in := config.Input{File: write("entrepot.yaml", "node: {data: memory}\n"+listeners.String()+users+more), Sections: gateway.Sections(), Protocols: gateway.Protocols()}
+	in := config.Input{File: write("entrepot.yaml", "node: {data: memory}\n"+listeners.String()+users+more), Set: []string{"limits.overload.cpu=false"}, Sections: gateway.Sections(), Protocols: gateway.Protocols()}
 	c, err := config.Load(in)
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ func binary(t *testing.T) string {
 func startServer(t *testing.T, more ...string) *server {
 	t.Helper()
 	s := &server{binary: binary(t), data: filepath.Join(t.TempDir(), "data")}
-	args := []string{"serve", "--data", s.data, "--log-format", "json"}
+	args := []string{"serve", "--data", s.data, "--log-format", "json", "--set", "limits.overload.cpu=false"}
 	args = append(args, more...)
 	for _, scheme := range append(schemes, "http") {
 		args = append(args, "--listen", scheme+"://127.0.0.1:0")

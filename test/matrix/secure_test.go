@@ -55,7 +55,7 @@ func startDevices(t *testing.T) *devices {
 	write("devices.psk", "key1:00112233445566778899aabbccddeeff\nnobody:00112233445566778899aabbccddeeff\n")
 	text := strings.NewReplacer("authority.pem", d.ca.File, "HASH", password.New([]byte("secret")).Text()).Replace(devicesYAML)
 
-	in := config.Input{File: write("devices.yaml", text), Sections: gateway.Sections(), Protocols: gateway.Protocols()}
+	in := config.Input{File: write("devices.yaml", text), Set: []string{"limits.overload.cpu=false"}, Sections: gateway.Sections(), Protocols: gateway.Protocols()}
 	c, err := config.Load(in)
 	if err != nil {
 		t.Fatal(err)

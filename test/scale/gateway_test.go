@@ -61,7 +61,7 @@ func start(t *testing.T, set ...string) *target {
 func (g *target) open() {
 	g.Helper()
 	in := config.Input{Listen: []string{"mqtt://127.0.0.1:0"}, Sections: gateway.Sections(), Protocols: gateway.Protocols(),
-		Set: append([]string{"node.data=" + g.data}, g.set...)}
+		Set: append([]string{"node.data=" + g.data, "limits.overload.cpu=false"}, g.set...)}
 	c, err := config.Load(in)
 	if err != nil {
 		g.Fatal(err)
