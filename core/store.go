@@ -26,6 +26,14 @@ type Store interface {
 	Close() error
 }
 
+// Outage is a store that tells when it cannot write for now. Its Write waits
+// until it can again, or fails when it never will.
+type Outage interface {
+	// OnOutage sets who is told: why nothing can be written, OK when that is
+	// over. It is called at once with how things are. told does not block.
+	OnOutage(told func(why Reason))
+}
+
 // Record is one key with its value.
 type Record struct{ Key, Value []byte }
 
@@ -73,6 +81,15 @@ func (b *Batch) add(k OpKind, key, value []byte) {
 	end := len(b.buf)
 	b.buf = append(b.buf, value...)
 	b.ops = append(b.ops, batchOp{kind: k, key: end, value: len(b.buf)})
+}
+
+// Add appends the operations of another batch.
+func (b *Batch) Add(from *Batch) {
+	at := len(b.buf)
+	b.buf = append(b.buf, from.buf...)
+	for _, op := range from.ops {
+		b.ops = append(b.ops, batchOp{kind: op.kind, key: at + op.key, value: at + op.value})
+	}
 }
 
 // Len is the number of operations.

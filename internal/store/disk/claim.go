@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -52,6 +53,35 @@ func claim(disk vfs.FS, dir string) (*pebble.Lock, error) {
 		}
 	}
 	return lock, nil
+}
+
+// held is a disk that keeps the lock that was taken, so that it can be given
+// back whatever pebble makes of it.
+type held struct {
+	vfs.FS
+	once sync.Once
+	lock io.Closer // nil: none
+	err  error
+}
+
+// Lock takes the lock.
+func (h *held) Lock(name string) (io.Closer, error) {
+	lock, err := h.FS.Lock(name)
+	if err != nil {
+		return nil, err
+	}
+	h.lock = lock
+	return h, nil
+}
+
+// Close gives the lock back, once.
+func (h *held) Close() error {
+	h.once.Do(func() {
+		if h.lock != nil {
+			h.err = h.lock.Close()
+		}
+	})
+	return h.err
 }
 
 // inspect looks at dir without touching it; fresh says that nothing is there.

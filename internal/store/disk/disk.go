@@ -4,11 +4,13 @@
 package disk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,24 +29,42 @@ type Options struct {
 	Memtable int64        // bytes gathered before they go to a table; up to 4 exist at a time; 0 means 8 MiB
 	Logger   *slog.Logger // for what goes wrong in the background; nil means slog.Default
 
-	// Fatal is told of a failure in the background after which the files must
-	// not be touched any more; it must not return. nil means to log it and to
-	// exit with 1.
-	Fatal func(error)
-
 	FS vfs.FS // nil means the disk, watched for operations that take over 5 s
+
+	// Errors is told of each operation that failed: create, write, sync,
+	// rename, open. It must not block. nil means nobody.
+	Errors func(op string)
+
+	// What Lasting adds: how it waits, zero for about 40 s, and who is told when
+	// it waits no longer.
+	Patience Patience
+	Lost     func(error)
+
+	grace     time.Duration               // how long a store that failed may take to give its files back
+	tail      *tail                       // nil: nobody writes it again
+	onFailure func(s *Store, cause error) // must not block
 }
 
-// Store is a store on disk. It is safe for concurrent use; Write by one
-// goroutine at a time.
+// Store is a store on disk, until it fails: [Lasting] opens another one then.
+// It is safe for concurrent use; Write by one goroutine at a time.
 type Store struct {
-	dir  string
-	db   *pebble.DB
-	lock *pebble.Lock
-	log  *logger
-	slow io.Closer // watches for slow operations
+	dir       string
+	db        *pebble.DB
+	lock      *pebble.Lock
+	held      *held
+	log       *logger
+	slow      io.Closer // watches for slow operations
+	files     *watch
+	tail      *tail
+	onFailure func(*Store, error)
+	grace     time.Duration
 
-	syncer *syncer
+	applying sync.Mutex // held while a write is on its way into pebble
+
+	syncer  *syncer
+	work    chan commit
+	written chan struct{} // closed when the goroutine that writes has ended
+	broken  chan struct{} // closed at the first failure
 
 	mu      sync.Mutex
 	idle    sync.Cond // users is 0
@@ -59,7 +79,20 @@ var _ core.Store = (*Store)(nil)
 // Open opens the store in dir, which it makes if it is not there. Nothing is
 // changed in a directory that it refuses: ErrForeign, ErrNewer, ErrLocked.
 func Open(dir string, o Options) (*Store, error) {
-	s := &Store{dir: dir, log: newLogger(o), slow: io.NopCloser(nil), syncer: newSyncer(o)}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Errors == nil {
+		o.Errors = func(string) {}
+	}
+	s := &Store{
+		dir: dir, slow: io.NopCloser(nil), syncer: newSyncer(o), tail: o.tail, onFailure: o.onFailure, grace: cmp.Or(o.grace, 3*time.Second),
+		work: make(chan commit), written: make(chan struct{}), broken: make(chan struct{}),
+	}
+	s.log = &logger{to: o.Logger, fatal: func(err error) {
+		_ = s.fail("background", err)
+		s.files.park()
+	}}
 	s.idle.L = &s.mu
 	if o.FS == nil {
 		o.FS, s.slow = vfs.WithDiskHealthChecks(vfs.Default, 5*time.Second, nil, s.log.slow)
@@ -71,17 +104,77 @@ func Open(dir string, o Options) (*Store, error) {
 }
 
 func (s *Store) open(o Options) (err error) {
-	if s.lock, err = claim(o.FS, s.dir); err != nil {
+	s.held = &held{FS: o.FS}
+	if s.lock, err = claim(s.held, s.dir); err != nil {
 		return err
 	}
-	w := &watch{FS: o.FS, broken: func(err error) { _ = s.fail(commitFailure{err}) }, fatal: s.log.fatal}
-	o.FS = w
-	if s.db, err = pebble.Open(s.dir, s.options(o)); err != nil {
-		return errors.Join(fmt.Errorf("store %s cannot be opened: %w", s.dir, err), s.lock.Close())
+	s.files = &watch{FS: o.FS, parked: make(chan struct{}), safe: s.safe, broken: func(op string, err error) {
+		o.Errors(op)
+		_ = s.fail(op, commitFailure{err})
+	}}
+	under := o.FS
+	o.FS = s.files
+	logs := s.logs(under)
+	if err := s.openDB(o); err != nil {
+		s.files.shut() // pebble may have left something behind
+		s.removeLogs(under, logs)
+		return errors.Join(fmt.Errorf("store %s cannot be opened: %w", s.dir, err), s.unlock(errors.Is(err, ErrLeft)))
 	}
-	w.opened.Store(true)
+	s.files.opened.Store(true)
+	go s.commits()
 	s.syncer.start(o.Interval, s.syncLog)
 	return nil
+}
+
+// openDB is pebble's Open, in a goroutine that may be left behind.
+func (s *Store) openDB(o Options) error {
+	type opening struct {
+		db  *pebble.DB
+		err error
+	}
+	done := make(chan opening, 1)
+	go func() {
+		var x opening
+		err := s.guard("open", func() error {
+			x.db, x.err = pebble.Open(s.dir, s.options(o))
+			return nil
+		})
+		if err != nil {
+			x.err = errors.Join(err, ErrLeft)
+		}
+		done <- x
+	}()
+	select {
+	case x := <-done:
+		s.db = x.db
+		if x.err == nil && s.failure() != nil { // in a goroutine of pebble's
+			x.err = errors.Join(s.failure(), closeDB(x.db))
+		}
+		return x.err
+	case <-s.files.parked:
+		return errors.Join(s.failure(), ErrLeft)
+	}
+}
+
+// logs are the names of the files that may be logs.
+func (s *Store) logs(disk vfs.FS) map[string]bool {
+	names, _ := disk.List(s.dir)
+	logs := map[string]bool{}
+	for _, name := range names {
+		logs[name] = strings.HasSuffix(name, ".log")
+	}
+	return logs
+}
+
+// removeLogs removes the logs that an attempt to open the store has made.
+// Nothing was written to them; but behind them, pebble would take the one that
+// broke off for damage.
+func (s *Store) removeLogs(disk vfs.FS, before map[string]bool) {
+	for name, log := range s.logs(disk) {
+		if log && !before[name] {
+			_ = disk.Remove(disk.PathJoin(s.dir, name)) // the next attempt says what is wrong
+		}
+	}
 }
 
 func (s *Store) options(o Options) *pebble.Options {
@@ -117,18 +210,44 @@ func (s *Store) Write(batches []*core.Batch, sync bool) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	defer b.Close()
 	for _, from := range batches {
 		if err := gather(b, from); err != nil {
-			return fmt.Errorf("store %s: %w", s.dir, err)
+			return errors.Join(fmt.Errorf("store %s: %w", s.dir, err), b.Close())
 		}
 	}
 	if b.Empty() {
-		return nil
+		return b.Close()
 	}
-	err := s.guard(func() error { return b.Commit(s.syncer.options(sync)) })
+	options := s.syncer.options(sync)
+	if s.tail != nil && !options.Sync && s.tail.full() {
+		options = pebble.Sync
+	}
+	if err := s.commit(b, options); err != nil {
+		return err
+	}
 	s.syncer.dirty.Store(true)
-	return err
+	switch {
+	case s.tail == nil:
+	case options.Sync:
+		s.tail.clear()
+	default:
+		s.tail.add(batches)
+	}
+	return nil
+}
+
+// writeSynced writes and syncs, whatever the policy.
+func (s *Store) writeSynced(batches []*core.Batch) error {
+	b := s.db.NewBatch()
+	for _, from := range batches {
+		if err := gather(b, from); err != nil {
+			return errors.Join(err, b.Close())
+		}
+	}
+	if err := b.LogData(nil, nil); err != nil { // so that it is never empty
+		return errors.Join(err, b.Close())
+	}
+	return s.commit(b, pebble.Sync)
 }
 
 func gather(b *pebble.Batch, from *core.Batch) (err error) {
@@ -223,16 +342,59 @@ func (s *Store) walk(it *pebble.Iterator, yield func(core.Record, error) bool) e
 }
 
 // Close waits for the calls under way, writes out what is gathered and releases
-// the directory.
+// the directory. A store that failed and cannot be closed is left behind, shut
+// off from its files; ErrLeft says so.
 func (s *Store) Close() error {
 	if !s.close() {
 		return core.ErrStoreClosed
 	}
-	s.syncer.end()
-	if s.stuck { // nobody else is left to change it
-		return fmt.Errorf("store %s stays locked until the process ends: %w", s.dir, s.failed)
+	closed := make(chan error, 1)
+	go func() { closed <- s.end() }()
+	err, left := error(nil), false
+	select {
+	case err = <-closed:
+	case <-s.broken:
+		late := time.NewTimer(s.grace)
+		defer late.Stop()
+		select {
+		case err = <-closed:
+		case <-s.files.parked:
+			left = true
+		case <-late.C:
+			left = true
+		}
 	}
-	return errors.Join(closeDB(s.db), s.lock.Close(), s.slow.Close())
+	s.files.shut()
+	if left || errors.Is(err, ErrLeft) {
+		return errors.Join(ErrLeft, s.unlock(true))
+	}
+	return errors.Join(err, s.unlock(false), s.slow.Close())
+}
+
+// unlock gives the directory back. pebble counts the lock as its own too, until
+// it is closed; one that is left behind never is.
+func (s *Store) unlock(left bool) error {
+	if left {
+		return s.held.Close()
+	}
+	return errors.Join(s.lock.Close(), s.held.Close())
+}
+
+// ErrLeft is a store whose memory is not given back before the process ends.
+var ErrLeft = errors.New("the store was left behind")
+
+// end waits for what writes, and closes pebble unless its locks are held.
+func (s *Store) end() error {
+	s.syncer.end()
+	close(s.work)
+	<-s.written
+	s.mu.Lock()
+	stuck := s.stuck
+	s.mu.Unlock()
+	if stuck {
+		return ErrLeft
+	}
+	return closeDB(s.db)
 }
 
 // close refuses new calls and waits for those under way; false if it was called

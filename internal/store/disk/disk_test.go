@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -16,13 +17,13 @@ import (
 	"github.com/entrepot/entrepot/core/storetest"
 )
 
-// quiet are options whose log goes nowhere and that fail the test on what is
-// fatal.
+// quiet are options whose log goes nowhere.
 func quiet(t testing.TB, fs vfs.FS) Options {
 	return Options{
 		FS:     fs,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Fatal:  func(err error) { t.Errorf("fatal: %v", err) },
+		Lost:   func(err error) { t.Errorf("lost: %v", err) },
+		grace:  100 * time.Millisecond,
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -15,17 +15,19 @@ import (
 // ErrFailed marks a write that failed, and all that were refused after it.
 var ErrFailed = errors.New("the store cannot be written")
 
-// guard runs a write. pebble has two ways to say that its log cannot be
-// written: Logger.Fatalf, when the write that it waits for failed, and a panic
-// with its locks held, when one before it did. Both become an error here.
-func (s *Store) guard(write func() error) (err error) {
+// isFull tells that an error is one of space, which may come back.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// guard runs what pebble may end by a panic with its locks held, when a write
+// before it failed. It becomes an error here.
+func (s *Store) guard(op string, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = s.fail(p)
+			err = s.fail(op, p)
 		}
 	}()
-	if err := write(); err != nil {
-		return s.fail(commitFailure{err})
+	if err := f(); err != nil {
+		return s.fail(op, commitFailure{err})
 	}
 	return nil
 }
@@ -33,17 +35,29 @@ func (s *Store) guard(write func() error) (err error) {
 // commitFailure is what Logger.Fatalf panics with in the goroutine of a write.
 type commitFailure struct{ error }
 
-// fail remembers the first failure.
-func (s *Store) fail(p any) error {
+func (f commitFailure) Unwrap() error { return f.error }
+
+// fail remembers the first failure, and says what failed.
+func (s *Store) fail(op string, p any) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	first := s.failed == nil
 	_, clean := p.(commitFailure)
 	s.stuck = s.stuck || !clean
-	if s.failed == nil {
-		s.failed = fmt.Errorf("%w (%s): %v", ErrFailed, s.dir, p)
-		s.log.to.Error("store.failed", "dir", s.dir, "error", s.failed)
+	if err, ok := p.(error); first && ok {
+		s.failed = fmt.Errorf("%w (%s): %s: %w", ErrFailed, s.dir, op, err)
+	} else if first {
+		s.failed = fmt.Errorf("%w (%s): %s: %v", ErrFailed, s.dir, op, p)
 	}
-	return s.failed
+	err := s.failed
+	s.mu.Unlock()
+	if first {
+		s.log.to.Error("store.failed", "dir", s.dir, "error", err)
+		close(s.broken)
+		if s.onFailure != nil {
+			s.onFailure(s, err)
+		}
+	}
+	return err
 }
 
 func (s *Store) failure() error {
@@ -56,24 +70,10 @@ func (s *Store) failure() error {
 // dropped.
 type logger struct {
 	to    *slog.Logger
-	fatal func(error)
+	fatal func(error) // fails the store, and does not return
 }
 
 var _ pebble.Logger = (*logger)(nil)
-
-func newLogger(o Options) *logger {
-	l := &logger{to: o.Logger, fatal: o.Fatal}
-	if l.to == nil {
-		l.to = slog.Default()
-	}
-	if l.fatal == nil {
-		l.fatal = func(err error) {
-			l.to.Error("store.failed", "error", err)
-			os.Exit(1)
-		}
-	}
-	return l
-}
 
 // Infof drops what is normal.
 func (l *logger) Infof(string, ...any) {}
@@ -84,17 +84,18 @@ func (l *logger) Errorf(format string, args ...any) {
 }
 
 // commitPrefix begins the message about a commit that failed in DB.Apply, the
-// one fatal error in a goroutine of ours and outside pebble's locks.
+// one fatal error outside pebble's locks.
 const commitPrefix = "pebble: fatal commit error"
 
-// Fatalf does not return: pebble relies on it.
+// Fatalf does not return: pebble relies on it. A panic would end the process,
+// since it meets pebble's locks, or a goroutine of its own. Nobody waits for the
+// goroutine, since the store has failed.
 func (l *logger) Fatalf(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
+	err := fmt.Errorf(strings.ReplaceAll(format, "%v", "%w"), args...)
 	if strings.HasPrefix(format, commitPrefix) {
 		panic(commitFailure{err})
 	}
 	l.fatal(err)
-	panic(err) // only if fatal returned in spite of its contract
 }
 
 // slow tells of an operation that takes too long.

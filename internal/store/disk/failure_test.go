@@ -114,29 +114,32 @@ func TestAFailureOfAnUnsyncedWriteSurfacesInALaterOne(t *testing.T) {
 	_ = s.Close()
 }
 
-// TestSECURITY_O7_ALogThatCannotBeMadeIsFatal: the next write needs another log,
-// and the disk is full.
-func TestSECURITY_O7_ALogThatCannotBeMadeIsFatal(t *testing.T) {
+// TestSECURITY_O7_ALogThatCannotBeMadeIsAnError: the next write needs another
+// log, and the disk is full. pebble is left behind with its locks; the files are
+// given back.
+func TestSECURITY_O7_ALogThatCannotBeMadeIsAnError(t *testing.T) {
 	t.Parallel()
-	disk, on := failing(vfs.NewMem(), ofLog(errorfs.OpCreate, errorfs.OpReuseForWrite))
-	fatal := make(chan error, 1)
-	o := quiet(t, disk)
-	o.Fatal = func(err error) {
-		fatal <- err
-		select {} // as os.Exit, it does not return
-	}
-	s := mustOpen(t, "data", o)
+	under := vfs.NewMem()
+	disk, on := failing(under, ofLog(errorfs.OpCreate, errorfs.OpReuseForWrite))
+	s := mustOpen(t, "data", quiet(t, disk))
 	on.Store(true)
-	go func() {
-		for i := 0; ; i++ {
-			if err := s.Write(one(fmt.Sprint(i), strings.Repeat("x", 10_000)), true); err != nil {
-				fatal <- fmt.Errorf("Write: %w", err)
-				return
-			}
+	var err error
+	n := 0
+	for ; err == nil; n++ {
+		err = s.Write(one(fmt.Sprint(n), strings.Repeat("x", 100_000)), true)
+	}
+	if !errors.Is(err, errIO) || !errors.Is(err, ErrFailed) {
+		t.Errorf("Write: %v", err)
+	}
+	if err := s.Close(); !errors.Is(err, ErrLeft) {
+		t.Errorf("Close: %v", err)
+	}
+	reopened := mustOpen(t, "data", quiet(t, under))
+	defer reopened.Close()
+	for i := range n - 1 {
+		if v, err := reopened.Get([]byte(fmt.Sprint(i))); len(v) != 100_000 || err != nil {
+			t.Fatalf("%d of %d: %d bytes, %v", i, n, len(v), err)
 		}
-	}()
-	if err := <-fatal; !errors.Is(err, errIO) || errors.Is(err, ErrFailed) {
-		t.Errorf("fatal: %v", err)
 	}
 }
 
@@ -180,9 +183,7 @@ func TestOpenSurfacesEveryError(t *testing.T) {
 			}
 			return nil
 		}))
-		o := quiet(t, disk)
-		o.Fatal = func(err error) { panic(err) }
-		s, err := openRecovered(disk, o)
+		s, err := Open("data", quiet(t, disk))
 		if err == nil {
 			if err := s.Write(one("a", "1"), true); err != nil && !errors.Is(err, ErrFailed) {
 				t.Errorf("operation %d: Write: %v", n, err)
@@ -196,17 +197,6 @@ func TestOpenSurfacesEveryError(t *testing.T) {
 			return
 		}
 	}
-}
-
-// openRecovered is Open where what is fatal is a panic.
-func openRecovered(disk vfs.FS, o Options) (s *Store, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
-		}
-	}()
-	o.FS = disk
-	return Open("data", o)
 }
 
 // TestSECURITY_R4_WhatWasAcknowledgedSurvivesAPowerCut cuts the power at random

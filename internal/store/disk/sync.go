@@ -78,7 +78,26 @@ func (s *Store) syncLog() {
 		return
 	}
 	defer s.leave()
-	if s.failure() == nil {
-		_ = s.guard(func() error { return s.db.LogData(nil, pebble.Sync) })
+	if s.failure() != nil {
+		return
+	}
+	if s.tail != nil {
+		s.tail.syncing()
+	}
+	done := make(chan error, 1)
+	go func() {
+		b := s.db.NewBatch()
+		err := b.LogData(nil, nil)
+		if err == nil {
+			err = s.apply(b, pebble.Sync)
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err == nil && s.tail != nil {
+			s.tail.synced()
+		}
+	case <-s.broken: // pebble may keep it for ever
 	}
 }

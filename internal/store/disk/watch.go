@@ -1,75 +1,160 @@
 package disk
 
 import (
-	"fmt"
-	"strings"
+	"errors"
+	"io/fs"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// watch is a disk that tells of errors of the log before pebble sees them.
-// pebble cannot survive all of them: where it closes one log and begins the
-// next, it ends the process with a broken lock. So the store learns of a log
-// that cannot be written at once, and refuses the next write before pebble
-// needs another log; and if that cannot be made, it ends in an orderly way.
+// watch is a disk that tells of everything that could not be written before
+// pebble sees it. pebble cannot survive all of it: where it closes one log and
+// begins the next, it ends the process with a broken lock; a table that cannot
+// be written it tries again at once and for ever, while writes wait. So the
+// store learns of it at once and gives the files up; and an error that meets a
+// write under way is not shown to pebble at all: its goroutine is parked, and
+// pebble left behind.
+//
+// Whoever gave the files up can shut the disk: a pebble that is left behind
+// changes nothing any more, and its goroutines wait for ever.
 type watch struct {
 	vfs.FS
-	broken func(error) // a log cannot be written
-	fatal  func(error) // a log cannot be made; does not return
+	broken func(op string, err error)
+	safe   func() bool // no write is on its way into pebble, nor will be one
+	parked chan struct{}
+	once   sync.Once
 	opened atomic.Bool // until then Open returns the error
+
+	gate sync.RWMutex // held for reading by what changes the disk
+	gone bool         // guarded by gate
 }
 
-// Create makes a file, a log among others.
-func (w *watch) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := w.FS.Create(name, c)
-	return w.log(name, f, err)
+// pass begins an operation that changes the disk; the result ends it.
+func (w *watch) pass() func() {
+	w.gate.RLock()
+	if w.gone {
+		w.gate.RUnlock()
+		w.park()
+	}
+	return w.gate.RUnlock
+}
+
+// shut waits for the changes under way; there are none afterwards.
+func (w *watch) shut() {
+	w.gate.Lock()
+	defer w.gate.Unlock()
+	w.gone = true
+}
+
+// park keeps a goroutine that may neither go on nor return. Nobody waits for
+// it, since the store has failed.
+func (w *watch) park() {
+	w.once.Do(func() { close(w.parked) })
+	select {}
+}
+
+// change does what changes the disk.
+func (w *watch) change(op string, do func() error) error {
+	done := w.pass()
+	err := do()
+	done()
+	return w.told(op, err)
+}
+
+func (w *watch) told(op string, err error) error {
+	if err == nil || !w.opened.Load() || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	w.broken(op, err)
+	if !w.safe() {
+		w.park()
+	}
+	return err
+}
+
+// Create makes a file.
+func (w *watch) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
+	return w.file("create", func() (vfs.File, error) { return w.FS.Create(name, c) })
 }
 
 // ReuseForWrite makes a new log of an old one.
 func (w *watch) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := w.FS.ReuseForWrite(old, name, c)
-	return w.log(name, f, err)
+	return w.file("create", func() (vfs.File, error) { return w.FS.ReuseForWrite(old, name, c) })
+}
+
+// OpenReadWrite opens a file that is changed.
+func (w *watch) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	return w.file("open", func() (vfs.File, error) { return w.FS.OpenReadWrite(name, c, o...) })
+}
+
+// OpenDir opens a directory, to sync it.
+func (w *watch) OpenDir(name string) (vfs.File, error) {
+	return w.file("open", func() (vfs.File, error) { return w.FS.OpenDir(name) })
+}
+
+// Link makes another name of a file.
+func (w *watch) Link(old, name string) error {
+	return w.change("create", func() error { return w.FS.Link(old, name) })
+}
+
+// Rename gives a file another name.
+func (w *watch) Rename(old, name string) error {
+	return w.change("rename", func() error { return w.FS.Rename(old, name) })
+}
+
+// Remove removes a file; pebble survives that it cannot.
+func (w *watch) Remove(name string) error {
+	defer w.pass()()
+	return w.FS.Remove(name)
 }
 
 // Unwrap is how pebble finds the disk behind it.
 func (w *watch) Unwrap() vfs.FS { return w.FS }
 
-func (w *watch) log(name string, f vfs.File, err error) (vfs.File, error) {
-	if !strings.HasSuffix(name, ".log") {
-		return f, err
-	}
-	if err != nil && w.opened.Load() {
-		w.fatal(fmt.Errorf("the log cannot be made: %w", err))
-	}
-	if err != nil {
+func (w *watch) file(op string, open func() (vfs.File, error)) (f vfs.File, err error) {
+	if err = w.change(op, func() error { f, err = open(); return err }); err != nil {
 		return nil, err
 	}
-	return &logFile{f, w.broken}, nil
+	return &watched{f, w}, nil
 }
 
-// logFile is a log whose errors are told.
-type logFile struct {
+// watched is a file whose errors are told.
+type watched struct {
 	vfs.File
-	broken func(error)
+	w *watch
 }
 
-func (f *logFile) told(err error) error {
-	if err != nil {
-		f.broken(err)
-	}
-	return err
+func (f *watched) Write(p []byte) (n int, err error) {
+	err = f.w.change("write", func() (err error) {
+		n, err = f.File.Write(p)
+		return err
+	})
+	return n, err
 }
 
-func (f *logFile) Write(p []byte) (int, error) {
-	n, err := f.File.Write(p)
-	return n, f.told(err)
+func (f *watched) WriteAt(p []byte, at int64) (n int, err error) {
+	err = f.w.change("write", func() (err error) {
+		n, err = f.File.WriteAt(p, at)
+		return err
+	})
+	return n, err
 }
 
-func (f *logFile) Sync() error     { return f.told(f.File.Sync()) }
-func (f *logFile) SyncData() error { return f.told(f.File.SyncData()) }
+func (f *watched) Sync() error { return f.w.change("sync", f.File.Sync) }
 
-func (f *logFile) SyncTo(length int64) (bool, error) {
-	full, err := f.File.SyncTo(length)
-	return full, f.told(err)
+func (f *watched) SyncData() error { return f.w.change("sync", f.File.SyncData) }
+
+func (f *watched) SyncTo(length int64) (full bool, err error) {
+	err = f.w.change("sync", func() (err error) {
+		full, err = f.File.SyncTo(length)
+		return err
+	})
+	return full, err
+}
+
+func (f *watched) Preallocate(at, length int64) error { // what cannot be reserved is written without
+	defer f.w.pass()()
+	return f.File.Preallocate(at, length)
 }
