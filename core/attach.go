@@ -39,8 +39,10 @@ func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 		st.serve(t, s)
 		return s, OK
 	}
-	if c.Expiry > 0 && r.failed.Load() {
-		return nil, Unavailable
+	if c.Expiry > 0 {
+		if why := r.unwritable(); why != OK {
+			return nil, why
+		}
 	}
 	most := r.limitsOf(c.Principal).Sessions
 	key := sessionKey{c.Principal.User, c.ID} // [MQTT-3.1.3-2] [3: MQTT-3.1.3-2]

@@ -46,10 +46,10 @@ func (s *Session) PublishLater(t *Turn, m *Message, after time.Duration, most in
 			return 0, false, reason
 		}
 	}
-	if m.QoS > 0 && r.failed.Load() {
-		return 0, false, Unavailable
+	if reason = t.holdsBack(true); reason == OK && m.QoS > 0 {
+		reason = r.unwritable()
 	}
-	if reason = t.refusesMore(true); reason != OK {
+	if reason != OK {
 		return 0, false, reason
 	}
 	if queue, ok := strings.CutPrefix(m.Topic, queuePrefix); ok {

@@ -40,9 +40,6 @@ func (ns *Namespace) declare(t *Turn, spec QueueSpec) (q *Queue, created bool, r
 	if len(ns.queues) >= ns.limits().Queues {
 		return nil, false, ns.over(LimitQueues)
 	}
-	if spec.Durable && ns.r.failed.Load() {
-		return nil, false, Unavailable
-	}
 	if reason = t.refusesMore(spec.Durable); reason != OK {
 		return nil, false, reason
 	}
@@ -79,9 +76,6 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	}
 	if !s.r.allows(s.principal, ActionQueue, name) || !s.r.allows(s.principal, ActionSubscribe, name) {
 		return nil, NotAuthorized
-	}
-	if s.r.failed.Load() {
-		return nil, Unavailable
 	}
 	if reason := t.refusesMore(true); reason != OK {
 		return nil, reason

@@ -39,10 +39,10 @@ func (r *Router) SetPressure(p Pressure) {
 }
 
 // Pressure is what SetPressure said last.
-func (r *Router) Pressure() Pressure { return pressureOf(r.pressure.Load()) }
-
-func pressureOf(bits uint32) Pressure {
-	return Pressure{Level: Level(bits & 0xff), DiskFull: bits&diskFullBit != 0}
+// A store that found the disk full counts as well.
+func (r *Router) Pressure() Pressure {
+	bits := r.pressure.Load()
+	return Pressure{Level: Level(bits & 0xff), DiskFull: bits&diskFullBit != 0 || r.unwritable() == DiskFull}
 }
 
 // Level is the level that the turn began with.
@@ -65,6 +65,16 @@ func (t *Turn) Routed() int { return t.routed }
 // refusesMore is why nothing new may be made in this turn; stored tells that
 // it would be written to the store.
 func (t *Turn) refusesMore(stored bool) Reason {
+	if stored {
+		if why := t.router.unwritable(); why != OK { // [SECURITY O7]
+			return why
+		}
+	}
+	return t.holdsBack(stored)
+}
+
+// holdsBack is refusesMore without a look at the store.
+func (t *Turn) holdsBack(stored bool) Reason {
 	switch {
 	case t.pressure == 0:
 	case t.Level() >= LevelRefuse:
@@ -78,11 +88,11 @@ func (t *Turn) refusesMore(stored bool) Reason {
 // refusesMessage is the same for a publish of a client. What is neither stored
 // nor retained goes on, and so does what clears a retained message.
 func (t *Turn) refusesMessage(m *Message) Reason {
-	if t.pressure == 0 || m.Retain && len(m.Payload) == 0 {
+	if m.QoS == 0 && (!m.Retain || len(m.Payload) == 0) {
 		return OK
 	}
-	if m.QoS == 0 && !m.Retain {
-		return OK
+	if m.Retain && len(m.Payload) == 0 {
+		return t.router.unwritable()
 	}
 	return t.refusesMore(true)
 }

@@ -176,9 +176,6 @@ func joinIDs(a, b *[]uint32) *[]uint32 {
 // must have room for so many messages and bytes, m included: a transaction
 // asks for all that it is about to publish before it begins.
 func (s *Session) Admits(t *Turn, mt *Match, m *Message, messages int, bytes int64) Reason {
-	if m.QoS > 0 && s.r.failed.Load() {
-		return Unavailable
-	}
 	if reason := t.refusesMessage(m); reason != OK {
 		return reason
 	}
@@ -263,7 +260,7 @@ func (r *Router) PublishSystem(t *Turn, namespace string, m *Message) Reason {
 // something of it must be synced before it is acknowledged.
 func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) bool) (durable bool, reason Reason) {
 	r := ns.r
-	if m.QoS > 0 && r.failed.Load() {
+	if m.QoS > 0 && r.failed.Load() { // not in an outage: wills and delayed messages wait for its end
 		return false, Unavailable
 	}
 	for i := range mt.targets {

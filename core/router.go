@@ -98,7 +98,8 @@ type Router struct {
 	rechecks rechecks
 
 	lastID   atomic.Uint64 // sessions, queues and shared messages are numbered from it
-	failed   atomic.Bool   // the store cannot write
+	failed   atomic.Bool   // the store cannot write, and never will
+	outage   atomic.Uint32 // Reason for which it cannot write for now; OK: it can
 	stopping atomic.Bool
 	pressure atomic.Uint32 // Pressure, in bits
 	dropped  [dropCauses]atomic.Uint64
@@ -131,6 +132,9 @@ func New(o Options) (*Router, error) {
 	r.limiter, _ = o.Authorizer.(Limiter)
 	r.open.Store(isOpen(o.Authorizer))
 	r.policy.Store(1)
+	if x, ok := o.Store.(Outage); ok {
+		x.OnOutage(func(why Reason) { r.outage.Store(uint32(why)) })
+	}
 	r.commit = newCommitter(r)
 	r.timers = newTimers(r)
 	if err := r.load(); err != nil {
@@ -175,8 +179,17 @@ func (r *Router) Close() {
 	r.commit.stop()
 }
 
-// StoreFailed tells that the store cannot write, so that everything that asks
-// for durability is refused.
-func (r *Router) StoreFailed() bool { return r.failed.Load() }
+// StoreFailed tells that the store cannot write, and not for want of space: so
+// that everything that asks for durability is refused.
+func (r *Router) StoreFailed() bool { return r.unwritable() == Unavailable }
+
+// unwritable is why clients are refused what would be stored: the store has
+// failed for good, or cannot write for now. What is on its way then waits.
+func (r *Router) unwritable() Reason {
+	if r.failed.Load() {
+		return Unavailable
+	}
+	return Reason(r.outage.Load())
+}
 
 func (r *Router) newID() uint64 { return r.lastID.Add(1) }

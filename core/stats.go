@@ -53,7 +53,7 @@ type Stats struct {
 
 // Stats takes a snapshot. It locks each queue for a moment, one at a time.
 func (r *Router) Stats() Stats {
-	s := Stats{Dropped: map[DropCause]uint64{}, Takeovers: r.takeover.Load(), Expired: r.expired.Load(), Orphans: r.orphans, StoreFailed: r.failed.Load()}
+	s := Stats{Dropped: map[DropCause]uint64{}, Takeovers: r.takeover.Load(), Expired: r.expired.Load(), Orphans: r.orphans, StoreFailed: r.StoreFailed()}
 	for c := range dropCauses {
 		s.Dropped[c] = r.dropped[c].Load()
 	}

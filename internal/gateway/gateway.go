@@ -12,6 +12,9 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/limit"
@@ -38,6 +41,7 @@ type Options struct {
 	Version  string
 	Commit   string
 	Meter    overload.Meter // of memory, disk, CPU and descriptors; default: this process
+	Disk     vfs.FS         // below the store; default: the system's
 	// Read reads the configuration anew, for [Gateway.Reload], into sections of its own. Default: it cannot be reloaded.
 	Read func() (*config.Config, map[string]any, config.Problems)
 	// Reloaders take part in a reload.
@@ -53,6 +57,7 @@ type Gateway struct {
 	metrics   *adapters.Metrics
 	store     core.Store
 	closers   []func() error // of the store
+	giveUp    func()         // waits for no disk any more; nil without one
 	access    *access.Control
 	takeovers limit.Takeovers
 	logins    *metrics.Timing
@@ -210,6 +215,9 @@ func (g *Gateway) close() (err error) {
 	g.ended.Do(func() {
 		for _, a := range g.admin {
 			_ = a.socket.Close()
+		}
+		if g.giveUp != nil {
+			defer time.AfterFunc(2*time.Second, g.giveUp).Stop() // what waits for a disk then is not acknowledged
 		}
 		if g.router != nil {
 			g.router.Close()

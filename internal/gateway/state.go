@@ -122,10 +122,13 @@ func (g *Gateway) state(emit metrics.Emit) {
 		emit("entrepot_limit_refused_total", float64(n), "core", l.String())
 	}
 	g.router.Imported(func(from, to string, n uint64) { emit("entrepot_namespace_imported_total", float64(n), from, to) })
-	failed := 0.0
-	if s.StoreFailed {
-		failed = 1
+	state := 0.0
+	switch {
+	case s.StoreFailed:
+		state = 2
+	case g.router.Pressure().DiskFull:
+		state = 1
 	}
-	emit("entrepot_store_state", failed)
+	emit("entrepot_store_state", state)
 	emit("entrepot_store_orphans", float64(s.Orphans))
 }

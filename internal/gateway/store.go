@@ -50,15 +50,24 @@ func (g *Gateway) openStore(now *settings) error {
 	if err := checkData(data); err != nil {
 		return fmt.Errorf("%w. Try: another --data DIR, or --data memory", err)
 	}
-	o := disk.Options{Logger: g.log, Sync: syncPolicies[now.store().Sync], Interval: now.store().Interval}
-	s, err := disk.Open(filepath.Join(data, storeDir), o)
+	o := disk.Options{
+		Logger: g.log, Sync: syncPolicies[now.store().Sync], Interval: now.store().Interval,
+		FS:     g.options.Disk,
+		Errors: func(op string) { g.metrics.Counter("store_errors_total", op).Add(1) },
+		Lost:   g.reports,
+	}
+	s, err := disk.OpenLasting(filepath.Join(data, storeDir), o)
 	if err != nil {
 		return fmt.Errorf("%w. Try: another --data DIR, or --data memory", err)
 	}
 	g.store = s
 	g.closers = append(g.closers, s.Close)
+	g.giveUp = s.GiveUp
 	return nil
 }
+
+// reports ends the gateway, and with it the process, for a store that is lost. [SECURITY O7]
+func (g *Gateway) reports(err error) { report(g.failed, fmt.Errorf("the store is given up: %w", err)) }
 
 // checkData refuses a directory that holds something, but no store of ours: nothing is made in it.
 func checkData(dir string) error {

@@ -86,7 +86,7 @@ func TestSECURITY_O6_O7_R1_WhateverFailsNothingAcknowledgedIsLostOrDoubled(t *te
 			for k := int64(1); ; k++ {
 				if !liveThrough(t, fault{k, c.many, c.err}, c.sync) {
 					t.Logf("%d changes", k-1)
-					if k < 20 {
+					if k < 6 {
 						t.Errorf("only %d changes of the disk were seen", k-1)
 					}
 					return
