@@ -1,6 +1,7 @@
 package coap
 
 import (
+	"slices"
 	"time"
 
 	"github.com/entrepot/entrepot/coap/message"
@@ -57,6 +58,9 @@ func (d *dedup) find(id uint16, now core.Time) *seen {
 // entries. grow is asked before the ring takes n entries more and may refuse
 // all but the first.
 func (d *dedup) add(id uint16, typ message.Type, now core.Time, limit int, grow func(n int) bool) *seen {
+	if len(d.ring) > limit { // it was halved
+		d.shrink(limit)
+	}
 	if n := len(d.ring); d.at == n && n < limit && !d.oldestDead(now) {
 		more := min(max(n, 2), limit-n)
 		if grow(more) || n == 0 {
@@ -78,6 +82,15 @@ func (d *dedup) add(id uint16, typ message.Type, now core.Time, limit int, grow 
 // that the ring need not grow.
 func (d *dedup) oldestDead(now core.Time) bool {
 	return len(d.ring) > 0 && now >= d.ring[0].at.After(lifetime(d.ring[0].typ))
+}
+
+// shrink keeps the newest n entries, so that the oldest is the next to be
+// overwritten.
+func (d *dedup) shrink(n int) {
+	at := d.at % len(d.ring)
+	ordered := append(slices.Clone(d.ring[at:]), d.ring[:at]...) // the oldest first
+	d.ring = slices.Clip(slices.Clone(ordered[len(ordered)-n:]))
+	d.at = 0
 }
 
 // clear forgets everything and returns how many entries were held.

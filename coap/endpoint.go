@@ -133,6 +133,9 @@ func (e *Endpoint) peer(t *core.Turn, from source) *peer {
 	if len(e.peers) >= e.cfg.MaxEndpoints && !e.makeRoom(t) {
 		return nil
 	}
+	if len(e.peers) >= halved(t, e.cfg.MaxEndpoints) { // two for one, until half of the proofs are left
+		_ = e.makeRoom(t) && len(e.peers) >= halved(t, e.cfg.MaxEndpoints) && e.makeRoom(t)
+	}
 	p := &peer{ep: e, source: from, seenAt: t.Now, ids: messageIDs{next: uint16(rand.Uint32())}}
 	p.handle = e.loop.Handle(p)
 	p.proof = from.atFirst(e.cfg.AddressProof)
@@ -161,18 +164,27 @@ func (e *Endpoint) makeRoom(t *core.Turn) bool {
 	return false
 }
 
+// halved is what a cache may hold at most: under pressure, half of it.
+// [SECURITY O2]
+func halved(t *core.Turn, most int) int {
+	if t.Level() >= core.LevelShed {
+		return max(1, most/2)
+	}
+	return most
+}
+
 // growDedup asks whether a window may hold n entries more; if the total is
-// reached, the window of the peer that was silent longest goes.
-func (e *Endpoint) growDedup(keep *peer, n int) bool {
-	if e.room.entries.value()+n > e.cfg.DedupTotal {
-		for p := e.recent.back; p != nil && p != keep; p = p.newer {
-			if freed := p.dedup.clear(); freed > 0 {
-				e.room.entries.add(-freed)
-				break
-			}
+// reached, the windows of the peers that were silent longest go, two at most.
+func (e *Endpoint) growDedup(t *core.Turn, keep *peer, n int) bool {
+	most := halved(t, e.cfg.DedupTotal)
+	cleared := 0
+	for p := e.recent.back; e.room.entries.value()+n > most && cleared < 2 && p != nil && p != keep; p = p.newer {
+		if freed := p.dedup.clear(); freed > 0 {
+			e.room.entries.add(-freed)
+			cleared++
 		}
 	}
-	return e.room.entries.value()+n <= e.cfg.DedupTotal
+	return e.room.entries.value()+n <= most
 }
 
 // Close ends all peers: observers are told 5.03.

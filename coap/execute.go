@@ -20,7 +20,7 @@ func (p *peer) request(t *core.Turn, m *message.Message, in []byte, out *adapter
 		}
 	} else {
 		before := len(p.dedup.ring)
-		p.dedup.add(m.ID, m.Type, t.Now, p.ep.cfg.DedupPerEndpoint, func(n int) bool { return p.ep.growDedup(p, n) })
+		p.dedup.add(m.ID, m.Type, t.Now, halved(t, p.ep.cfg.DedupPerEndpoint), func(n int) bool { return p.ep.growDedup(t, p, n) })
 		p.ep.room.entries.add(len(p.dedup.ring) - before)
 	}
 	q, r := &p.ep.req, response{}
