@@ -11,6 +11,7 @@ type taking struct {
 	share  int  // how many more this consumer may have for now
 	given  int  // deliveries that went to the session's own queue instead
 	later  int  // deliveries that leave when they are stored
+	walked int  // deliveries of retained walks
 	short  bool // stopped by window or capacity: the room comes back
 	wait   bool // stopped by something that will notify: store, subscription not yet safe
 	parked bool // stopped until the session's own queue has sent what this one gave it

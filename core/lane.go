@@ -1,6 +1,9 @@
 package core
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // lane is the walk over the retained messages of one new subscription. What
 // waits in the ring comes after it, so that nothing published during the walk
@@ -18,10 +21,29 @@ type lane struct {
 	owner  *Session // the walk starts when owner.Safe() >= hold; nil: at once
 	hold   uint64
 	logged bool
+	rests  Time   // under pressure: the walk goes on then
+	alarm  *alarm // wakes the receiver for it; nil until one was needed
 }
 
 // laneSlice bounds how many names one slice of a walk visits.
 const laneSlice = 256
+
+// What a walk does under pressure before it rests. [SECURITY O3]
+const (
+	brakedWalk  = 64 // deliveries
+	brakedScans = 16 // of laneSlice names
+	laneRest    = 250 * time.Millisecond
+)
+
+// rest lets a walk go on later. q.mu is held.
+func (l *lane) rest(k *taking, q *Queue) {
+	if l.alarm == nil {
+		l.alarm = &alarm{fn: q.resumeWalk}
+	}
+	l.rests = k.t.Now.After(laneRest)
+	q.ns.r.timers.sooner(l.alarm, l.rests)
+	k.wait = true
+}
 
 // newLane begins a walk for a binding that is already in the index; nil when
 // nothing is retained.
@@ -111,6 +133,10 @@ func (q *Queue) serveLanes(k *taking) {
 				return
 			}
 		}
+		if k.t.Level() >= LevelBrake && k.t.Now < l.rests {
+			k.wait = true
+			return
+		}
 		if !q.walk(k, l) {
 			break
 		}
@@ -136,7 +162,12 @@ func (q *Queue) resumeWalk(t *Turn) {
 // walk serves one lane; false when it has to be continued later.
 func (q *Queue) walk(k *taking, l *lane) bool {
 	logged := false
-	for k.has(l.sub.QoS) {
+	braked := k.t.Level() >= LevelBrake
+	for scans, began := 0, k.walked; k.has(l.sub.QoS); scans++ {
+		if braked && scans >= brakedScans {
+			l.rest(k, q)
+			break
+		}
 		items, next, done := q.ns.retained.Scan(nil, l.sub.Filter, l.after, min(laneSlice, max(1, cap(k.out)-len(k.out))))
 		for i := range items {
 			m := items[i].Value
@@ -144,7 +175,11 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 				continue
 			}
 			qos := min(m.QoS, l.sub.QoS)
-			if !k.has(qos) {
+			enough := braked && k.walked-began >= brakedWalk
+			if enough {
+				l.rest(k, q)
+			}
+			if enough || !k.has(qos) {
 				if logged {
 					k.t.putWalk(q.own, l)
 				}
@@ -169,6 +204,7 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 // walkTo makes a delivery of a retained message; logged tells that it has a
 // record. One of QoS 2 leaves when that is stored. [MQTT-4.3.3-1]
 func (q *Queue) walkTo(k *taking, l *lane, m *Message, qos uint8) (logged bool) {
+	k.walked++
 	seq := q.sideSeq | laneBit
 	q.sideSeq++
 	e := &entry{m: m, ids: l.ids, free: l.free, qos: qos, retain: true, logged: l.logged && qos > 0}

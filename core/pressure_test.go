@@ -1,7 +1,9 @@
 package core_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/entrepot/entrepot/core"
 )
@@ -106,4 +108,59 @@ func TestATurnCountsPublishesAgainstWhatItsLoopAllows(t *testing.T) {
 		w.turn.Allow(core.Unbounded)
 		expect(t, "allowed", w.turn.Pressed(), false)
 	})
+}
+
+func TestSecurity_O3_RetainedMessagesComeInTurnsUnderPressure(t *testing.T) {
+	for _, client := range []core.Client{{}, durable("a")} {
+		for qos := range uint8(3) {
+			t.Run(fmt.Sprintf("%s %d", client.ID, qos), func(t *testing.T) {
+				simulate(t, func(w *world) {
+					p := w.attach(core.Client{})
+					for i := range 300 {
+						p.send(fmt.Sprintf("x/%03d", i), "r", func(m *core.Message) { m.Retain, m.QoS = true, qos })
+					}
+					w.end()
+					a := w.attach(client)
+					w.router.SetPressure(core.Pressure{Level: core.LevelBrake})
+					w.end()
+					a.sub("x/#", qos)
+					var got []core.Delivery
+					turns := 0
+					for ; len(got) < 300 && turns < 20; turns++ {
+						before := len(got)
+						got = append(got, a.drain()...)
+						if n := len(got) - before; n > 64 {
+							t.Fatalf("%d in one turn", n)
+						}
+						a.told()
+						w.sleep(400 * time.Millisecond)
+						expect(t, "woken", a.told(), len(got) < 300)
+					}
+					expect(t, "messages", len(got), 300)
+					for i, d := range got {
+						expect(t, "order", d.Message.Topic, fmt.Sprintf("x/%03d", i))
+					}
+					if turns < 5 {
+						t.Errorf("%d turns", turns)
+					}
+					w.router.SetPressure(core.Pressure{})
+					w.end()
+					a.sub("x/+", qos)
+					expect(t, "without pressure", len(a.drain()), 300)
+				})
+			})
+		}
+	}
+}
+
+// drain takes what the session's own queue gives now, and settles it.
+func (c *conn) drain() (all []core.Delivery) {
+	for {
+		c.w.end()
+		ds := c.Inbox().Take(c.w.turn, make([]core.Delivery, 0, 100), 100)
+		if c.settle(core.Accepted, ds...); len(ds) == 0 && !c.told() {
+			return all
+		}
+		all = append(all, ds...)
+	}
 }
