@@ -120,6 +120,12 @@ func (a *acceptor) ready() {
 		fd, sa, err := unix.Accept4(a.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
+			if fd >= a.loop.server.spared {
+				unix.Close(fd)
+				a.listener.counts.refused("descriptors")
+				a.pause(now + acceptPause)
+				return
+			}
 			a.accepted(fd, sockaddr(sa))
 		case unix.EAGAIN:
 			return

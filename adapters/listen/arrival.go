@@ -162,6 +162,12 @@ func (l *listener) acceptPaced(ln net.Listener) (*arrival, bool) {
 			l.rest(100 * time.Millisecond)
 			continue
 		}
+		if descriptorOf(nc) >= l.server.spared {
+			nc.Close()
+			l.counts.refused("descriptors")
+			l.rest(100 * time.Millisecond)
+			continue
+		}
 		if a := l.arrive(nc); a != nil {
 			return a, true
 		}

@@ -27,6 +27,30 @@ func maxConnections() int {
 	return max(int(r.Cur)-reserve, 16)
 }
 
+// storesOwn is how many descriptors no connection gets: they are the store's,
+// and what a reload needs. [SECURITY R3]
+const storesOwn = 64
+
+// firstSpared is the first descriptor that no connection gets. The kernel
+// gives the lowest that is free: so all below it are in use.
+func firstSpared() int {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil || r.Cur > 1<<30 {
+		return 1 << 30
+	}
+	return max(int(r.Cur)-storesOwn, int(r.Cur)/2)
+}
+
+// descriptorOf is the descriptor of a connection.
+func descriptorOf(nc net.Conn) (n int) {
+	if c, ok := nc.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { n = int(fd) }) //nolint:errcheck // 0 then
+		}
+	}
+	return n
+}
+
 func isInUse(err error) bool {
 	return errors.Is(err, unix.EADDRINUSE) || errors.Is(err, errInUse)
 }

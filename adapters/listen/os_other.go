@@ -26,5 +26,10 @@ func Holder(string, string) (name string, pid int) { return "", 0 }
 // maxConnections is not known here.
 func maxConnections() int { return 1 << 30 }
 
+// firstSpared and descriptorOf: nothing is spared.
+func firstSpared() int { return 1 << 30 }
+
+func descriptorOf(net.Conn) int { return 0 }
+
 // readNow reads without waiting, which nothing here can do.
 func readNow(net.Conn, []byte) (int, error) { return 0, errNothing }

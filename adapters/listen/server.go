@@ -27,6 +27,7 @@ type Server struct {
 	metrics *adapters.Metrics
 	clock   *core.Clock
 	gate    *limit.Gate
+	spared  int // the first descriptor that no connection gets
 	events  *events
 
 	bounds atomic.Pointer[adapters.Limits]
@@ -57,6 +58,7 @@ func New(o Options) (*Server, error) {
 		s.metrics = adapters.NewMetrics()
 	}
 	s.bounds.Store(boundsOf(o.Host.Limits))
+	s.spared = firstSpared()
 	s.gate = limit.NewGate(*s.limits())
 	s.events = newEvents(o.Host.Log, !o.Quiet)
 	s.ctx, s.cancel = context.WithCancel(context.Background())

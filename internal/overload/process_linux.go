@@ -1,6 +1,7 @@
 package overload
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -16,8 +17,14 @@ func diskOf(dir string) (free, total int64) {
 
 func descriptors() (open, most int) {
 	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		return Unknown, 0
+	}
 	d, err := os.Open("/proc/self/fd")
-	if err != nil || unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+	if errors.Is(err, unix.EMFILE) {
+		return int(min(l.Cur, 1<<30)), int(min(l.Cur, 1<<30))
+	}
+	if err != nil {
 		return Unknown, 0
 	}
 	defer d.Close()

@@ -1,6 +1,10 @@
 package disk
 
-import "github.com/cockroachdb/pebble/v2"
+import (
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
 
 // commit is one write on its way through the goroutine that may be left behind.
 type commit struct {
@@ -62,11 +66,15 @@ func (s *Store) apply(b *pebble.Batch, options *pebble.WriteOptions) error {
 }
 
 // safe tells that no write is on its way into pebble. The store has failed, so
-// there will be none.
+// there will be none. One that is about to come back is waited for; one that
+// waits for the caller is not.
 func (s *Store) safe() bool {
-	if !s.applying.TryLock() {
-		return false
+	for range 200 {
+		if s.applying.TryLock() {
+			s.applying.Unlock()
+			return true
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	s.applying.Unlock()
-	return true
+	return false
 }

@@ -78,7 +78,7 @@ func TestSECURITY_O6_O7_R1_WhateverFailsNothingAcknowledgedIsLostOrDoubled(t *te
 		err  error
 		sync SyncPolicy
 	}{
-		{"EIO once", 1, syscall.EIO, SyncAlways}, {"EIO for a while", 9, syscall.EIO, SyncAlways}, {"full for a while", 60, syscall.ENOSPC, SyncAlways},
+		{"EIO once", 1, syscall.EIO, SyncAlways}, {"EIO for a while", 9, syscall.EIO, SyncAlways}, {"no descriptors for a while", 5, syscall.EMFILE, SyncAlways}, {"full for a while", 60, syscall.ENOSPC, SyncAlways},
 		{"EIO once, synced in intervals", 1, syscall.EIO, SyncInterval}, {"full, never synced", 30, syscall.ENOSPC, SyncNever},
 	} {
 		t.Run(c.name, func(t *testing.T) {
