@@ -61,6 +61,7 @@ type committer struct {
 
 	mu      sync.Mutex
 	waiting []*work
+	crowd   crowd // Guarded by mu: of the last of waiting, when there are many
 
 	// Owned by the goroutine.
 	states  Batch               // the records of changes
@@ -80,6 +81,12 @@ func newCommitter(r *Router) *committer {
 
 func (c *committer) submit(w *work) {
 	c.mu.Lock()
+	if len(c.waiting) >= crowded {
+		c.crowd.join(c.r, c.waiting[len(c.waiting)-1], w)
+		c.mu.Unlock()
+		w.recycle()
+		return
+	}
 	c.waiting = append(c.waiting, w)
 	first := len(c.waiting) == 1
 	c.mu.Unlock()
@@ -105,6 +112,7 @@ func (c *committer) run() {
 	for {
 		c.mu.Lock()
 		batch, c.waiting = c.waiting, spare[:0]
+		c.crowd = crowd{}
 		c.mu.Unlock()
 		if len(batch) > 0 {
 			t.Begin()

@@ -3,6 +3,15 @@ package core
 // Filter is the text that a membership was subscribed with.
 func (c *Consumer) Filter() string { return c.filter }
 
+// Waiting is how many turns wait for the store, and what the last one holds.
+func (r *Router) Waiting() (turns, marks, changes int) {
+	c := r.commit
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := c.waiting[len(c.waiting)-1]
+	return len(c.waiting), len(last.marks), len(last.changes)
+}
+
 // Alarms is the number of timers that are set.
 func (r *Router) Alarms() int { return r.timers.pending() }
 

@@ -82,10 +82,14 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	if old == nil && st.fullOf(sub.Filter, most) {
 		return false, nil, st.ns.over(LimitSubscriptions)
 	}
-	if old == nil {
-		if reason = t.refusesMore(st.durable); reason != OK {
-			return false, nil, reason
-		}
+	switch {
+	case old == nil:
+		reason = t.refusesMore(st.durable)
+	case st.durable:
+		reason = s.r.unwritable()
+	}
+	if reason != OK {
+		return false, nil, reason
 	}
 	if st.subs == nil {
 		st.subs = map[string]*binding{}
