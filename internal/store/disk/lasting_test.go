@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -166,7 +167,8 @@ func check(t *testing.T, f fault, fs vfs.FS, m storetest.Model) {
 func TestSECURITY_O7_ADiskThatStaysBrokenEndsTheStore(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{syscall.EIO, syscall.EROFS} {
-		disk, on := failing(vfs.NewMem(), changesDisk)
+		var on atomic.Bool
+		disk, _ := fault{1, 1 << 40, err}.inject(vfs.NewMem(), &on)
 		o := quiet(t, disk)
 		lost := make(chan error, 2)
 		o.Lost = func(err error) { lost <- err }
@@ -174,8 +176,8 @@ func TestSECURITY_O7_ADiskThatStaysBrokenEndsTheStore(t *testing.T) {
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		l := mustLast(t, o)
 		on.Store(true)
-		if err := l.Write(one("a", "1"), true); err == nil {
-			t.Fatal("it was acknowledged")
+		if got := l.Write(one("a", "1"), true); !errors.Is(got, err) {
+			t.Fatalf("the write says %v", got)
 		}
 		if err := l.Write(one("a", "1"), true); err == nil {
 			t.Fatal("a later write was acknowledged")
