@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -59,6 +60,9 @@ type Store struct {
 	onFailure func(*Store, error)
 	grace     time.Duration
 
+	fs     vfs.FS     // below files
+	backup sync.Mutex // held while one is made
+
 	applying sync.Mutex // held while a write is on its way into pebble
 
 	syncer  *syncer
@@ -86,7 +90,7 @@ func Open(dir string, o Options) (*Store, error) {
 		o.Errors = func(string) {}
 	}
 	s := &Store{
-		dir: dir, slow: io.NopCloser(nil), syncer: newSyncer(o), tail: o.tail, onFailure: o.onFailure, grace: cmp.Or(o.grace, 3*time.Second),
+		dir: filepath.Clean(dir), slow: io.NopCloser(nil), syncer: newSyncer(o), tail: o.tail, onFailure: o.onFailure, grace: cmp.Or(o.grace, 3*time.Second),
 		work: make(chan commit), written: make(chan struct{}), broken: make(chan struct{}),
 	}
 	s.log = &logger{to: o.Logger, fatal: func(err error) {
@@ -108,7 +112,9 @@ func (s *Store) open(o Options) (err error) {
 	if s.lock, err = claim(s.held, s.dir); err != nil {
 		return err
 	}
-	s.files = &watch{FS: o.FS, parked: make(chan struct{}), safe: s.safe, broken: func(op string, err error) {
+	s.fs = o.FS
+	s.removeCheckpoint()
+	s.files = &watch{FS: o.FS, aside: o.FS.PathJoin(s.dir, checkpointDir), parked: make(chan struct{}), safe: s.safe, broken: func(op string, err error) {
 		o.Errors(op)
 		_ = s.fail(op, commitFailure{err})
 	}}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"sync"
@@ -309,6 +310,15 @@ func (l *Lasting) Scan(from, to []byte) iter.Seq2[core.Record, error] {
 		}
 		s.Scan(from, to)(yield)
 	}
+}
+
+// Backup writes a complete store as a tar to w: [Store.Backup].
+func (l *Lasting) Backup(w io.Writer) error {
+	s, err := l.store(false)
+	if err != nil {
+		return err
+	}
+	return s.Backup(w)
 }
 
 // GiveUp makes an outage, also one under way, final: for a stop.

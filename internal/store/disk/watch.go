@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -21,6 +22,7 @@ import (
 // changes nothing any more, and its goroutines wait for ever.
 type watch struct {
 	vfs.FS
+	aside  string // where backups are gathered: what fails there is theirs alone
 	broken func(op string, err error)
 	safe   func() bool // no write is on its way into pebble, nor will be one
 	parked chan struct{}
@@ -55,8 +57,11 @@ func (w *watch) park() {
 	select {}
 }
 
-// change does what changes the disk.
-func (w *watch) change(op string, do func() error) error {
+// change does what changes a file.
+func (w *watch) change(op, name string, do func() error) error {
+	if strings.HasPrefix(name, w.aside) {
+		return do()
+	}
 	done := w.pass()
 	err := do()
 	done()
@@ -76,32 +81,32 @@ func (w *watch) told(op string, err error) error {
 
 // Create makes a file.
 func (w *watch) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
-	return w.file("create", func() (vfs.File, error) { return w.FS.Create(name, c) })
+	return w.file("create", name, func() (vfs.File, error) { return w.FS.Create(name, c) })
 }
 
 // ReuseForWrite makes a new log of an old one.
 func (w *watch) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return w.file("create", func() (vfs.File, error) { return w.FS.ReuseForWrite(old, name, c) })
+	return w.file("create", name, func() (vfs.File, error) { return w.FS.ReuseForWrite(old, name, c) })
 }
 
 // OpenReadWrite opens a file that is changed.
 func (w *watch) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
-	return w.file("open", func() (vfs.File, error) { return w.FS.OpenReadWrite(name, c, o...) })
+	return w.file("open", name, func() (vfs.File, error) { return w.FS.OpenReadWrite(name, c, o...) })
 }
 
 // OpenDir opens a directory, to sync it.
 func (w *watch) OpenDir(name string) (vfs.File, error) {
-	return w.file("open", func() (vfs.File, error) { return w.FS.OpenDir(name) })
+	return w.file("open", name, func() (vfs.File, error) { return w.FS.OpenDir(name) })
 }
 
 // Link makes another name of a file.
 func (w *watch) Link(old, name string) error {
-	return w.change("create", func() error { return w.FS.Link(old, name) })
+	return w.change("create", name, func() error { return w.FS.Link(old, name) })
 }
 
 // Rename gives a file another name.
 func (w *watch) Rename(old, name string) error {
-	return w.change("rename", func() error { return w.FS.Rename(old, name) })
+	return w.change("rename", name, func() error { return w.FS.Rename(old, name) })
 }
 
 // Remove removes a file; pebble survives that it cannot.
@@ -113,21 +118,22 @@ func (w *watch) Remove(name string) error {
 // Unwrap is how pebble finds the disk behind it.
 func (w *watch) Unwrap() vfs.FS { return w.FS }
 
-func (w *watch) file(op string, open func() (vfs.File, error)) (f vfs.File, err error) {
-	if err = w.change(op, func() error { f, err = open(); return err }); err != nil {
+func (w *watch) file(op, name string, open func() (vfs.File, error)) (f vfs.File, err error) {
+	if err = w.change(op, name, func() error { f, err = open(); return err }); err != nil {
 		return nil, err
 	}
-	return &watched{f, w}, nil
+	return &watched{f, w, name}, nil
 }
 
 // watched is a file whose errors are told.
 type watched struct {
 	vfs.File
-	w *watch
+	w    *watch
+	name string
 }
 
 func (f *watched) Write(p []byte) (n int, err error) {
-	err = f.w.change("write", func() (err error) {
+	err = f.w.change("write", f.name, func() (err error) {
 		n, err = f.File.Write(p)
 		return err
 	})
@@ -135,19 +141,19 @@ func (f *watched) Write(p []byte) (n int, err error) {
 }
 
 func (f *watched) WriteAt(p []byte, at int64) (n int, err error) {
-	err = f.w.change("write", func() (err error) {
+	err = f.w.change("write", f.name, func() (err error) {
 		n, err = f.File.WriteAt(p, at)
 		return err
 	})
 	return n, err
 }
 
-func (f *watched) Sync() error { return f.w.change("sync", f.File.Sync) }
+func (f *watched) Sync() error { return f.w.change("sync", f.name, f.File.Sync) }
 
-func (f *watched) SyncData() error { return f.w.change("sync", f.File.SyncData) }
+func (f *watched) SyncData() error { return f.w.change("sync", f.name, f.File.SyncData) }
 
 func (f *watched) SyncTo(length int64) (full bool, err error) {
-	err = f.w.change("sync", func() (err error) {
+	err = f.w.change("sync", f.name, func() (err error) {
 		full, err = f.File.SyncTo(length)
 		return err
 	})
