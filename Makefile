@@ -17,7 +17,7 @@ TOOLS   := mosquitto:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mos
 MODULES := stomp:python3-stomp pika:python3-pika paho.mqtt.client:python3-paho-mqtt
 NODE_DIR := test/interop/node
 
-.PHONY: help build test setup check unit matrix scale interop fuzz bench attack fmt lint generate clean
+.PHONY: help build test setup check unit matrix scale crash interop fuzz bench attack fmt lint generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ help: ## list the targets
 build: ## bin/entrepot, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/entrepot ./cmd/entrepot
 
-test: setup check unit matrix scale interop ## everything: real clients, vet, format, units with the race detector, both matrices, the sizes
+test: setup check unit matrix scale crash interop ## everything: real clients, vet, format, units with the race detector, both matrices, the sizes, kill -9
 
 setup: ## install the real clients (as root), or say which are missing
 	@absent() { for t in $(TOOLS); do command -v $${t%%:*} >/dev/null || echo $$t; done; \
@@ -43,7 +43,7 @@ check: ## go vet and gofmt
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
 
 unit: ## unit tests and fuzz seeds with the race detector; what measures load comes last, one after the other
-	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e /test/interop -e /test/matrix -e /test/abuse -e /test/scale -e /test/credentials)
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e /test/interop -e /test/matrix -e /test/abuse -e /test/scale -e /test/crash -e /test/credentials)
 	$(GO) test -race -p 1 -timeout 10m ./test/abuse ./test/scale ./test/credentials
 
 matrix: ## every protocol in, every protocol out, in one process over real sockets
@@ -51,6 +51,9 @@ matrix: ## every protocol in, every protocol out, in one process over real socke
 
 scale: ## ten thousand sessions, storms, every packet identifier; SCALE=10 for longer ones
 	$(GO) test -timeout 20m -count=1 ./test/scale/
+
+crash: ## kill -9 amid load of every protocol; CRASH=200 for so many times
+	$(GO) test -timeout 60m -count=1 ./test/crash/
 
 interop: ## the same with real clients as separate processes against the built binary
 	$(GO) test -timeout 10m -count=1 -parallel 8 ./test/interop/...

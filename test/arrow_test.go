@@ -91,6 +91,7 @@ var arrows = map[string][]string{
 	"test":             {},
 	"test/script":      {"internal/dial"},
 	"test/matrix":      {"test/script", "internal/gateway", "internal/config", "internal/dial", "internal/tlsconf"},
+	"test/crash":       {"internal/config", "internal/dial"},
 	"test/abuse":       {"internal/gateway", "internal/config"},
 	"test/credentials": {},
 	"test/scale":       {"internal/gateway", "internal/config", "mqtt/packet"},

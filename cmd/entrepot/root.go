@@ -26,6 +26,6 @@ func root(s streams) *cobra.Command {
 	cmd.SetIn(s.in)
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
-	cmd.AddCommand(serveCommand(s), pubCommand(s), subCommand(s), benchCommand(s), userCommand(s), aclCommand(s), configCommand(s), versionCommand(s))
+	cmd.AddCommand(serveCommand(s), pubCommand(s), subCommand(s), benchCommand(s), storeCommand(s), userCommand(s), aclCommand(s), configCommand(s), versionCommand(s))
 	return cmd
 }

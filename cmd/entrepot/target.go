@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"time"
 
@@ -39,13 +40,13 @@ func (t *target) flags(cmd *cobra.Command) {
 }
 
 // parse makes options of the URL and the flags.
-func (t *target) parse(s streams, url string) (dial.Options, error) {
-	a, err := config.ParseAddress(url)
+func (t *target) parse(s streams, text string) (dial.Options, error) {
+	a, err := config.ParseAddress(text)
 	if err != nil {
 		return dial.Options{}, &exitError{exitUsage, err.Error()}
 	}
 	if a.Scheme.Protocol == "http" {
-		return dial.Options{}, &exitError{exitUsage, config.HidePassword(url) + ": http:// is for operators; messages travel by mqtt, ws, mqttsn, coap, stomp or amqp"}
+		return dial.Options{}, &exitError{exitUsage, config.HidePassword(text) + ": http:// is for operators; messages travel by mqtt, ws, mqttsn, coap, stomp or amqp"}
 	}
 	if a.Host == "" && a.Scheme.Network != "unix" {
 		a.Host = "127.0.0.1"
@@ -61,27 +62,33 @@ func (t *target) parse(s streams, url string) (dial.Options, error) {
 	if o.PSKIdentity, o.PSK, err = t.secure.preshared(a.Scheme); err != nil {
 		return o, err
 	}
-	if a.User != nil {
-		password, has := a.User.Password()
-		if o.User == "" {
-			o.User = a.User.Username()
+	o.User, o.Password, err = credentials(s, a.User, t.user, t.passwordFile)
+	return o, err
+}
+
+// credentials are a user and a password, from flags, the URL, and the environment.
+func credentials(s streams, inURL *url.Userinfo, user, file string) (_ string, password []byte, err error) {
+	if inURL != nil {
+		text, has := inURL.Password()
+		if user == "" {
+			user = inURL.Username()
 		}
-		o.Password = []byte(password)
+		password = []byte(text)
 		if has && isTerminal(s.err) {
 			fmt.Fprintln(s.err, "entrepot: the process list shows a password in the URL; --password-file and ENTREPOT_PASSWORD do not")
 		}
 	}
-	if o.Password == nil && os.Getenv("ENTREPOT_PASSWORD") != "" {
-		o.Password = []byte(os.Getenv("ENTREPOT_PASSWORD"))
+	if password == nil && os.Getenv("ENTREPOT_PASSWORD") != "" {
+		password = []byte(os.Getenv("ENTREPOT_PASSWORD"))
 	}
-	if t.passwordFile != "" {
-		b, err := os.ReadFile(t.passwordFile)
+	if file != "" {
+		b, err := os.ReadFile(file)
 		if err != nil {
-			return o, &exitError{exitConfig, fmt.Sprintf("--password-file %s cannot be read", t.passwordFile)}
+			return "", nil, &exitError{exitConfig, fmt.Sprintf("--password-file %s cannot be read", file)}
 		}
-		o.Password = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+		password = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 	}
-	return o, nil
+	return user, password, nil
 }
 
 func checkVersion(protocol, version string) error {

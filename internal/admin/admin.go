@@ -7,6 +7,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,11 +45,22 @@ type Options struct {
 	// AnyHost turns the check of the Host header off, for a listener that others may reach. The check keeps a web page
 	// that points its own name at 127.0.0.1 from reading the answers. OPERATIONS H1
 	AnyHost bool
-	// Viewer decides whether who asks may see what is for operators; nil: everybody may.
-	Viewer func(*http.Request) Verdict
-	// Timeout bounds one request, default 10 s.
+	// Admit decides whether who asks may go so far; nil: everybody may.
+	Admit func(*http.Request, Level) Verdict
+	// Backup writes the store to w; ErrBusy if another backup is being made. nil: there is no store.
+	Backup func(w io.Writer) error
+	// Timeout bounds one request, or one step of an answer that streams; default 10 s.
 	Timeout time.Duration
 	Log     *slog.Logger
+}
+
+func (o *Options) defaults() {
+	if o.Timeout <= 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 }
 
 // A Server serves one listener.
@@ -56,12 +68,7 @@ type Server struct{ http http.Server }
 
 // New makes a server.
 func New(o Options) *Server {
-	if o.Timeout <= 0 {
-		o.Timeout = 10 * time.Second
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o.defaults()
 	return &Server{http.Server{
 		Handler:           Handler(o),
 		ReadHeaderTimeout: min(5*time.Second, o.Timeout),

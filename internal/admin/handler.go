@@ -11,6 +11,7 @@ import (
 
 // Handler answers all paths.
 func Handler(o Options) http.Handler {
+	o.defaults()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { health(w, r, o.State) })
 	mux.HandleFunc("GET /startupz", func(w http.ResponseWriter, _ *http.Request) { startup(w, o.State) })
@@ -18,16 +19,17 @@ func Handler(o Options) http.Handler {
 	if o.Metrics != nil {
 		metrics := o.Metrics
 		if o.AnyHost { // others reach it
-			metrics = viewers(o.Viewer, metrics)
+			metrics = o.viewers(metrics)
 		}
 		mux.Handle("GET /metrics", metrics)
 	}
+	mux.HandleFunc("POST /api/v1/store/backup", o.backup)
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusNotFound, "not_found", "there is nothing at this path; try /healthz, /readyz or /metrics")
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD")
-		problem(w, http.StatusMethodNotAllowed, "method", "only GET and HEAD are answered here")
+		problem(w, http.StatusMethodNotAllowed, "method", "only GET and HEAD are answered at this path")
 	})
 	return guard(mux, o.AnyHost)
 }
@@ -86,7 +88,7 @@ func startup(w http.ResponseWriter, s State) {
 func ready(w http.ResponseWriter, r *http.Request, o *Options) {
 	status, lines := http.StatusOK, []string{"ok"}
 	verbose := r.URL.Query().Has("verbose")
-	if verbose && !admit(w, r, o.Viewer) {
+	if verbose && !o.admit(w, r, Viewer) {
 		return
 	}
 	if problems := o.State.Problems(); len(problems) > 0 {

@@ -13,25 +13,41 @@ const (
 	Busy             // the login could not be looked at
 )
 
+// Level is how far a request goes. OPERATIONS section 4
+type Level uint8
+
+// The levels.
+const (
+	Viewer        Level = iota + 1 // looks
+	Operator                       // acts on clients and messages
+	Administrator                  // has everything
+)
+
+var needs = map[Level]string{
+	Viewer:        "admin viewer, operator or admin",
+	Operator:      "admin operator or admin",
+	Administrator: "admin admin",
+}
+
 // viewers lets those see a page who may.
-func viewers(viewer func(*http.Request) Verdict, next http.Handler) http.Handler {
+func (o *Options) viewers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if admit(w, r, viewer) {
+		if o.admit(w, r, Viewer) {
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
 // admit answers those who may not.
-func admit(w http.ResponseWriter, r *http.Request, viewer func(*http.Request) Verdict) bool {
-	if viewer == nil {
+func (o *Options) admit(w http.ResponseWriter, r *http.Request, l Level) bool {
+	if o.Admit == nil {
 		return true
 	}
-	switch viewer(r) {
+	switch o.Admit(r, l) {
 	case Granted:
 		return true
 	case Refused:
-		problem(w, http.StatusForbidden, "role", "this needs a user whose role has admin viewer, operator or admin")
+		problem(w, http.StatusForbidden, "role", "this needs a user whose role has "+needs[l])
 	case Busy:
 		w.Header().Set("Retry-After", "5")
 		problem(w, http.StatusServiceUnavailable, "busy", "the login cannot be looked at now")

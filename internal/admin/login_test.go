@@ -10,7 +10,7 @@ func TestAdmin_H1_WhatIsForViewersNeedsALogin(t *testing.T) {
 	t.Parallel()
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("numbers")) })
 	verdict := Granted
-	o := Options{State: &state{}, Metrics: page, AnyHost: true, Viewer: func(*http.Request) Verdict { return verdict }}
+	o := Options{State: &state{}, Metrics: page, AnyHost: true, Admit: func(*http.Request, Level) Verdict { return verdict }}
 	for _, x := range []struct {
 		v      Verdict
 		remote bool

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/entrepot/entrepot/internal/admin"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/metrics"
+	"github.com/entrepot/entrepot/internal/store/disk"
 )
 
 // adminListener is one http:// listener.
@@ -26,7 +28,16 @@ type adminListener struct {
 
 // adminOptions are what a server of the section does.
 func (g *Gateway) adminOptions(section config.Admin, l config.Listener) admin.Options {
-	o := admin.Options{State: g, Timeout: section.Timeout, Log: g.log, AnyHost: !l.Address.Loopback(), Viewer: g.viewer(l.URL)}
+	o := admin.Options{State: g, Timeout: section.Timeout, Log: g.log, AnyHost: !l.Address.Loopback(), Admit: g.admits(l.URL)}
+	if s, ok := g.store.(interface{ Backup(io.Writer) error }); ok {
+		o.Backup = func(w io.Writer) error {
+			err := s.Backup(w)
+			if errors.Is(err, disk.ErrBusy) {
+				return admin.ErrBusy
+			}
+			return err
+		}
+	}
 	if section.Metrics {
 		o.Metrics = metrics.Handler(metrics.New(g.metrics, g.build, g.state, g.certificates, g.decisions, g.overload), g.logins)
 	}

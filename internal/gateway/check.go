@@ -140,7 +140,7 @@ func (k *check) data() {
 	}
 	err := checkData(dir)
 	if err == nil {
-		err = disk.Look(filepath.Join(dir, storeDir))
+		err = disk.Look(StoreDir(dir))
 	}
 	switch {
 	case errors.Is(err, disk.ErrLocked):

@@ -41,6 +41,9 @@ var syncPolicies = map[string]disk.SyncPolicy{"always": disk.SyncAlways, "interv
 // storeDir is the store's place in the data directory, which holds other files too.
 const storeDir = "store"
 
+// StoreDir is where the store of a data directory is.
+func StoreDir(data string) string { return filepath.Join(data, storeDir) }
+
 func (g *Gateway) openStore(now *settings) error {
 	data := now.config.Node.Data
 	if data == Memory {
@@ -56,7 +59,7 @@ func (g *Gateway) openStore(now *settings) error {
 		Errors: func(op string) { g.metrics.Counter("store_errors_total", op).Add(1) },
 		Lost:   g.reports,
 	}
-	s, err := disk.OpenLasting(filepath.Join(data, storeDir), o)
+	s, err := disk.OpenLasting(StoreDir(data), o)
 	if err != nil {
 		return fmt.Errorf("%w. Try: another --data DIR, or --data memory", err)
 	}

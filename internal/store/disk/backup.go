@@ -50,8 +50,11 @@ func (s *Store) Backup(w io.Writer) (err error) {
 	return out.Close()
 }
 
-// ErrBusy answers a second backup at a time.
-var ErrBusy = errors.New("a backup is being made")
+// Why a backup or a restore is refused.
+var (
+	ErrBusy     = errors.New("a backup is being made")
+	ErrOccupied = errors.New("not empty")
+)
 
 // removeCheckpoint removes what a process left that was killed amid a backup.
 func (s *Store) removeCheckpoint() {
@@ -118,7 +121,7 @@ func (r *untilEnding) Read(p []byte) (int, error) {
 // Unpack makes dir a store out of what Backup wrote. dir must be absent or empty. Everything is synced before the file that
 // makes it a store appears; an input that ends before is an error, and dir is left without that file.
 func Unpack(from io.Reader, dir string) error {
-	if err := vacant(dir); err != nil {
+	if err := Vacant(dir); err != nil {
 		return err
 	}
 	if err := makeDir(vfs.Default, dir); err != nil {
@@ -143,13 +146,20 @@ func Unpack(from io.Reader, dir string) error {
 	}
 }
 
-// Copy makes to a store that holds what the one in from does: a restore. Nothing may use from meanwhile; to must be absent
-// or empty.
+// Copy makes to a store that holds what the one in from does: a restore, or the backup of a store that nobody uses
+// (otherwise ErrLocked). to must be absent or empty.
 func Copy(from, to string) error {
 	if fresh, err := inspect(vfs.Default, from); err != nil || fresh {
 		return errors.Join(err, absent(from, fresh))
 	}
-	if err := vacant(to); err != nil {
+	lock, err := pebble.LockDirectory(from, vfs.Default)
+	if _, path := errors.AsType[*fs.PathError](err); err != nil && !path { // where no file can be made, nobody writes
+		return fmt.Errorf("store %s is %w", from, ErrLocked)
+	}
+	if err == nil {
+		defer lock.Close()
+	}
+	if err := Vacant(to); err != nil {
 		return err
 	}
 	files, err := os.ReadDir(from)
@@ -182,8 +192,8 @@ func absent(dir string, fresh bool) error {
 	return fmt.Errorf("there is no store in %s", dir)
 }
 
-// vacant refuses a directory that holds anything.
-func vacant(dir string) error {
+// Vacant refuses a directory that holds anything.
+func Vacant(dir string) error {
 	files, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -191,7 +201,7 @@ func vacant(dir string) error {
 	case err != nil:
 		return err
 	case len(files) > 0:
-		return fmt.Errorf("%s is not empty: it holds %q", dir, files[0].Name())
+		return fmt.Errorf("%s is %w: it holds %q", dir, ErrOccupied, files[0].Name())
 	}
 	return nil
 }

@@ -13,10 +13,12 @@ import (
 	"github.com/entrepot/entrepot/internal/admin"
 )
 
-// viewer tells whether who asks an admin listener has the level viewer: a user by HTTP Basic, or by a bearer token. While
-// nobody can log in, everybody has. Cookies and the query are no credential. OPERATIONS H1
-func (g *Gateway) viewer(listener string) func(*http.Request) admin.Verdict {
-	return func(r *http.Request) admin.Verdict {
+var adminLevels = map[admin.Level]acl.Level{admin.Viewer: acl.Viewer, admin.Operator: acl.Operator, admin.Administrator: acl.Admin}
+
+// admits tells whether who asks an admin listener has a level: a user by HTTP Basic, or by a bearer token. While nobody can
+// log in, everybody has. Cookies and the query are no credential. OPERATIONS H1
+func (g *Gateway) admits(listener string) func(*http.Request, admin.Level) admin.Verdict {
+	return func(r *http.Request, l admin.Level) admin.Verdict {
 		if g.access.Open() {
 			return admin.Granted
 		}
@@ -41,7 +43,7 @@ func (g *Gateway) viewer(listener string) func(*http.Request) admin.Verdict {
 			return admin.Busy
 		case reason != core.OK:
 			return admin.Nameless
-		case g.access.Level(p) < acl.Viewer:
+		case g.access.Level(p) < adminLevels[l]:
 			g.log.Info("acl.denied", "action", "admin", "user", p.User, "addr", r.RemoteAddr)
 			return admin.Refused
 		}
