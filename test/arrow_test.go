@@ -86,7 +86,7 @@ var arrows = map[string][]string{
 	"internal/generate": plus(below, "internal/config", "internal/standard", "internal/gateway", "internal/metrics", "internal/sys"),
 	"configs":           {},
 	"cmd/entrepot": {"configs", "adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/pskfile", "internal/render", "internal/bench", "internal/eventlog",
-		"internal/access", "internal/acl", "internal/auth", "internal/auth/password", "internal/importer/mosquitto", "core", "core/topic"},
+		"internal/access", "internal/acl", "internal/auth", "internal/auth/password", "internal/importer/mosquitto", "internal/store/disk", "core", "core/topic"},
 
 	"test":             {},
 	"test/script":      {"internal/dial"},

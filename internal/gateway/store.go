@@ -16,8 +16,8 @@ import (
 
 // Store is the section `store`.
 type Store struct {
-	// Sync is always: what was acknowledged survives a power cut; interval: the last Interval may be lost; never: what the
-	// operating system holds may be lost. Killing the process takes nothing under any of them.
+	// Sync is always: what was acknowledged survives a power cut and a kill; interval: either may take the last Interval;
+	// never: a kill may take the newest 32 KiB, a power cut what the operating system holds. docs/guarantees.md
 	Sync string `yaml:"sync" enum:"always,interval,never"`
 	// Interval is the time between syncs of sync: interval, 1ms to 1m.
 	Interval time.Duration `yaml:"interval"`

@@ -7,17 +7,17 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// A SyncPolicy says what a synced write waits for, and so what a power cut may
-// take away of what was acknowledged. Killing the process takes nothing under
-// any of them, and whatever is lost is the newest: never a part of a write, nor
-// one with later ones left.
+// A SyncPolicy says what a synced write waits for, and so what may be lost of
+// what was acknowledged. Whatever is lost is the newest: never a part of a
+// write, nor one with later ones left. Without a sync, pebble keeps the block of
+// the log that is not full, 32 KiB, in the process: a kill takes it as well.
 type SyncPolicy int
 
 // The policies, `store.sync` in the configuration.
 const (
 	SyncAlways   SyncPolicy = iota // the disk: nothing is lost
 	SyncInterval                   // nothing: the last Options.Interval may be lost
-	SyncNever                      // nothing: what the operating system holds may be lost
+	SyncNever                      // nothing: the block may be lost, and at a power cut what the operating system holds
 )
 
 // syncer syncs the log every interval in which something was written.

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/gateway"
+)
+
+// serving runs a gateway on a data directory until stop is called; urls are by scheme.
+func serving(t *testing.T, data string) (urls map[string]string, stop func()) {
+	t.Helper()
+	in := config.Input{Listen: []string{"mqtt://127.0.0.1:0", "http://127.0.0.1:0"}, Set: []string{"node.data=" + data},
+		Sections: gateway.Sections(), Protocols: gateway.Protocols()}
+	c, err := config.Load(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gateway.Open(gateway.Options{Config: c, Sections: in.Sections})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- g.Run(ctx) }()
+	urls = map[string]string{}
+	for _, l := range g.Listening() {
+		urls[strings.SplitN(l.URL, ":", 2)[0]] = l.URL
+	}
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Error("the gateway does not stop")
+		}
+	}
+	t.Cleanup(stop)
+	return urls, stop
+}
+
+func TestABackupOfARunningGatewayIsRestored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, live, still := filepath.Join(dir, "data"), filepath.Join(dir, "live"), filepath.Join(dir, "still")
+	must := func(want string, args ...string) {
+		t.Helper()
+		if code, out, text := execute(t, "", args...); code != 0 || !strings.Contains(out, want) {
+			t.Fatalf("%v: exit %d, %q, %q", args, code, out, text)
+		}
+	}
+	urls, stop := serving(t, data)
+	must("", "pub", urls["mqtt"], "kept/a", "before", "-r", "-q", "1")
+	must("the backup is in", "store", "backup", live, "--url", urls["http"])
+	must("", "pub", urls["mqtt"], "kept/a", "after", "-r", "-q", "1")
+	if code, _, text := execute(t, "", "store", "backup", still, "--data", data); code != exitConfig || !strings.Contains(text, "--url") {
+		t.Errorf("a store in use: exit %d, %q", code, text)
+	}
+	stop()
+	must("the backup is in", "store", "backup", still, "--data", data)
+	for backup, want := range map[string]string{live: "before", still: "after"} {
+		restored := filepath.Join(t.TempDir(), "data")
+		must("is restored in", "store", "restore", backup, "--data", restored)
+		urls, stop := serving(t, restored)
+		must(want+"\n", "sub", urls["mqtt"], "kept/#", "-C", "1", "-W", "20")
+		stop()
+		if code, _, text := execute(t, "", "store", "restore", backup, "--data", restored); code != exitConfig || !strings.Contains(text, "not empty") {
+			t.Errorf("a restore over a store: exit %d, %q", code, text)
+		}
+	}
+}
+
+func TestStoreCommandsRefuseWhatTheyCannotDo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mine"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	none := filepath.Join(dir, "none")
+	urls, _ := serving(t, gateway.Memory)
+	for _, x := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{exitUsage, "backup, restore or check", []string{"store"}},
+		{exitUsage, "accepts 1 arg", []string{"store", "backup"}},
+		{exitUsage, "none of the others can be", []string{"store", "backup", none, "--data", dir, "--url", urls["http"]}},
+		{exitUsage, "no admin listener", []string{"store", "backup", none, "--url", urls["mqtt"]}},
+		{exitUnreachable, "entrepot serve", []string{"store", "backup", none, "--url", "http://127.0.0.1:1"}},
+		{exitFailed, "nothing on disk", []string{"store", "backup", none, "--url", urls["http"]}},
+		{exitConfig, "not empty", []string{"store", "backup", dir, "--url", urls["http"]}},
+		{exitConfig, "there is no store in", []string{"store", "backup", none, "--data", dir}},
+		{exitConfig, "not a store of entrepot", []string{"store", "restore", dir, "--data", none}},
+		{exitConfig, "there is no store in", []string{"store", "restore", none, "--data", none}},
+	} {
+		if code, out, text := execute(t, "", x.args...); code != x.code || !strings.Contains(text, x.want) || out != "" {
+			t.Errorf("%v: exit %d, %q, %q", x.args, code, out, text)
+		}
+	}
+	if _, err := os.Stat(none); !os.IsNotExist(err) {
+		t.Error("something was made")
+	}
+}
