@@ -38,9 +38,9 @@ type process struct {
 }
 
 // start runs the binary on a data directory and waits until it is ready.
-func start(t *testing.T, binary, data string) *process {
+func start(t *testing.T, binary, data string, more ...string) *process {
 	t.Helper()
-	args := []string{"serve", "--data", data, "--log-format", "json"}
+	args := append([]string{"serve", "--data", data, "--log-format", "json"}, more...)
 	for _, s := range schemes {
 		args = append(args, "--listen", s+"://127.0.0.1:0")
 	}

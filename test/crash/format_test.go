@@ -1,0 +1,84 @@
+package crash
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/internal/dial"
+)
+
+// TestStoresOfEveryFormatAreOpened opens a store of each format that there was, as a kill had left it, and finds what was in it:
+// the sessions s1 and s2 with a subscription to a/#, of which s2 had taken two messages; a group of s3; a queue that s4
+// consumes; retained messages; and a delayed one, which is due since.
+func TestStoresOfEveryFormatAreOpened(t *testing.T) {
+	t.Parallel()
+	binary := build(t)
+	stores, err := filepath.Glob("testdata/store-*.tar.gz")
+	if err != nil || len(stores) == 0 {
+		t.Fatal("no store", err)
+	}
+	for _, packed := range stores {
+		t.Run(strings.TrimSuffix(filepath.Base(packed), ".tar.gz"), func(t *testing.T) {
+			t.Parallel()
+			data := t.TempDir()
+			if err := os.Mkdir(filepath.Join(data, "store"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.CommandContext(t.Context(), "tar", "xzf", packed, "-C", filepath.Join(data, "store")).CombinedOutput(); err != nil {
+				t.Fatal(err, string(out))
+			}
+			w := &world{T: t, gateway: start(t, binary, data, "--set", "mqtt.delayed=true")}
+			all := []string{"one-1", "one-2", "one-3", "two-4", "two-5", "later"}
+			w.finds("s1", "", all...)
+			w.finds("s2", "", all[2:]...)
+			w.finds("s3", "", all...)
+			w.finds("s4", "$queue/work", "job-1", "job-2")
+			w.finds("anew", "kept/#", "kept-1", "kept-2")
+		})
+	}
+}
+
+// finds checks that a client receives payloads in order, nothing else, and their properties with them.
+func (w *world) finds(client, filter string, want ...string) {
+	w.Helper()
+	var mu sync.Mutex
+	var got []string
+	done := make(chan struct{})
+	o := dial.Options{ClientID: client, OnMessage: func(m dial.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		if strings.HasPrefix(string(m.Payload), "one") && (m.ContentType != "text/plain" || !slices.Contains(m.Headers, dial.Header{Name: "k", Value: "v"})) {
+			w.Errorf("%s: %s comes as %+v", client, m.Payload, m)
+		}
+		if got = append(got, string(m.Payload)); string(m.Payload) == want[len(want)-1] {
+			close(done)
+		}
+	}}
+	if filter == "" {
+		o.Session = time.Hour
+	}
+	c := w.dial("mqtt", o)
+	if filter != "" {
+		w.subscribe(c, filter, 1)
+	}
+	ctx, cancel := context.WithTimeout(w.Context(), patience)
+	defer cancel()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		w.Errorf("%s: the last message is missing", client)
+	}
+	w.close(c)
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(got, want) {
+		w.Errorf("%s receives %q, not %q", client, got, want)
+	}
+}
