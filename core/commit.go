@@ -9,7 +9,7 @@ type work struct {
 	marks   []mark
 	entries []entryRef
 	changes []change   // records that are written as things are at the commit
-	freed   []*Message // references that end with the work
+	freed   []freed    // references that end with the work
 	left    []*session // whose attachments ended
 	delayed []*delayed
 }
@@ -67,6 +67,7 @@ type committer struct {
 	states  Batch               // the records of changes
 	written map[change]struct{} // of the group at hand
 	senders []sender
+	holders []holder // scratch of held
 }
 
 // sender is a queue that may send more once the group is stored.
@@ -203,12 +204,8 @@ func (c *committer) gather(group []*work) {
 				c.senders = append(c.senders, sender{x.st.inbox, below})
 			}
 		}
-		for _, m := range w.freed {
-			if m.refs.Add(-1) == 0 {
-				c.states.Delete(key1(keyMessage, m.stored))
-			}
-		}
 	}
+	c.release(group)
 	if len(c.written) > 4096 {
 		c.written = map[change]struct{}{}
 	}

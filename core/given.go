@@ -18,16 +18,13 @@ func (c *Consumer) isLasting() bool { return c.filter != "" && c.member.durable 
 // consumer's session, in one change of the store. q.mu is held.
 func (q *Queue) giveToSession(k *taking, seq uint64, e *entry) {
 	m := e.m
-	if !e.logged && m.stored != 0 { // the record that others refer to may be gone
+	if m.record != nil { // its holders are written: this entry is not among them
 		m = m.again()
 	}
 	inbox := k.c.member.inbox
 	inbox.mu.Lock()
-	if inbox.given == nil {
-		inbox.given = &given{from: map[uint64]*Queue{}}
-	}
+	inbox.givenBy(inbox.tail, q)
 	inbox.given.to = inbox.tail
-	inbox.given.from[inbox.tail] = q
 	inbox.append(k.t, m, 2, &target{ids: k.c.ids, rap: e.retain})
 	inbox.given.park(k.c)
 	inbox.mu.Unlock()
@@ -35,6 +32,14 @@ func (q *Queue) giveToSession(k *taking, seq uint64, e *entry) {
 	k.window--
 	k.share--
 	k.given++
+}
+
+// givenBy notes where an entry came from. q.mu is held.
+func (q *Queue) givenBy(seq uint64, origin *Queue) {
+	if q.given == nil {
+		q.given = &given{from: map[uint64]*Queue{}}
+	}
+	q.given.from[seq] = origin
 }
 
 func (g *given) park(c *Consumer) {

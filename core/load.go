@@ -2,7 +2,9 @@ package core
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -29,7 +31,7 @@ func (r *Router) load() error {
 		read func(key, value []byte) error
 	}{
 		{keySession, l.session}, {keyQueue, l.queue}, {keyBinding, l.binding}, {keySubscription, l.subscription},
-		{keyWalk, l.walk}, {keySeen, l.seen}, {keyMessage, l.message}, {keyEntry, l.entry}, {keyRetained, l.retained},
+		{keyWalk, l.walk}, {keySeen, l.seen}, {keyEntry, l.entry}, {keyRetained, l.retained},
 		{keyDelayed, l.delayed},
 	}
 	for _, step := range steps {
@@ -38,7 +40,7 @@ func (r *Router) load() error {
 				return fmt.Errorf("read the store: %w", err)
 			}
 			if err := step.read(rec.Key[1:], rec.Value); err != nil {
-				return fmt.Errorf("the store is damaged: the record of a %s (key %q) cannot be read: %w", recordKinds[step.kind], rec.Key, err)
+				return damaged(rec.Key, err)
 			}
 		}
 	}
@@ -48,6 +50,25 @@ func (r *Router) load() error {
 	l.orphans.report(r)
 	return nil
 }
+
+// damage names a record that cannot be read.
+type damage struct {
+	key []byte
+	err error
+}
+
+func damaged(key []byte, err error) error {
+	if known := (*damage)(nil); errors.As(err, &known) {
+		return err
+	}
+	return &damage{slices.Clone(key), err}
+}
+
+func (d *damage) Error() string {
+	return fmt.Sprintf("the store is damaged: the record of a %s (key %q) cannot be read: %v", recordKinds[d.key[0]], d.key, d.err)
+}
+
+func (d *damage) Unwrap() error { return d.err }
 
 func (l *loading) id(key []byte) (uint64, []byte, error) {
 	if len(key) < 8 {
@@ -118,19 +139,6 @@ func (l *loading) seen(key, _ []byte) error {
 	return nil
 }
 
-func (l *loading) message(key, value []byte) error {
-	id, _, err := l.id(key)
-	if err != nil {
-		return err
-	}
-	r := &reader{b: value}
-	m := r.message()
-	m.stored = id
-	l.last = max(l.last, m.From)
-	l.messages[id] = m
-	return r.err()
-}
-
 func (l *loading) delayed(key, value []byte) error {
 	id, _, err := l.id(key)
 	if err != nil {
@@ -162,11 +170,6 @@ func (l *loading) person(p *Principal) *Principal {
 
 // finish removes what nothing refers to any more and sets the timers.
 func (l *loading) finish() {
-	for id, m := range l.messages {
-		if m.refs.Load() == 0 {
-			l.t.delete(key1(keyMessage, id))
-		}
-	}
 	now := l.t.Now
 	for _, st := range l.sessions {
 		if st.ends == 0 { // it was connected when the process was killed

@@ -157,66 +157,52 @@ func (l *loading) entry(key, value []byte) error {
 	if err != nil || len(rest) != 8 {
 		return errRecord
 	}
-	seq := binary.BigEndian.Uint64(rest)
-	if seq == 0 {
-		return errRecord
-	}
-	r := &reader{b: value}
-	flags := r.byte()
-	e := entry{qos: r.byte(), tag: uint32(r.uint()), stored: true, logged: true, retain: flags&entryRetain != 0}
-	var origin *Queue
-	if flags&entryGiven != 0 {
-		origin = l.queues[r.uint()] // nil: it was deleted since
-	}
-	if n := r.count(); n > 0 {
-		ids := make([]uint32, 0, n)
-		for ; n > 0; n-- {
-			ids = append(ids, uint32(r.uint()))
-		}
-		e.ids = &ids
-	}
-	refers := uint64(0)
-	if flags&entryRefers != 0 {
-		refers = r.uint()
-		e.m = l.messages[refers]
-	} else {
-		e.m = r.message()
-	}
-	if r.err() != nil || e.qos > 2 {
-		return errRecord
+	x, err := (&reader{b: value}).entry(binary.BigEndian.Uint64(rest))
+	if err != nil {
+		return err
 	}
 	q := l.queues[id]
-	switch {
-	case q == nil:
+	if q == nil {
 		l.orphan(keyEntry, key, "")
 		return nil
-	case e.m == nil: // every copy was settled, and this deletion was on its way
+	}
+	if l.last = max(l.last, x.refers); x.refers != 0 {
+		if x.e.m, err = l.message(x.refers); err != nil {
+			return err
+		}
+	}
+	switch {
+	case x.e.m == nil: // every copy was settled, and this deletion was on its way
 		l.orphan(keyEntry, key, q.spec.Name)
 		return nil
-	case flags&entryReceived != 0 && q.kind != sessionQueue: // its receiver has it, and is gone
-		l.t.delete(append([]byte{keyEntry}, key...))
+	case x.e.state == received && q.kind != sessionQueue: // its receiver has it, and is gone
+		l.t.deleteEntry(q, x.seq, x.e.m)
 		return nil
 	}
-	if refers != 0 {
-		e.m.refs.Add(1)
-		e.m.shared = true
-	}
-	l.last = max(l.last, e.m.From)
-	if flags&entryReceived != 0 {
-		e.state = received
-	}
-	if seq&laneBit != 0 {
-		q.restoreSide(seq, e)
+	l.last = max(l.last, x.e.m.From)
+	if x.seq&laneBit != 0 {
+		q.restoreSide(x.seq, x.e)
 		return nil
 	}
-	if origin != nil {
-		if q.given == nil {
-			q.given = &given{from: map[uint64]*Queue{}}
-		}
-		q.given.from[seq] = origin
+	if origin := l.queues[x.origin]; origin != nil { // else it was deleted since
+		q.givenBy(x.seq, origin)
 	}
-	q.restore(l.t, seq, e)
+	q.restore(l.t, x.seq, x.e)
 	return nil
+}
+
+// message reads a message that entries refer to, once; nil when it is not there.
+func (l *loading) message(id uint64) (*Message, error) {
+	m := l.messages[id]
+	if m == nil {
+		var err error
+		if m, err = l.r.sharedMessage(id); m == nil {
+			return nil, err
+		}
+		l.messages[id] = m
+	}
+	m.record.refs.Add(1)
+	return m, nil
 }
 
 // restore puts an entry back into its place; entries come in ascending order.

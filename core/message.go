@@ -19,12 +19,11 @@ type Message struct {
 	QoS     uint8  // 0, 1, 2
 	Retain  bool   // as published
 
-	shared bool         // reaches more than one queue
-	refs   atomic.Int32 // durable queue entries that refer to stored
+	shared bool // reaches more than one queue
 	frames atomic.Pointer[frame]
-	stored uint64 // id of the shared record in the store; 0: none
-	rev    uint64 // revision of the retained write; 0: none
-	owner  string // user that a retained message counts for; "": nobody
+	record *sharing // what several durable queues refer to in the store; nil: none
+	rev    uint64   // revision of the retained write; 0: none
+	owner  string   // user that a retained message counts for; "": nobody
 }
 
 // Meta is the part of a message that few messages have: DESIGN's rare fields.

@@ -288,9 +288,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 		}
 	}
 	if logged > 1 {
-		m.stored = r.newID()
-		m.refs.Store(1) // ours, until every queue has taken or refused it
-		t.putMessage(m)
+		t.share(m)
 	}
 	reached := 0
 	for i := range mt.targets { // [MQTT-4.5.0-1] [3: MQTT-4.5.0-1]
@@ -300,7 +298,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 		}
 	}
 	if logged > 1 {
-		t.releaseMessage(m)
+		t.shareEnds(m)
 	}
 	durable = durable || logged > 0
 	if mt.abroad != nil {

@@ -70,7 +70,7 @@ func (q *Queue) empty(t *Turn) {
 		e := q.at(seq)
 		logged = logged || e.logged
 		if e.stored && e.m != nil {
-			t.releaseMessage(e.m)
+			t.releaseMessage(e.m, holder{q.id, seq})
 		}
 	}
 	for _, e := range q.side {

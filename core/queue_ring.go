@@ -15,9 +15,7 @@ func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	q.limitAge(t, seq)
 	if q.durable && qos > 0 {
 		e.logged = true
-		if m.stored != 0 {
-			m.refs.Add(1)
-		}
+		t.refer(q, seq, m)
 		t.logEntry(q, seq, e)
 	}
 }

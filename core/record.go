@@ -17,7 +17,7 @@ import (
 //	b <queue> <filter>   one binding of a named queue
 //	q <queue> <seq>      an entry: a message, or a reference to one; the highest
 //	                     bit of seq is set for a retained message on its way
-//	m <id>               a message that several entries refer to
+//	m <id>               a message that several entries refer to, and which
 //	r <namespace> 00 <topic>  a retained message
 //	t <id>               a message that waits for its time
 //	x <room> 00 <namespace> 00 <key>  a room's note
@@ -70,6 +70,7 @@ const (
 	entryRetain
 	entryReceived
 	entryGiven // by a shared queue, whose identity follows
+	entrySized // the size of the message follows the reference to it
 )
 
 // logEntry writes the first record of an entry.
@@ -82,11 +83,11 @@ func (t *Turn) logEntry(q *Queue, seq uint64, e *entry) {
 // entry adds the record of an entry. A retained one holds its message: what
 // the retained message referred to may be gone.
 func (b *Batch) entry(q *Queue, seq uint64, e *entry) {
-	refers := e.m.stored != 0 && seq&laneBit == 0
+	refers := e.m.record != nil && seq&laneBit == 0
 	origin := q.origin(seq)
 	var flags byte
 	if refers {
-		flags |= entryRefers
+		flags |= entryRefers | entrySized
 	}
 	if e.retain {
 		flags |= entryRetain
@@ -111,7 +112,8 @@ func (b *Batch) entry(q *Queue, seq uint64, e *entry) {
 		v = putUint(v, uint64(id))
 	}
 	if refers {
-		v = putUint(v, e.m.stored)
+		v = putUint(v, e.m.record.id)
+		v = putUint(v, uint64(e.m.Size()))
 	} else {
 		v = appendMessage(v, e.m)
 	}
@@ -121,26 +123,12 @@ func (b *Batch) entry(q *Queue, seq uint64, e *entry) {
 func (t *Turn) deleteEntry(q *Queue, seq uint64, m *Message) {
 	t.delete(key2(keyEntry, q.id, seq))
 	if seq&laneBit == 0 {
-		t.releaseMessage(m)
-	}
-}
-
-// releaseMessage drops one reference of a durable entry to its message. It
-// counts when the turn is committed, so that the last one, which deletes the
-// message's record, never comes before the deletion of an entry.
-func (t *Turn) releaseMessage(m *Message) {
-	if m.stored != 0 {
-		w := t.pendingWork()
-		w.freed = append(w.freed, m)
+		t.releaseMessage(m, holder{q.id, seq})
 	}
 }
 
 func (t *Turn) deleteEntries(q *Queue) {
 	t.pendingWork().batch.DeleteRange(key2(keyEntry, q.id, 0), key1(keyEntry, q.id+1))
-}
-
-func (t *Turn) putMessage(m *Message) {
-	t.set(key1(keyMessage, m.stored), appendMessage(nil, m))
 }
 
 // Principals: what their rights are judged by when they are not there.

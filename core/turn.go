@@ -22,6 +22,7 @@ type Turn struct {
 	match     []*binding // scratch of Route
 	rings     [][]entry  // small rings of queues that became empty, for the next
 	dead      []deadLetter
+	holders   []holder // the entries of the message that is being shared
 }
 
 // Kicker is a loop that sleeps until it is told that something waits for it.
