@@ -23,6 +23,7 @@ const (
 	entryChange                          // q, seq: of an entry that is stored
 	retainedChange                       // ns, text
 	noteChange                           // text
+	segmentChange                        // q, seq: the first of the segment
 )
 
 // changed makes the turn's work write what c names.
@@ -62,6 +63,8 @@ func (c *change) write(r *Router, b *Batch) (below uint64) {
 		} else {
 			b.Delete(retainedKey(c.ns.name, c.text))
 		}
+	case segmentChange:
+		c.writeSegment(b)
 	case noteChange:
 		r.notes.write(b, c.text)
 	}
@@ -116,6 +119,20 @@ func (c *change) writeQueue(b *Batch) {
 			b.Set(key, appendSubscription(nil, have.sub))
 		} else {
 			b.Delete(key)
+		}
+	}
+}
+
+func (c *change) writeSegment(b *Batch) {
+	q := c.q
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.gone || q.paged == nil {
+		return
+	}
+	for _, s := range q.paged.segs {
+		if s.start == c.seq && s.recorded && !s.begun {
+			b.Set(key2(keySegment, q.id, s.start), appendSegment(nil, s))
 		}
 	}
 }

@@ -12,6 +12,7 @@ type work struct {
 	freed   []freed    // references that end with the work
 	left    []*session // whose attachments ended
 	delayed []*delayed
+	done    chan struct{} // closed when it has been written, or could not be; nil: nobody waits
 }
 
 // mark is a span of one session's sequence that becomes safe with the work.
@@ -181,6 +182,9 @@ func (c *committer) write(t *Turn, group []*work) {
 				c.r.notes.done(w.changes[i].text)
 			}
 		}
+		if w.done != nil {
+			close(w.done)
+		}
 		w.recycle()
 	}
 	for _, x := range c.senders {
@@ -248,12 +252,19 @@ func (c *committer) lost(t *Turn, refs []entryRef) {
 	for _, ref := range refs {
 		q := ref.q
 		q.mu.Lock()
-		if e := q.entry(ref.seq); e != nil && e.state == waiting && e.qos == 2 {
+		e := q.entry(ref.seq)
+		if e != nil && q.paged != nil && ref.seq&laneBit == 0 && ref.seq >= q.paged.edge && e.state == waiting {
+			e.logged = false // it stays in memory, without a record
+		}
+		if e != nil && e.state == waiting && e.qos == 2 {
 			if ref.seq&laneBit == 0 {
 				q.discard(t, ref.seq)
 			} else {
 				q.finish(t, ref.seq)
 			}
+		}
+		if q.paged != nil {
+			q.trim(t)
 		}
 		woken := q.wakeNext()
 		var waited []*Consumer
@@ -290,6 +301,14 @@ func (c *committer) stored(t *Turn, refs []entryRef) {
 			}
 		}
 		var woken *Consumer
+		if q.paged != nil && !q.gone {
+			if len(q.consumers) > 0 && q.paged.edge == q.paged.freshAt {
+				held = q.fill(t) || held // before it is let go of
+			}
+			if q.paged != nil {
+				q.trim(t)
+			}
+		}
 		if held {
 			woken = q.wakeNext()
 		}

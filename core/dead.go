@@ -54,11 +54,16 @@ type deadLetter struct {
 // giveUp is bury from under the queue's lock: the turn does it before it ends,
 // so that the dead letter and the removal are one change of the store.
 func (q *Queue) giveUp(t *Turn, e *entry, cause DropCause) {
-	if q.spec.DeadRoom == "" && !(q.spec.DeadLetter && cause == DropRejected) {
+	if !q.buries(cause) {
 		q.ns.r.drop(cause)
 		return
 	}
 	t.dead = append(t.dead, deadLetter{q, Dead{Message: e.m, Cause: cause, Attempts: int(e.attempts)}})
+}
+
+// buries tells that somebody gets what the queue gives up.
+func (q *Queue) buries(cause DropCause) bool {
+	return q.spec.DeadRoom != "" || q.spec.DeadLetter && cause == DropRejected
 }
 
 // buryRounds bounds how far one turn follows dead letters that push out others.

@@ -40,6 +40,10 @@ func (q *Queue) serve(k *taking) {
 		return
 	}
 	for q.next < q.tail {
+		if q.paged != nil && q.next == q.paged.edge && !q.fill(k.t) {
+			k.wait = q.paged != nil // the pager wakes
+			return
+		}
 		seq := q.next
 		e := q.at(seq)
 		if e.state != waiting {

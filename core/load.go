@@ -16,6 +16,7 @@ type loading struct {
 	sessions map[uint64]*session
 	queues   map[uint64]*Queue
 	messages map[uint64]*Message
+	segments map[uint64][]*segment // of queues, in order, not reached yet
 	people   map[string]*Principal // of sessions and delayed messages, shared
 	orphans  orphans
 }
@@ -25,13 +26,13 @@ type loading struct {
 // record that cannot be read stops the start; one that refers to something
 // which is not there is removed, and reported.
 func (r *Router) load() error {
-	l := &loading{r: r, t: r.NewTurn(nil), sessions: map[uint64]*session{}, queues: map[uint64]*Queue{}, messages: map[uint64]*Message{}, people: map[string]*Principal{}}
+	l := &loading{r: r, t: r.NewTurn(nil), sessions: map[uint64]*session{}, queues: map[uint64]*Queue{}, messages: map[uint64]*Message{}, segments: map[uint64][]*segment{}, people: map[string]*Principal{}}
 	steps := []struct {
 		kind byte
 		read func(key, value []byte) error
 	}{
 		{keySession, l.session}, {keyQueue, l.queue}, {keyBinding, l.binding}, {keySubscription, l.subscription},
-		{keyWalk, l.walk}, {keySeen, l.seen}, {keyEntry, l.entry}, {keyRetained, l.retained},
+		{keyWalk, l.walk}, {keySeen, l.seen}, {keySegment, l.segment}, {keyRetained, l.retained},
 		{keyDelayed, l.delayed},
 	}
 	for _, step := range steps {
@@ -43,6 +44,9 @@ func (r *Router) load() error {
 				return damaged(rec.Key, err)
 			}
 		}
+	}
+	if err := l.entries(); err != nil {
+		return err
 	}
 	r.lastID.Store(l.last)
 	l.finish()
@@ -184,15 +188,18 @@ func (l *loading) finish() {
 			st.willAt = 0 // not counted yet
 			st.delayWill(max(at, now.After(willGrace)))
 		}
-		if st.inbox.sending.asked != st.inbox.next { // known exactly from here on
+		if st.inbox.paged != nil {
+			st.inbox.dup = st.inbox.sending.asked
+		}
+		if st.inbox.sending.asked != max(st.inbox.next, st.inbox.dup) { // known exactly from here on
 			l.t.changed(change{kind: sessionChange, st: st})
 		}
 		st.inbox.sending = nil
 		st.schedule()
 	}
 	for _, q := range l.queues {
-		for seq := q.head; q.spec.TTL > 0 && seq < q.tail; seq++ {
-			q.limitAge(l.t, seq)
+		if q.head < q.tail {
+			q.limitAge(l.t, q.head) // and for all that follow
 		}
 		if q.kind == groupQueue && len(q.consumers) == 0 {
 			q.ns.deleteQueue(l.t, q, nil)

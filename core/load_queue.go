@@ -2,7 +2,6 @@ package core
 
 import (
 	"bytes"
-	"encoding/binary"
 	"strings"
 
 	"github.com/entrepot/entrepot/core/topic"
@@ -149,45 +148,6 @@ func (l *loading) walk(key, value []byte) error {
 	if st.ns.revision.Load() < w.rev {
 		st.ns.revision.Store(w.rev)
 	}
-	return nil
-}
-
-func (l *loading) entry(key, value []byte) error {
-	id, rest, err := l.id(key)
-	if err != nil || len(rest) != 8 {
-		return errRecord
-	}
-	x, err := (&reader{b: value}).entry(binary.BigEndian.Uint64(rest))
-	if err != nil {
-		return err
-	}
-	q := l.queues[id]
-	if q == nil {
-		l.orphan(keyEntry, key, "")
-		return nil
-	}
-	if l.last = max(l.last, x.refers); x.refers != 0 {
-		if x.e.m, err = l.message(x.refers); err != nil {
-			return err
-		}
-	}
-	switch {
-	case x.e.m == nil: // every copy was settled, and this deletion was on its way
-		l.orphan(keyEntry, key, q.spec.Name)
-		return nil
-	case x.e.state == received && q.kind != sessionQueue: // its receiver has it, and is gone
-		l.t.deleteEntry(q, x.seq, x.e.m)
-		return nil
-	}
-	l.last = max(l.last, x.e.m.From)
-	if x.seq&laneBit != 0 {
-		q.restoreSide(x.seq, x.e)
-		return nil
-	}
-	if origin := l.queues[x.origin]; origin != nil { // else it was deleted since
-		q.givenBy(x.seq, origin)
-	}
-	q.restore(l.t, x.seq, x.e)
 	return nil
 }
 

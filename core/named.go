@@ -234,14 +234,14 @@ func (s *Session) Purge(t *Turn, name string) (n int, reason Reason) {
 		n++
 	}
 	q.returned = nil
-	for seq := q.next; seq < q.tail; seq++ {
+	for seq := q.next; seq < q.edge(); seq++ {
 		if q.at(seq).state == waiting {
 			q.next = seq + 1
 			q.remove(t, seq)
 			n++
 		}
 	}
-	return n, OK
+	return n + q.purgePaged(t), OK
 }
 
 // Delete removes a named queue with what it holds and tells how many messages

@@ -13,7 +13,8 @@ const (
 )
 
 // Queue is the only place where a message waits for a receiver: a ring of
-// entries whose absolute index is the sequence number of a delivery. Entries
+// entries whose absolute index is the sequence number of a delivery, and what
+// a durable one has beyond its window in the store (paged.go). Entries
 // from head on are kept until they are settled; those below next have been
 // taken once; what was given back waits in returned and is served first, so
 // that it keeps its place.
@@ -52,6 +53,8 @@ type Queue struct {
 	frees     *frees              // session queues, where there are rules
 	given     *given              // session queues: what memberships gave; nil until the first
 	sending   *sending            // durable session queues that were attached
+	paged     *paged              // durable queues: what is beyond the window; nil: nothing
+	dup       uint64              // what is paged and below may have been sent before a crash
 	idleSince Time
 	idleAlarm *alarm // nil until one is needed
 	exclusive bool   // an exclusive consumer holds it
@@ -111,7 +114,12 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 		q.replaceLatest(t)
 	}
 	q.append(t, m, qos, tg)
-	woken := q.wakeOne(q.at(q.tail - 1))
+	var woken *Consumer
+	if q.paged == nil {
+		woken = q.wakeOne(q.at(q.tail - 1))
+	} else {
+		woken = q.wakeNext()
+	}
 	q.mu.Unlock()
 	if woken != nil {
 		woken.notify(t)

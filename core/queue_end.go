@@ -66,7 +66,7 @@ func (q *Queue) close(t *Turn) {
 func (q *Queue) empty(t *Turn) {
 	q.mu.Lock()
 	logged := false
-	for seq := q.head; seq < q.tail; seq++ {
+	for seq := q.head; seq < q.edge(); seq++ {
 		e := q.at(seq)
 		logged = logged || e.logged
 		if e.stored && e.m != nil {
@@ -76,7 +76,10 @@ func (q *Queue) empty(t *Turn) {
 	for _, e := range q.side {
 		logged = logged || e.logged
 	}
-	if q.durable && logged {
+	switch {
+	case q.paged != nil:
+		q.emptyPaged(t)
+	case q.durable && logged:
 		t.deleteEntries(q)
 	}
 	q.ring, q.returned, q.lanes, q.side, q.sideBack = nil, nil, nil, nil, nil

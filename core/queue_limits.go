@@ -26,7 +26,7 @@ const maxPinned = 1 << 16
 // spans tells that the ring is held open as far as it may be.
 func (q *Queue) spans() bool {
 	messages, _ := q.limits()
-	return q.tail-q.head >= uint64(messages)+maxPinned
+	return q.edge()-q.head >= uint64(messages)+maxPinned
 }
 
 func (q *Queue) overflow() Overflow {
@@ -90,13 +90,21 @@ func (q *Queue) makeRoom(t *Turn, m *Message) bool {
 		return false
 	}
 	for q.full(m) {
-		seq, ok := q.oldestWaiting()
-		if !ok {
+		if !q.dropOldest(t) {
 			return false
 		}
-		q.giveUp(t, q.at(seq), DropQueueFull)
-		q.discard(t, seq)
 	}
+	return true
+}
+
+// dropOldest drops the oldest that waits; false when nothing does.
+func (q *Queue) dropOldest(t *Turn) bool {
+	seq, ok := q.oldestWaiting()
+	if !ok {
+		return q.paged != nil && !q.spans() && q.dropPaged(t, DropQueueFull)
+	}
+	q.giveUp(t, q.at(seq), DropQueueFull)
+	q.discard(t, seq)
 	return true
 }
 
@@ -106,10 +114,11 @@ func (q *Queue) oldestWaiting() (uint64, bool) {
 			return seq, true
 		}
 	}
-	for q.next < q.tail && q.at(q.next).state != waiting {
+	edge := q.edge()
+	for q.next < edge && q.at(q.next).state != waiting {
 		q.next++ // never looked at again
 	}
-	return q.next, q.next < q.tail
+	return q.next, q.next < edge
 }
 
 // discard removes a waiting entry.
@@ -122,7 +131,7 @@ func (q *Queue) discard(t *Turn, seq uint64) {
 
 func (q *Queue) replaceLatest(t *Turn) {
 	seq := q.latest
-	if seq >= q.head && seq >= q.next && seq < q.tail && q.at(seq).state == waiting {
+	if e := q.entry(seq); e != nil && seq >= q.next && e.state == waiting {
 		q.remove(t, seq)
 		q.ns.r.drop(DropCoalesced)
 	}

@@ -4,19 +4,26 @@ func (q *Queue) at(seq uint64) *entry { return &q.ring[seq&uint64(len(q.ring)-1)
 
 // [MQTT-4.6.0-5] [MQTT-4.6.0-6] [3: MQTT-4.6.0-5] [3: MQTT-4.6.0-6]
 func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
-	if q.tail-q.head == uint64(len(q.ring)) {
-		q.grow(t)
-	}
+	var e *entry
 	seq := q.tail
+	if q.durable && q.pages(m, qos) {
+		e = q.page()
+	} else {
+		if seq-q.head == uint64(len(q.ring)) {
+			q.grow(t)
+		}
+		e = q.at(seq)
+	}
 	q.tail++
 	q.charge(1, int64(m.Size()))
-	e := q.at(seq)
 	*e = entry{m: m, ids: tg.ids, free: tg.free, qos: qos, retain: tg.rap && m.Retain} // [MQTT-3.3.1-12] [MQTT-3.3.1-13] [3: MQTT-3.3.1-9]
 	q.limitAge(t, seq)
 	if q.durable && qos > 0 {
 		e.logged = true
 		t.refer(q, seq, m)
 		t.logEntry(q, seq, e)
+	} else if q.paged != nil {
+		q.trim(t)
 	}
 }
 
@@ -26,11 +33,15 @@ const smallRing = 8
 
 func (q *Queue) grow(t *Turn) {
 	if len(q.ring) == 0 {
-		q.ring = t.smallRing()
+		if t == nil {
+			q.ring = make([]entry, smallRing)
+		} else {
+			q.ring = t.smallRing()
+		}
 		return
 	}
 	ring := make([]entry, 2*len(q.ring))
-	for seq := q.head; seq < q.tail; seq++ {
+	for seq := q.head; seq < q.edge(); seq++ {
 		ring[seq&uint64(len(ring)-1)] = *q.at(seq)
 	}
 	q.ring = ring
@@ -39,6 +50,10 @@ func (q *Queue) grow(t *Turn) {
 // remove ends an entry for good: its record goes, and the head moves over
 // what is settled.
 func (q *Queue) remove(t *Turn, seq uint64) {
+	if q.paged != nil && seq >= q.paged.edge {
+		q.removePaged(t, seq)
+		return
+	}
 	e := q.at(seq)
 	q.charge(-1, -int64(e.m.Size()))
 	if e.stored {
@@ -49,21 +64,29 @@ func (q *Queue) remove(t *Turn, seq uint64) {
 		e.owner.inflight--
 	}
 	*e = entry{state: settled}
-	if q.age != nil {
-		delete(q.age.late, seq)
-	}
-	if q.given != nil {
-		delete(q.given.from, seq)
-	}
-	for q.head < q.tail && q.at(q.head).state == settled {
+	q.forget(seq)
+	for edge := q.edge(); q.head < edge && q.at(q.head).state == settled; {
 		q.head++
 	}
 	if q.next < q.head {
 		q.next = q.head
 	}
-	if q.head == q.tail {
+	switch {
+	case q.paged != nil:
+		q.drawn(t)
+	case q.head == q.tail:
 		t.giveRing(q.ring)
 		q.ring = nil
 		q.touch(t)
+	}
+}
+
+// forget takes an entry out of what the queue knows of some.
+func (q *Queue) forget(seq uint64) {
+	if q.age != nil {
+		delete(q.age.late, seq)
+	}
+	if q.given != nil {
+		delete(q.given.from, seq)
 	}
 }

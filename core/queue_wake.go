@@ -57,15 +57,19 @@ func (q *Queue) wakeNext() *Consumer {
 	if len(q.sideBack) > 0 || len(q.lanes) > 0 {
 		return q.wakeOne(nil)
 	}
-	for q.next < q.tail && q.at(q.next).state != waiting {
+	edge := q.edge()
+	for q.next < edge && q.at(q.next).state != waiting {
 		q.next++
 	}
-	for seq := q.next; seq < q.tail; seq++ {
+	for seq := q.next; seq < edge; seq++ {
 		if e := q.at(seq); e.state == waiting {
 			if c := q.wakeOne(e); c != nil || !q.picky() {
 				return c
 			}
 		}
+	}
+	if q.paged != nil && edge < q.tail && q.room() > 0 {
+		q.ask() // they are woken when it is there
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 //	b <queue> <filter>   one binding of a named queue
 //	q <queue> <seq>      an entry: a message, or a reference to one; the highest
 //	                     bit of seq is set for a retained message on its way
+//	p <queue> <seq>      what a stretch of a long queue's entries sums up to
 //	m <id>               a message that several entries refer to, and which
 //	r <namespace> 00 <topic>  a retained message
 //	t <id>               a message that waits for its time
@@ -39,6 +40,7 @@ const (
 	keyBinding      = 'b'
 	keyEntry        = 'q'
 	keyMessage      = 'm'
+	keySegment      = 'p'
 	keyRetained     = 'r'
 	keyDelayed      = 't'
 	keyNote         = 'x'

@@ -41,6 +41,8 @@ type Limits struct {
 	Bindings          int   // filters a named queue; default 1000
 	QueueMessages     int   // messages a queue; default 1,000,000
 	QueueBytes        int64 // their sum; default 1 GiB
+	WindowMessages    int   // of a durable queue, how many wait in memory; the rest is in the store; default 256
+	WindowBytes       int64 // their sum; default 1 MiB
 	TopicBytes        int   // default 65535
 	TopicLevels       int   // default 128
 	SessionExpiryMS   int64 // longest session expiry in milliseconds; default 7 days
@@ -68,6 +70,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Bindings, 1000)
 	set(&l.QueueMessages, 1_000_000)
 	set64(&l.QueueBytes, 1<<30)
+	set(&l.WindowMessages, 256)
+	set64(&l.WindowBytes, 1<<20)
 	set(&l.TopicBytes, 65535)
 	set(&l.TopicLevels, 128)
 	set64(&l.SessionExpiryMS, 7*24*3600*1000)
@@ -88,6 +92,8 @@ type Router struct {
 	observer Observer
 	commit   *committer
 	timers   *timers
+	pager    *pager
+	volatile bool // the store keeps nothing: there is no use in reading it back
 	notes    notes
 	orphans  uint64 // records that the start removed; immutable after it
 
@@ -105,7 +111,8 @@ type Router struct {
 	dropped  [dropCauses]atomic.Uint64
 	takeover atomic.Uint64
 	expired  atomic.Uint64
-	wills    sync.Map // origin -> *WillCounts
+	missing  atomic.Uint64 // entries that were counted, and were not in the store when they were read
+	wills    sync.Map      // origin -> *WillCounts
 
 	mu          sync.RWMutex
 	undertakers map[string]Undertaker
@@ -137,12 +144,17 @@ func New(o Options) (*Router, error) {
 	}
 	r.commit = newCommitter(r)
 	r.timers = newTimers(r)
+	r.pager = newPager(r)
+	if v, ok := o.Store.(Volatile); ok {
+		r.volatile = v.Volatile()
+	}
 	if err := r.load(); err != nil {
 		return nil, err
 	}
 	r.SetTenants(o.Tenants)
 	r.commit.start()
 	r.timers.start()
+	r.pager.start()
 	return r, nil
 }
 
@@ -176,6 +188,7 @@ func (r *Router) Close() {
 	r.Stop()
 	r.rechecks.stop()
 	r.timers.stop()
+	r.pager.stop()
 	r.commit.stop()
 }
 

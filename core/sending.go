@@ -20,7 +20,10 @@ const (
 
 // startSending is the begin of an attachment. Nothing is asked for before there
 // is something to send. q.mu is held.
-func (q *Queue) startSending() { q.sending = &sending{safe: q.next, asked: q.next} }
+func (q *Queue) startSending() {
+	below := max(q.next, q.dup)
+	q.sending = &sending{safe: below, asked: below}
+}
 
 // may tells whether an entry may be sent now. q.mu is held.
 func (x *sending) may(q *Queue, t *Turn, seq uint64) bool {
@@ -52,7 +55,7 @@ func (q *Queue) sentBelow(attached bool) uint64 {
 	if attached && q.sending != nil {
 		return q.sending.asked
 	}
-	return q.next
+	return max(q.next, q.dup)
 }
 
 // maySend follows the commit of a session's record.

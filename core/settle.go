@@ -65,6 +65,9 @@ func (q *Queue) entry(seq uint64) *entry {
 	if seq < q.head || seq >= q.tail {
 		return nil
 	}
+	if p := q.paged; p != nil && seq >= p.edge {
+		return p.entry(seq)
+	}
 	return q.at(seq)
 }
 
@@ -211,7 +214,7 @@ func (q *Queue) drop(c *Consumer) {
 func (q *Queue) detach(t *Turn, c *Consumer) (woken []*Consumer) {
 	c.session = nil
 	q.disarm(c)
-	for seq := q.head; c.inflight > 0 && seq < q.tail; seq++ {
+	for seq := q.head; c.inflight > 0 && seq < q.edge(); seq++ {
 		e := q.at(seq)
 		switch {
 		case !e.out || e.owner != c:

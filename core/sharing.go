@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"math/rand/v2"
 	"sync/atomic"
 )
@@ -160,4 +161,9 @@ func (c *committer) held(id uint64, ending map[holder]struct{}) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+func isDamage(err error) bool {
+	var d *damage
+	return errors.As(err, &d)
 }

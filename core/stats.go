@@ -46,14 +46,14 @@ type Stats struct {
 	Dropped     map[DropCause]uint64
 	Takeovers   uint64
 	Expired     uint64 // sessions that ended by time
-	Orphans     uint64 // records that the start removed, because they referred to something that is not there
+	Orphans     uint64 // records that were removed because they referred to something that is not there, or were missing themselves
 	StoreFailed bool
 	Namespaces  []NamespaceStats
 }
 
 // Stats takes a snapshot. It locks each queue for a moment, one at a time.
 func (r *Router) Stats() Stats {
-	s := Stats{Dropped: map[DropCause]uint64{}, Takeovers: r.takeover.Load(), Expired: r.expired.Load(), Orphans: r.orphans, StoreFailed: r.StoreFailed()}
+	s := Stats{Dropped: map[DropCause]uint64{}, Takeovers: r.takeover.Load(), Expired: r.expired.Load(), Orphans: r.orphans + r.missing.Load(), StoreFailed: r.StoreFailed()}
 	for c := range dropCauses {
 		s.Dropped[c] = r.dropped[c].Load()
 	}

@@ -34,6 +34,10 @@ type Outage interface {
 	OnOutage(told func(why Reason))
 }
 
+// Volatile is a store that may keep everything in memory: nothing is gained by
+// reading it back.
+type Volatile interface{ Volatile() bool }
+
 // Record is one key with its value.
 type Record struct{ Key, Value []byte }
 

@@ -85,14 +85,10 @@ func (q *Queue) swap(t *Turn, m *Message) bool {
 	if q.overflow() != DropOldest {
 		return false
 	}
-	for freed := 0; freed < m.Size(); {
-		seq, ok := q.oldestWaiting()
-		if !ok {
+	for before := q.bytes; before-q.bytes < int64(m.Size()); {
+		if !q.dropOldest(t) {
 			return false
 		}
-		freed += q.at(seq).m.Size()
-		q.giveUp(t, q.at(seq), DropQueueFull)
-		q.discard(t, seq)
 	}
 	return true
 }

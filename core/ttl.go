@@ -4,7 +4,7 @@ import "slices"
 
 // ageing is what a queue with a TTL knows of its entries' time.
 type ageing struct {
-	deadlines []deadline          // in the order of entries, which is that of time
+	deadlines []deadline          // in the order of entries, which is that of time; each holds for the entries up to the next
 	late      map[uint64]struct{} // in flight past their deadline: gone if given back
 	alarm     *alarm
 }
@@ -22,7 +22,11 @@ func (q *Queue) limitAge(t *Turn, seq uint64) {
 	if q.age == nil {
 		q.age = &ageing{late: map[uint64]struct{}{}, alarm: &alarm{fn: q.ageDue}}
 	}
-	q.age.deadlines = append(q.age.deadlines, deadline{seq, t.Now.After(q.spec.TTL)})
+	at := t.Now.After(q.spec.TTL)
+	if n := len(q.age.deadlines); n > 0 && q.age.deadlines[n-1].at == at {
+		return
+	}
+	q.age.deadlines = append(q.age.deadlines, deadline{seq, at})
 	if len(q.age.deadlines) == 1 { // else the alarm is set
 		q.watchAge()
 	}
@@ -50,9 +54,21 @@ func (q *Queue) expireOld(t *Turn) {
 	}
 	n := 0
 	for ; n < len(a.deadlines) && t.Now >= a.deadlines[n].at; n++ {
-		q.expireEntry(t, a.deadlines[n].seq)
+		end := q.tail
+		if n+1 < len(a.deadlines) {
+			end = a.deadlines[n+1].seq
+		}
+		for seq := max(a.deadlines[n].seq, q.head); seq < min(end, q.edge()); seq++ {
+			q.expireEntry(t, seq)
+		}
+		if q.paged != nil && end > q.paged.edge {
+			q.paged.expired = end
+		}
 	}
 	a.deadlines = slices.Delete(a.deadlines, 0, n)
+	if q.paged != nil && q.paged.expired > q.paged.edge { // else it is found when it is read
+		q.dropStored(t, q.paged.expired, DropExpired)
+	}
 }
 
 func (q *Queue) expireEntry(t *Turn, seq uint64) {

@@ -22,6 +22,9 @@ var _ core.Store = (*Store)(nil)
 // New makes an empty store.
 func New() *Store { return &Store{} }
 
+// Volatile tells that nothing is gained by reading it back.
+func (s *Store) Volatile() bool { return true }
+
 // Write applies the batches. It fails only when the store is closed.
 func (s *Store) Write(batches []*core.Batch, _ bool) error {
 	s.mu.Lock()

@@ -1,0 +1,169 @@
+package core
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// segment reads what a stretch of a queue's entries sums up to.
+func (l *loading) segment(key, value []byte) error {
+	id, rest, err := l.id(key)
+	if err != nil || len(rest) != 8 {
+		return errRecord
+	}
+	if l.queues[id] == nil {
+		l.orphan(keySegment, key, "")
+		return nil
+	}
+	s, err := (&reader{b: value}).segment(binary.BigEndian.Uint64(rest))
+	if err != nil {
+		return err
+	}
+	l.last = max(l.last, s.last)
+	l.segments[id] = append(l.segments[id], s)
+	return nil
+}
+
+// entries reads the entries of all queues, but for those that segments tell
+// of: so a start takes as long for a queue of a thousand messages as for one of
+// millions.
+func (l *loading) entries() error {
+	from, end := []byte{keyEntry}, []byte{keyEntry + 1}
+	for from != nil {
+		next := []byte(nil)
+		for rec, err := range l.r.store.Scan(from, end) {
+			if err != nil {
+				return readError(err)
+			}
+			if next, err = l.entry(rec.Key[1:], rec.Value); err != nil {
+				return damaged(rec.Key, err)
+			}
+			if next != nil {
+				break
+			}
+		}
+		from = next
+	}
+	for id, segs := range l.segments {
+		for _, s := range segs {
+			l.lost(id, s)
+		}
+	}
+	return nil
+}
+
+// lost removes a segment of which no entry is there.
+func (l *loading) lost(id uint64, s *segment) {
+	k := key2(keySegment, id, s.start)
+	l.orphan(keySegment, k[1:], "")
+}
+
+// entry reads one. next is where to go on, nil to go on with the next one.
+func (l *loading) entry(key, value []byte) (next []byte, err error) {
+	id, rest, err := l.id(key)
+	if err != nil || len(rest) != 8 {
+		return nil, errRecord
+	}
+	seq := binary.BigEndian.Uint64(rest)
+	q := l.queues[id]
+	if q == nil {
+		l.orphans.add(keyEntry, "")
+		l.r.pager.clear(clearing{id: id, to: math.MaxUint64})
+		return key1(keyEntry, id+1), nil
+	}
+	if s := l.reached(id, seq); s != nil {
+		q.restoreSegment(l.t, s)
+		return key2(keyEntry, id, s.end), nil
+	}
+	x, err := (&reader{b: value}).entry(seq)
+	if err != nil {
+		return nil, err
+	}
+	l.last = max(l.last, x.refers)
+	if x.e.m != nil {
+		l.last = max(l.last, x.e.m.From)
+	}
+	if x.e.state == received && q.kind != sessionQueue { // its receiver has it, and is gone
+		l.r.pager.clear(clearing{id: id, from: seq, to: seq + 1})
+		return nil, nil
+	}
+	if x.size > 0 && x.seq&laneBit == 0 && (q.paged != nil || q.inMemory() >= l.r.limits().WindowMessages || q.bytes+int64(x.size) > l.r.limits().WindowBytes && q.count > 0) {
+		q.restorePaged(l.t, seq, &x)
+		return nil, nil
+	}
+	if x.refers != 0 {
+		if x.e.m, err = l.message(x.refers); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case x.e.m == nil: // every copy was settled, and this deletion was on its way
+		l.orphan(keyEntry, key, q.spec.Name)
+		return nil, nil
+	case x.seq&laneBit != 0:
+		q.restoreSide(seq, x.e)
+		return nil, nil
+	}
+	l.last = max(l.last, x.e.m.From)
+	if origin := l.queues[x.origin]; origin != nil { // else it was deleted since
+		q.givenBy(seq, origin)
+	}
+	q.restore(l.t, seq, x.e)
+	return nil, nil
+}
+
+// reached takes the segment that a queue's entry belongs to, nil if none.
+func (l *loading) reached(id, seq uint64) *segment {
+	for len(l.segments[id]) > 0 {
+		s := l.segments[id][0]
+		if seq < s.start {
+			return nil
+		}
+		if l.segments[id] = l.segments[id][1:]; len(l.segments[id]) == 0 {
+			delete(l.segments, id)
+		}
+		if seq < s.end {
+			return s
+		}
+		l.lost(id, s)
+	}
+	return nil
+}
+
+// beyond begins what is beyond the window, up to a sequence number.
+func (q *Queue) beyond(t *Turn, seq uint64) *paged {
+	if q.paged == nil {
+		if q.head == q.tail {
+			q.head, q.next, q.tail = seq, seq, seq
+		}
+		q.paged = &paged{edge: q.tail, freshAt: q.tail, cleared: q.head}
+	}
+	if p := q.paged; p.freshAt < seq {
+		p.log(t, q, 0, seq-p.freshAt, 0, false)
+	}
+	return q.paged
+}
+
+func (q *Queue) restorePaged(t *Turn, seq uint64, x *stored) {
+	p := q.beyond(t, seq)
+	last := x.refers
+	if x.e.m != nil {
+		last = x.e.m.From
+	}
+	p.count++
+	q.charge(1, int64(x.size))
+	q.tail = seq + 1
+	p.log(t, q, uint64(x.size), 1, last, x.refers != 0)
+}
+
+func (q *Queue) restoreSegment(t *Turn, s *segment) {
+	p := q.beyond(t, s.start)
+	p.count += s.count
+	q.charge(s.count, s.bytes)
+	q.tail = s.end
+	p.segs = append(p.segs, s)
+	p.freshAt = s.end
+}
+
+func readError(err error) error { return errors.Join(errors.New("the store cannot be read"), err) }

@@ -1,0 +1,464 @@
+package core
+
+// paged is what a durable queue has beyond its window: nothing of a message
+// that is in the store is kept, but its size (segment.go). From the head on, a
+// queue holds
+//
+//	head … edge     the ring: what is in flight, and a window of what waits
+//	edge … freshAt  what is in the store only
+//	freshAt … tail  what was put in last: from where on not everything is stored
+//
+// A queue without it has all of its entries in the ring.
+type paged struct {
+	edge    uint64
+	segs    []*segment
+	freshAt uint64
+	fresh   []entry           // a ring as the queue's
+	quiet   map[uint64]*entry // below freshAt, without a record: they stay in memory
+	count   int               // entries from edge on
+	asked   bool              // the pager has it on its list
+	expired uint64            // what is below is over its TTL
+	cleared uint64            // what is below was deleted as a range
+}
+
+// burst is how many windows may wait while a consumer has been woken and its
+// connection's turn has not come: it keeps up, and takes them from memory.
+const burst = 16
+
+// edge is where the ring ends.
+func (q *Queue) edge() uint64 {
+	if q.paged != nil {
+		return q.paged.edge
+	}
+	return q.tail
+}
+
+// pages tells that a new entry has its place beyond the window.
+func (q *Queue) pages(m *Message, qos uint8) bool {
+	if q.paged != nil {
+		return true
+	}
+	if qos == 0 || q.ns.r.volatile {
+		return false
+	}
+	l := q.ns.r.limits()
+	messages, waiting := l.WindowMessages, q.waitingCount()
+	if q.owed > 0 {
+		messages *= burst
+	}
+	return waiting >= messages || waiting > 0 && q.bytes+int64(m.Size()) > l.WindowBytes && q.waitingBytes()+int64(m.Size()) > l.WindowBytes
+}
+
+// waitingBytes sums up what waits in the ring.
+func (q *Queue) waitingBytes() (n int64) {
+	for seq := q.next; seq < q.edge(); seq++ {
+		if e := q.at(seq); e.state == waiting {
+			n += int64(e.m.Size())
+		}
+	}
+	for _, seq := range q.returned {
+		n += int64(q.at(seq).m.Size())
+	}
+	return n
+}
+
+// inMemory is how many entries wait in the ring.
+func (q *Queue) inMemory() int {
+	n := q.waitingCount()
+	if q.paged != nil {
+		n -= q.paged.count
+	}
+	return n
+}
+
+// page is the place of the entry at the tail, beyond the window.
+func (q *Queue) page() *entry {
+	p := q.paged
+	if p == nil {
+		p = &paged{edge: q.tail, freshAt: q.tail, cleared: q.head}
+		q.paged = p
+	}
+	if q.tail-p.freshAt == uint64(len(p.fresh)) {
+		p.grow(q.tail)
+	}
+	p.count++
+	return p.slot(q.tail)
+}
+
+func (p *paged) slot(seq uint64) *entry { return &p.fresh[seq&uint64(len(p.fresh)-1)] }
+
+func (p *paged) grow(tail uint64) {
+	ring := make([]entry, max(smallRing, 2*len(p.fresh)))
+	for seq := p.freshAt; seq < tail; seq++ {
+		ring[seq&uint64(len(ring)-1)] = *p.slot(seq)
+	}
+	p.fresh = ring
+}
+
+// entry finds an entry that is in memory.
+func (p *paged) entry(seq uint64) *entry {
+	if seq >= p.freshAt {
+		return p.slot(seq)
+	}
+	return p.quiet[seq]
+}
+
+// log notes n sequence numbers, of which nothing else is kept from here on.
+func (p *paged) log(t *Turn, q *Queue, size, n, last uint64, refers bool) {
+	var s *segment
+	if k := len(p.segs); k > 0 && !p.segs[k-1].recorded && p.segs[k-1].end-p.segs[k-1].start < segmentSpan {
+		s = p.segs[k-1]
+	} else {
+		s = newSegment(p.freshAt)
+		p.segs = append(p.segs, s)
+	}
+	s.add(size, n)
+	s.last = max(s.last, last)
+	s.refers = s.refers || refers
+	p.freshAt += n
+	if s.end-s.start >= segmentSpan {
+		s.seal()
+		if !s.begun && s.count > 0 {
+			s.recorded = true
+			t.changed(change{kind: segmentChange, q: q, seq: s.start})
+		}
+	}
+}
+
+// front is the first segment that has something left; edge is below freshAt.
+func (p *paged) front() *segment {
+	for p.segs[0].first == p.segs[0].end {
+		p.segs[0] = nil
+		p.segs = p.segs[1:]
+	}
+	return p.segs[0]
+}
+
+// begin says that what the record of a segment tells is over.
+func (q *Queue) begin(t *Turn, s *segment) {
+	if s.recorded && !s.begun {
+		t.delete(key2(keySegment, q.id, s.start))
+	}
+	s.begun = true
+}
+
+// trim lets go of what is stored, in order.
+func (q *Queue) trim(t *Turn) {
+	p := q.paged
+	for p.freshAt < q.tail {
+		e := p.slot(p.freshAt)
+		switch {
+		case e.state == settled:
+			p.log(t, q, 0, 1, 0, false)
+		case !e.logged:
+			if p.quiet == nil {
+				p.quiet = map[uint64]*entry{}
+			}
+			kept := *e
+			p.quiet[p.freshAt] = &kept
+			p.log(t, q, 0, 1, 0, false)
+		case !e.stored:
+			return
+		default:
+			m := e.m
+			last := m.From
+			if m.record != nil {
+				last = max(last, m.record.id)
+				m.record.cold.Store(true)
+				m.record.refs.Add(-1)
+			}
+			p.log(t, q, uint64(m.Size()), 1, last, m.record != nil)
+		}
+		*e = entry{}
+	}
+	if len(p.fresh) > keptFresh {
+		p.fresh = nil
+	}
+}
+
+// keptFresh is the size of the ring of new entries that is kept when it is empty.
+const keptFresh = 64
+
+// fill moves what is still in memory into the ring, or asks the pager for what
+// is not; true when something came that can be taken. q.mu is held.
+func (q *Queue) fill(t *Turn) (came bool) {
+	p := q.paged
+	if p == nil || q.room() <= 0 {
+		return false
+	}
+	if p.edge < p.freshAt {
+		q.ask()
+		return false
+	}
+	p.segs = nil // nothing of them is left
+	for q.paged == p && p.edge == p.freshAt && p.freshAt < q.tail && q.room() > 0 {
+		e := p.slot(p.freshAt)
+		p.freshAt++
+		if e.state == settled {
+			q.pass()
+		} else {
+			p.count--
+			*q.extend() = *e
+			came = true
+		}
+		*e = entry{}
+		q.unpage(t)
+	}
+	return came
+}
+
+// ask puts the queue on the pager's list.
+func (q *Queue) ask() {
+	if !q.paged.asked {
+		q.paged.asked = true
+		q.ns.r.pager.want(q)
+	}
+}
+
+// room is how many more entries may come into the ring.
+func (q *Queue) room() int {
+	window := q.ns.r.limits().WindowMessages
+	edge := q.edge()
+	if messages, _ := q.limits(); edge-q.head >= uint64(messages)+maxPinned {
+		return 0
+	}
+	n := window - q.inMemory()
+	if n <= 0 && q.picky() { // what waits may be for others
+		n = window - int(edge-q.next)
+	}
+	return n
+}
+
+// ahead asks for more before the consumer has come to the end of the window.
+func (q *Queue) ahead(t *Turn) {
+	if q.paged != nil && int(q.edge()-q.next) < q.ns.r.limits().WindowMessages/2 {
+		q.fill(t)
+	}
+}
+
+// drawn follows the removal of an entry of the ring: whoever waits for more may
+// have some now.
+func (q *Queue) drawn(t *Turn) {
+	if q.head == q.paged.edge {
+		q.ring = nil
+	}
+	q.unpage(t)
+	if q.paged != nil && len(q.armed) > 0 && q.paged.edge < q.tail && q.room() > 0 {
+		q.ask()
+	}
+}
+
+// extend is the place of the entry at the edge, in the ring.
+func (q *Queue) extend() *entry {
+	p := q.paged
+	if p.edge-q.head == uint64(len(q.ring)) {
+		q.grow(nil)
+	}
+	p.edge++
+	return q.at(p.edge - 1)
+}
+
+// pass moves the edge over a hole.
+func (q *Queue) pass() {
+	if p := q.paged; q.head != p.edge {
+		*q.extend() = entry{state: settled}
+	} else {
+		p.edge++
+		q.head, q.next = p.edge, p.edge
+	}
+}
+
+// unpage ends the paging when everything is in the ring, or nothing is left.
+func (q *Queue) unpage(t *Turn) {
+	p := q.paged
+	if p == nil || p.count > 0 || p.edge != q.tail && q.head != p.edge {
+		return
+	}
+	for _, s := range p.segs {
+		q.begin(t, s)
+	}
+	if q.head == p.edge {
+		q.head, q.next = q.tail, q.tail
+		q.ring = nil
+		q.touch(t)
+	}
+	q.paged, q.dup = nil, 0
+	q.ns.r.pager.clear(clearing{id: q.id, from: p.cleared, to: q.head, drained: true})
+}
+
+// removePaged is remove for an entry beyond the edge that is in memory.
+func (q *Queue) removePaged(t *Turn, seq uint64) {
+	p := q.paged
+	e := p.entry(seq)
+	p.count--
+	q.charge(-1, -int64(e.m.Size()))
+	if e.stored {
+		t.deleteEntry(q, seq, e.m)
+	}
+	q.forget(seq)
+	if seq < p.freshAt {
+		delete(p.quiet, seq)
+	} else {
+		*e = entry{state: settled}
+		q.trim(t)
+	}
+	q.unpage(t)
+}
+
+// dropPaged gives up the oldest entry beyond the edge.
+func (q *Queue) dropPaged(t *Turn, cause DropCause) bool {
+	for p := q.paged; p != nil && p.edge < q.tail; p = q.paged {
+		seq := p.edge
+		if e := p.entry(seq); e != nil && e.state != settled {
+			q.giveUp(t, e, cause)
+			q.removePaged(t, seq)
+			return true
+		}
+		if seq == p.freshAt { // it was settled
+			q.trim(t)
+			continue
+		}
+		s := p.front()
+		q.begin(t, s)
+		size := s.pop()
+		q.pass()
+		if size == 0 {
+			q.unpage(t)
+			continue
+		}
+		q.lose(t, 1, int64(size))
+		q.letGo(t, seq, seq+1, 1, s.refers, cause)
+		q.unpage(t)
+		return true
+	}
+	return false
+}
+
+// lose takes entries that were not read off the counts.
+func (q *Queue) lose(t *Turn, n int, bytes int64) {
+	q.charge(-n, -bytes)
+	q.paged.count -= n
+}
+
+// noCause is for messages that are not given up but removed on demand.
+const noCause = dropCauses
+
+// letGo removes the records of n entries that nobody reads. Where somebody has
+// to look at them first, the pager does it.
+func (q *Queue) letGo(t *Turn, from, to uint64, n int, refers bool, cause DropCause) {
+	buried := cause != noCause && q.buries(cause)
+	if cause != noCause && !buried {
+		q.ns.r.dropped[cause].Add(uint64(n))
+	}
+	switch {
+	case refers || buried:
+		c := clearing{id: q.id, from: from, to: to}
+		if buried {
+			c.q, c.cause = q, cause
+		}
+		q.ns.r.pager.clear(c)
+	case to == from+1:
+		t.delete(key2(keyEntry, q.id, from))
+	default:
+		t.pendingWork().batch.DeleteRange(key2(keyEntry, q.id, from), key2(keyEntry, q.id, to))
+	}
+}
+
+// dropStored gives up everything that is in the store only, below a sequence
+// number, while nothing is in the ring.
+func (q *Queue) dropStored(t *Turn, below uint64, cause DropCause) {
+	for p := q.paged; p != nil && q.head == p.edge && p.edge < min(below, q.tail); p = q.paged {
+		if p.edge == p.freshAt || len(p.quiet) > 0 || p.front().end > below {
+			if !q.dropPaged(t, cause) {
+				return
+			}
+			continue
+		}
+		s := p.front()
+		q.begin(t, s)
+		n, bytes := s.count, s.bytes
+		p.segs = p.segs[1:]
+		p.edge = s.end
+		q.head, q.next = p.edge, p.edge
+		if n > 0 {
+			q.lose(t, n, bytes)
+			q.letGo(t, s.first, s.end, n, s.refers, cause)
+		}
+		q.unpage(t)
+	}
+}
+
+// purgePaged removes everything beyond the edge.
+func (q *Queue) purgePaged(t *Turn) (n int) {
+	p := q.paged
+	if p == nil {
+		return 0
+	}
+	n = p.count
+	for seq := range p.quiet {
+		q.removePaged(t, seq)
+	}
+	for seq := p.freshAt; q.paged == p && seq < q.tail; seq++ {
+		if seq >= p.freshAt && p.slot(seq).state != settled {
+			q.removePaged(t, seq)
+		}
+	}
+	if q.paged != p {
+		return n
+	}
+	for i, s := range p.segs {
+		q.begin(t, s)
+		if s.count > 0 {
+			q.lose(t, s.count, s.bytes)
+			q.letGo(t, s.first, s.end, s.count, s.refers, noCause)
+		}
+		hole := newSegment(s.first)
+		if s.end > s.first {
+			hole.add(0, s.end-s.first)
+		}
+		hole.begun = true
+		p.segs[i] = hole
+	}
+	q.unpage(t)
+	return n
+}
+
+// emptyPaged removes the records of a queue that ends. Where messages are
+// referred to, the pager looks which.
+func (q *Queue) emptyPaged(t *Turn) {
+	p := q.paged
+	q.paged = nil
+	refers := false
+	for _, s := range p.segs {
+		refers = refers || s.refers && s.count > 0
+	}
+	for seq := p.freshAt; seq < q.tail; seq++ {
+		if e := p.slot(seq); e.stored && e.m != nil {
+			t.releaseMessage(e.m, holder{q.id, seq})
+		}
+	}
+	b := &t.pendingWork().batch
+	b.DeleteRange(key1(keySegment, q.id), key1(keySegment, q.id+1))
+	if !refers {
+		t.deleteEntries(q)
+		return
+	}
+	b.DeleteRange(key2(keyEntry, q.id, 0), key2(keyEntry, q.id, p.edge))
+	b.DeleteRange(key2(keyEntry, q.id, p.freshAt), key1(keyEntry, q.id+1))
+	q.ns.r.pager.clear(clearing{id: q.id, from: p.edge, to: p.freshAt})
+}
+
+// fetch reads on in the caller's goroutine, for whoever cannot be woken; true
+// when something came. It is the one place where a connection may wait for the
+// store's reading: basic.get of a queue whose next entries are on their way.
+func (q *Queue) fetch() bool {
+	q.mu.Lock()
+	paged := q.paged != nil && q.next == q.paged.edge && len(q.returned) == 0
+	q.mu.Unlock()
+	if !paged {
+		return false
+	}
+	t := q.ns.r.NewTurn(nil)
+	defer t.End()
+	return q.ns.r.pager.load(t, q) == nil
+}
