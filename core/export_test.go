@@ -42,3 +42,11 @@ func (r *Router) Totals(namespace string) (messages, bytes int64) {
 	x := &r.namespace(namespace).totals
 	return x.messages.Load(), x.bytes.Load()
 }
+
+// SmallPages makes everything about reading back small, so that little is
+// enough to meet it.
+func SmallPages(o Options, window int) Options {
+	o.Limits.WindowMessages = window
+	o.paging = paging{burst: 1, span: 4, slice: 3, every: 5}
+	return o
+}

@@ -189,7 +189,7 @@ func (l *loading) finish() {
 			st.delayWill(max(at, now.After(willGrace)))
 		}
 		if st.inbox.paged != nil {
-			st.inbox.dup = st.inbox.sending.asked
+			st.inbox.dup = min(st.inbox.sending.asked, st.inbox.tail)
 		}
 		if st.inbox.sending.asked != max(st.inbox.next, st.inbox.dup) { // known exactly from here on
 			l.t.changed(change{kind: sessionChange, st: st})

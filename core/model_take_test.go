@@ -255,7 +255,7 @@ func (m *model) drain() {
 	}
 	m.w.end()
 	if q, s, w := m.w.store.count('q'), m.w.store.count('m'), m.w.store.count('w'); q+s+w > 0 {
-		m.fail("the store holds %d entries, %d messages and %d walks", q, s, w)
+		m.fail("the store holds %d entries, %d messages and %d walks: %s", q, s, w, m.w.store.dump())
 	}
 }
 
@@ -273,4 +273,16 @@ func matches(filter, name string) bool {
 		}
 	}
 	return len(f) == len(n)
+}
+
+// dump names what is left in the store.
+func (s *mapStore) dump() (text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, v := range s.m {
+		if k[0] == 'q' || k[0] == 'm' || k[0] == 'p' {
+			text += fmt.Sprintf("\n%q %q", k, v)
+		}
+	}
+	return text
 }

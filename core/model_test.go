@@ -60,6 +60,7 @@ type model struct {
 	retained map[string]string
 	n        int
 	err      string
+	options  core.Options
 }
 
 func (m *model) fail(format string, args ...any) {
@@ -284,7 +285,7 @@ func (m *model) publishOwn(from, to *modelClient, name, payload string, qos uint
 }
 
 func (m *model) restart() {
-	m.w.restart(core.Options{})
+	m.w.restart(m.options)
 	for _, c := range m.clients {
 		c.inbox.restart(c.conn != nil)
 		if c.conn, c.open = nil, nil; c.client.Expiry == 0 {
@@ -365,15 +366,20 @@ func TestRouterBehavesAsItsModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		ops := rapid.SliceOfN(rapid.Uint32(), 20, 300).Draw(rt, "ops")
+		options := core.Options{}
+		if window := rapid.SampledFrom([]int{0, 1, 2, 5}).Draw(rt, "window"); window > 0 {
+			options = core.SmallPages(options, window)
+		}
 		failed := ""
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{t: t, store: newMapStore()}
-			w.open(core.Options{})
+			w.open(options)
 			defer func() {
 				w.end()
 				w.router.Close()
 			}()
 			m := newModel(w)
+			m.options = options
 			for i, op := range ops {
 				if m.step(op); m.err != "" {
 					failed = fmt.Sprintf("step %d (kind %d): %s", i, op%16, m.err)

@@ -25,6 +25,14 @@ type paged struct {
 // connection's turn has not come: it keeps up, and takes them from memory.
 const burst = 16
 
+// paging are the constants of reading back, which tests make small.
+type paging struct {
+	burst int
+	span  uint64 // segmentSpan
+	slice int    // clearSlice
+	every uint64 // clearEvery
+}
+
 // edge is where the ring ends.
 func (q *Queue) edge() uint64 {
 	if q.paged != nil {
@@ -44,7 +52,7 @@ func (q *Queue) pages(m *Message, qos uint8) bool {
 	l := q.ns.r.limits()
 	messages, waiting := l.WindowMessages, q.waitingCount()
 	if q.owed > 0 {
-		messages *= burst
+		messages *= q.ns.r.paging.burst
 	}
 	return waiting >= messages || waiting > 0 && q.bytes+int64(m.Size()) > l.WindowBytes && q.waitingBytes()+int64(m.Size()) > l.WindowBytes
 }
@@ -106,7 +114,7 @@ func (p *paged) entry(seq uint64) *entry {
 // log notes n sequence numbers, of which nothing else is kept from here on.
 func (p *paged) log(t *Turn, q *Queue, size, n, last uint64, refers bool) {
 	var s *segment
-	if k := len(p.segs); k > 0 && !p.segs[k-1].recorded && p.segs[k-1].end-p.segs[k-1].start < segmentSpan {
+	if k := len(p.segs); k > 0 && !p.segs[k-1].recorded && p.segs[k-1].end-p.segs[k-1].start < q.ns.r.paging.span {
 		s = p.segs[k-1]
 	} else {
 		s = newSegment(p.freshAt)
@@ -116,7 +124,7 @@ func (p *paged) log(t *Turn, q *Queue, size, n, last uint64, refers bool) {
 	s.last = max(s.last, last)
 	s.refers = s.refers || refers
 	p.freshAt += n
-	if s.end-s.start >= segmentSpan {
+	if s.end-s.start >= q.ns.r.paging.span {
 		s.seal()
 		if !s.begun && s.count > 0 {
 			s.recorded = true

@@ -210,7 +210,7 @@ func (x *pager) loaded(t *Turn, q *Queue) {
 			q.fill(t)
 		}
 	}
-	if p := q.paged; p != nil && q.head-p.cleared >= clearEvery {
+	if p := q.paged; p != nil && q.head-p.cleared >= x.r.paging.every {
 		x.clear(clearing{id: q.id, from: p.cleared, to: q.head, drained: true})
 		p.cleared = q.head
 	}
@@ -376,7 +376,7 @@ func (x *pager) remove(t *Turn, c clearing) error {
 			return err
 		}
 		seq := binary.BigEndian.Uint64(rec.Key[9:])
-		if c.drained || n == clearSlice {
+		if c.drained || n == x.r.paging.slice {
 			through = seq
 			break
 		}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,8 @@ type Options struct {
 	Authorizer Authorizer        // default: everything is allowed; Recheck says that its rules have changed
 	Hook       PublishHook       // default: none
 	Observer   Observer          // default: none
+
+	paging paging // zero: the constants
 }
 
 // Limits bound what a namespace may hold. Zero fields mean the default.
@@ -93,6 +96,7 @@ type Router struct {
 	commit   *committer
 	timers   *timers
 	pager    *pager
+	paging   paging
 	volatile bool // the store keeps nothing: there is no use in reading it back
 	notes    notes
 	orphans  uint64 // records that the start removed; immutable after it
@@ -135,6 +139,7 @@ func New(o Options) (*Router, error) {
 		tenants: o.Tenants,
 	}
 	r.SetLimits(o.Limits)
+	r.paging = paging{cmp.Or(o.paging.burst, burst), cmp.Or(o.paging.span, segmentSpan), cmp.Or(o.paging.slice, clearSlice), cmp.Or(o.paging.every, clearEvery)}
 	r.freer, _ = o.Authorizer.(Freer)
 	r.limiter, _ = o.Authorizer.(Limiter)
 	r.open.Store(isOpen(o.Authorizer))

@@ -156,7 +156,15 @@ func (c *committer) held(id uint64, ending map[holder]struct{}) (bool, error) {
 		if _, ends := ending[h]; ends {
 			continue
 		}
-		if v, err := c.r.store.Get(key2(keyEntry, h.queue, h.seq)); err != nil || v != nil {
+		v, err := c.r.store.Get(key2(keyEntry, h.queue, h.seq))
+		if err != nil {
+			return true, err
+		}
+		if v == nil {
+			continue
+		}
+		// A queue that was empty at a start begins its numbers anew.
+		if e, err := (&reader{b: v}).entry(h.seq); err != nil || e.refers == id {
 			return true, err
 		}
 	}
