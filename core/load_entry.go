@@ -88,7 +88,7 @@ func (l *loading) entry(key, value []byte) (next []byte, err error) {
 		l.r.pager.clear(clearing{id: id, from: seq, to: seq + 1})
 		return nil, nil
 	}
-	if x.size > 0 && x.seq&laneBit == 0 && (q.paged != nil || q.inMemory() >= l.r.limits().WindowMessages || q.bytes+int64(x.size) > l.r.limits().WindowBytes && q.count > 0) {
+	if l.pages(q, &x) {
 		q.restorePaged(l.t, seq, &x)
 		return nil, nil
 	}
@@ -111,6 +111,21 @@ func (l *loading) entry(key, value []byte) (next []byte, err error) {
 	}
 	q.restore(l.t, seq, x.e)
 	return nil, nil
+}
+
+// pages tells that an entry has its place beyond the window. What may have been
+// sent comes into the ring: it is to be completed.
+func (l *loading) pages(q *Queue, x *stored) bool {
+	switch {
+	case x.seq&laneBit != 0, x.size == 0:
+		return false
+	case q.paged != nil:
+		return true
+	case q.sending != nil && x.seq < q.sending.asked, l.r.volatile:
+		return false
+	}
+	limits := l.r.limits()
+	return q.count >= limits.WindowMessages || q.count > 0 && q.bytes+int64(x.size) > limits.WindowBytes
 }
 
 // reached takes the segment that a queue's entry belongs to, nil if none.

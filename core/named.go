@@ -241,7 +241,7 @@ func (s *Session) Purge(t *Turn, name string) (n int, reason Reason) {
 			n++
 		}
 	}
-	return n + q.purgePaged(t), OK
+	return n + q.dropStored(t, q.tail, noCause), OK
 }
 
 // Delete removes a named queue with what it holds and tells how many messages

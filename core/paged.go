@@ -279,7 +279,15 @@ func (q *Queue) pass() {
 // unpage ends the paging when everything is in the ring, or nothing is left.
 func (q *Queue) unpage(t *Turn) {
 	p := q.paged
-	if p == nil || p.count > 0 || p.edge != q.tail && q.head != p.edge {
+	if p == nil {
+		return
+	}
+	for q.head == p.edge && p.edge < p.freshAt && len(p.quiet) == 0 && p.front().count == 0 { // nothing but a hole
+		p.edge = p.front().end
+		p.segs = p.segs[1:]
+		q.head, q.next = p.edge, p.edge
+	}
+	if p.count > 0 || p.edge != q.tail && q.head != p.edge {
 		return
 	}
 	for _, s := range p.segs {
@@ -372,63 +380,69 @@ func (q *Queue) letGo(t *Turn, from, to uint64, n int, refers bool, cause DropCa
 	}
 }
 
-// dropStored gives up everything that is in the store only, below a sequence
-// number, while nothing is in the ring.
-func (q *Queue) dropStored(t *Turn, below uint64, cause DropCause) {
-	for p := q.paged; p != nil && q.head == p.edge && p.edge < min(below, q.tail); p = q.paged {
-		if p.edge == p.freshAt || len(p.quiet) > 0 || p.front().end > below {
-			if !q.dropPaged(t, cause) {
-				return
-			}
-			continue
-		}
-		s := p.front()
-		q.begin(t, s)
-		n, bytes := s.count, s.bytes
-		p.segs = p.segs[1:]
-		p.edge = s.end
-		q.head, q.next = p.edge, p.edge
-		if n > 0 {
-			q.lose(t, n, bytes)
-			q.letGo(t, s.first, s.end, n, s.refers, cause)
-		}
-		q.unpage(t)
-	}
-}
-
-// purgePaged removes everything beyond the edge.
-func (q *Queue) purgePaged(t *Turn) (n int) {
+// dropStored gives up, or with noCause removes, everything beyond the edge that
+// is below a sequence number. Nothing is read; holes are left.
+func (q *Queue) dropStored(t *Turn, below uint64, cause DropCause) (dropped int) {
 	p := q.paged
-	if p == nil {
+	if p == nil || p.edge >= below {
 		return 0
 	}
-	n = p.count
-	for seq := range p.quiet {
-		q.removePaged(t, seq)
+	before := p.count
+	for seq, e := range p.quiet {
+		if seq < below {
+			q.dropHere(t, seq, e, cause)
+		}
 	}
-	for seq := p.freshAt; q.paged == p && seq < q.tail; seq++ {
-		if seq >= p.freshAt && p.slot(seq).state != settled {
-			q.removePaged(t, seq)
+	for seq := p.freshAt; q.paged == p && seq < below; seq++ {
+		if e := p.entry(seq); e != nil && e.state != settled {
+			q.dropHere(t, seq, e, cause)
 		}
 	}
 	if q.paged != p {
-		return n
+		return before
 	}
-	for i, s := range p.segs {
-		q.begin(t, s)
-		if s.count > 0 {
-			q.lose(t, s.count, s.bytes)
-			q.letGo(t, s.first, s.end, s.count, s.refers, noCause)
+	var left []*segment
+	for _, s := range p.segs {
+		if s.first < min(below, s.end) {
+			left = append(left, q.dropSegment(t, s, below, cause))
 		}
-		hole := newSegment(s.first)
-		if s.end > s.first {
-			hole.add(0, s.end-s.first)
+		if s.first < s.end {
+			left = append(left, s)
 		}
-		hole.begun = true
-		p.segs[i] = hole
 	}
+	p.segs = left
+	dropped = before - p.count
 	q.unpage(t)
-	return n
+	return dropped
+}
+
+// dropHere is for an entry that is in memory.
+func (q *Queue) dropHere(t *Turn, seq uint64, e *entry, cause DropCause) {
+	if cause != noCause {
+		q.giveUp(t, e, cause)
+	}
+	q.removePaged(t, seq)
+}
+
+// dropSegment takes what is below a sequence number off a segment, and returns
+// the hole that it leaves.
+func (q *Queue) dropSegment(t *Turn, s *segment, below uint64, cause DropCause) *segment {
+	q.begin(t, s)
+	from, count, bytes := s.first, s.count, s.bytes
+	if s.end <= below {
+		s.first, s.count, s.bytes = s.end, 0, 0
+	}
+	for s.first < below && s.first < s.end {
+		s.pop()
+	}
+	if n := count - s.count; n > 0 {
+		q.lose(t, n, bytes-s.bytes)
+		q.letGo(t, from, s.first, n, s.refers, cause)
+	}
+	hole := newSegment(from)
+	hole.add(0, s.first-from)
+	hole.begun = true
+	return hole
 }
 
 // emptyPaged removes the records of a queue that ends. Where messages are

@@ -313,7 +313,8 @@ func (ns *Namespace) queueOf(id uint64) *Queue {
 // crash that came between two turns: it is counted no more.
 func (q *Queue) install(t *Turn, list []stored, through uint64, origins map[uint64]*Queue) (missing int) {
 	p := q.paged
-	for q.paged == p && p.edge < min(through, p.freshAt) {
+	messages, _ := q.limits()
+	for q.paged == p && p.edge < min(through, p.freshAt) && p.edge-q.head < uint64(messages)+maxPinned {
 		seq := p.edge
 		for len(list) > 0 && list[0].seq < seq {
 			list = list[1:]

@@ -54,7 +54,7 @@ type Queue struct {
 	given     *given              // session queues: what memberships gave; nil until the first
 	sending   *sending            // durable session queues that were attached
 	paged     *paged              // durable queues: what is beyond the window; nil: nothing
-	dup       uint64              // what is paged and below may have been sent before a crash
+	dup       uint64              // what is in segments of a start and below may have been sent before it
 	idleSince Time
 	idleAlarm *alarm // nil until one is needed
 	exclusive bool   // an exclusive consumer holds it

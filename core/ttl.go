@@ -66,7 +66,7 @@ func (q *Queue) expireOld(t *Turn) {
 		}
 	}
 	a.deadlines = slices.Delete(a.deadlines, 0, n)
-	if q.paged != nil && q.paged.expired > q.paged.edge { // else it is found when it is read
+	if q.paged != nil && q.paged.expired > q.paged.edge {
 		q.dropStored(t, q.paged.expired, DropExpired)
 	}
 }

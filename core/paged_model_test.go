@@ -1,0 +1,396 @@
+package core_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/entrepot/entrepot/core"
+	"pgregory.net/rapid"
+)
+
+// pagedModel is what queues longer than their window are to a reader: lists.
+// Two sessions that share some messages, and a named queue with a TTL.
+type pagedModel struct {
+	w        *world
+	bits     uint64 // of the step, to pick from
+	options  core.Options
+	pub      *conn
+	sessions []*pagedSession
+	named    *pagedQueue
+	n        int
+}
+
+type pagedSession struct {
+	client core.Client
+	conn   *conn
+	pagedQueue
+}
+
+type pagedQueue struct {
+	items []*pagedItem // not settled
+	most  int          // messages; 0: no limit
+}
+
+type pagedItem struct {
+	payload string
+	size    int64
+	qos     uint8
+	expires core.Time // of the message
+	dies    core.Time // of the queue's TTL
+	sent    bool
+	maybe   bool // a crash does not tell whether it was sent
+	held    *core.Delivery
+}
+
+func newPagedModel(w *world, options core.Options) *pagedModel {
+	m := &pagedModel{w: w, options: options, named: &pagedQueue{}}
+	for i, most := range []int{0, 9} {
+		c := core.Client{ID: fmt.Sprint("s", i), Expiry: 100 * time.Hour, KeepQoS0: true, Queue: core.QueueLimits{Messages: most}}
+		s := &pagedSession{client: c, pagedQueue: pagedQueue{most: most}}
+		m.sessions = append(m.sessions, s)
+		s.conn = w.attach(c)
+		s.conn.sub("both", 2)
+		s.conn.sub(c.ID, 2)
+	}
+	m.publisher()
+	if _, _, _, _, reason := m.pub.Declare(w.turn, core.QueueSpec{Name: "n", Durable: true, TTL: time.Minute}); reason != core.OK {
+		m.fail("%v", reason)
+	}
+	m.pub.Bind(w.turn, "n", core.Subscription{Filter: "both", QoS: 2})
+	w.end()
+	return m
+}
+
+func (m *pagedModel) publisher() { m.pub = m.w.attach(core.Client{}) }
+
+func (m *pagedModel) publish(topic string, qos uint8, expires time.Duration, late bool) {
+	m.n++
+	x := pagedItem{payload: fmt.Sprint(m.n), qos: qos}
+	if m.n%7 == 0 {
+		x.payload += fmt.Sprintf("%*d", m.n%50, 0)
+	}
+	mt, reason := m.pub.Route(m.w.turn, []byte(topic))
+	if reason != core.OK {
+		m.fail("%v", reason)
+	}
+	msg := core.NewMessage([]byte(x.payload))
+	msg.Topic, msg.QoS = mt.Topic(), qos
+	if expires > 0 {
+		msg.Expires = m.w.turn.Now.After(expires)
+		x.expires = msg.Expires
+	}
+	x.size = int64(msg.Size())
+	m.pub.Publish(m.w.turn, mt, msg)
+	for _, s := range m.sessions {
+		if topic == "both" || topic == s.client.ID {
+			s.add(x)
+		}
+	}
+	if topic == "both" {
+		x.dies = m.w.turn.Now.After(time.Minute)
+		m.named.add(x)
+	}
+	if !late {
+		m.w.end()
+	}
+}
+
+func (q *pagedQueue) add(x pagedItem) {
+	if q.most > 0 && len(q.items) >= q.most {
+		at := slices.IndexFunc(q.items, func(x *pagedItem) bool { return !x.sent && !x.maybe })
+		if at < 0 { // all that is there was sent: it is completed
+			return
+		}
+		q.items = slices.Delete(q.items, at, at+1)
+	}
+	q.items = append(q.items, &x)
+}
+
+// take takes up to n and checks each. Everything that was held before is older.
+func (m *pagedModel) take(q *pagedQueue, take func(n int) []core.Delivery, n int) (took int) {
+	ds := take(n)
+	for _, d := range ds {
+		x := q.next(m.w.turn.Now, string(d.Message.Payload))
+		switch {
+		case x == nil:
+			m.fail("got %s, want %s", text(ds), q)
+		case d.QoS != x.qos || int64(d.Message.Size()) != x.size:
+			m.fail("%s has QoS %d, size %d, want %+v", d.Message.Payload, d.QoS, d.Message.Size(), *x)
+		case !x.maybe && d.Redelivered() != x.sent:
+			m.fail("%s is repeated: %v, want %v", d.Message.Payload, d.Redelivered(), x.sent)
+		}
+		x.sent, x.maybe = true, false
+		if d.QoS == 0 && q != m.named { // basic.get keeps all until it is settled
+			q.remove(x)
+		} else {
+			x.held = &d
+		}
+	}
+	if len(ds) < n { // nothing else may wait
+		if x := q.next(m.w.turn.Now, ""); x != nil && !x.maybe {
+			m.fail("%s did not come, after %d of %d, of %s", x.payload, len(ds), n, q)
+		}
+	}
+	return len(ds)
+}
+
+// next is the one that comes next, and must be payload if that is given. What
+// has expired on the way is gone.
+func (q *pagedQueue) next(now core.Time, payload string) *pagedItem {
+	for _, x := range slices.Clone(q.items) {
+		switch {
+		case x.held != nil:
+		case x.expires != 0 && now >= x.expires && !x.sent && (!x.maybe || payload != "" && x.payload != payload):
+			q.remove(x)
+		case payload != "" && x.payload != payload:
+			return nil
+		default:
+			return x
+		}
+	}
+	return nil
+}
+
+func (q *pagedQueue) remove(x *pagedItem) {
+	q.items = slices.DeleteFunc(q.items, func(y *pagedItem) bool { return x == y })
+}
+
+func (q *pagedQueue) String() (text string) {
+	for _, x := range q.items {
+		text += fmt.Sprintf(" %+v", *x)
+	}
+	return text
+}
+
+func (m *pagedModel) settle(q *pagedQueue, from int, o core.Outcome) {
+	n := 0
+	for _, x := range slices.Clone(q.items) {
+		if x.held == nil {
+			continue
+		}
+		if n++; n%3 == from%3 && o == core.Accepted || from == 0 {
+			x.held.Consumer.Settle(m.w.turn, x.held.Seq, o)
+			if x.held = nil; o == core.Accepted {
+				q.remove(x)
+			} else if x.dies != 0 && m.w.turn.Now >= x.dies {
+				q.remove(x)
+			}
+		}
+	}
+	m.w.end()
+}
+
+func (m *pagedModel) detach(s *pagedSession) {
+	if s.conn == nil {
+		return
+	}
+	s.conn.Detach(m.w.turn, core.ConnectionLost)
+	m.w.end()
+	s.conn = nil
+	for _, x := range s.items {
+		x.held = nil
+	}
+}
+
+// gone is the end of everything that is connected.
+func (m *pagedModel) gone() {
+	for _, s := range m.sessions {
+		was := s.conn != nil
+		s.conn = nil
+		s.items = slices.DeleteFunc(s.items, func(x *pagedItem) bool { return x.qos == 0 })
+		for _, x := range s.items {
+			x.held = nil
+			x.maybe = x.maybe || was && !x.sent
+		}
+	}
+	m.named.items = slices.DeleteFunc(m.named.items, func(x *pagedItem) bool { return x.qos == 0 })
+	for _, x := range m.named.items {
+		x.held, x.sent, x.maybe = nil, false, false
+		x.dies = m.w.turn.Now.After(time.Minute)
+	}
+	m.publisher()
+}
+
+func (m *pagedModel) expire() {
+	m.named.items = slices.DeleteFunc(m.named.items, func(x *pagedItem) bool {
+		return x.held == nil && m.w.turn.Now >= x.dies
+	})
+}
+
+// check compares the counts, which must be exact without anything being read.
+func (m *pagedModel) check(op string) {
+	var bytes int64
+	messages := 0
+	for _, q := range []*pagedQueue{&m.sessions[0].pagedQueue, &m.sessions[1].pagedQueue, m.named} {
+		for _, x := range q.items {
+			bytes += x.size
+			messages++
+		}
+	}
+	stats := m.w.router.Stats()
+	got := stats.Namespaces[0]
+	if got.QueueMessages != messages || got.QueueBytes != bytes || stats.Orphans != 0 {
+		m.fail("after %s: %d messages and %d bytes, want %d and %d; %d orphans\n%s\n%s\n%s", op, got.QueueMessages, got.QueueBytes, messages, bytes, stats.Orphans,
+			&m.sessions[0].pagedQueue, &m.sessions[1].pagedQueue, m.named)
+	}
+}
+
+// pagedFailure is what a model found.
+type pagedFailure string
+
+func (m *pagedModel) fail(format string, args ...any) {
+	panic(pagedFailure(fmt.Sprintf(format, args...)))
+}
+
+func (m *pagedModel) pick(n int) int {
+	x := m.bits % uint64(n)
+	m.bits /= uint64(n)
+	return int(x)
+}
+
+func (m *pagedModel) step(bits uint64) (op string) {
+	m.bits = bits
+	s1 := m.sessions[1] // it is limited: what it drops depends on what was sent, so that has to be known
+	ops := []string{
+		"publish", "many", "many", "burst", "attach", "detach", "take", "take", "settle", "settle", "release", "named", "settle named", "purge", "sleep", "restart", "crash", "lost",
+	}
+	op = ops[m.pick(len(ops))]
+	s, topic := m.sessions[m.pick(2)], []string{"both", "s0", "s1"}[m.pick(3)]
+	switch op {
+	case "publish":
+		m.publish(topic, uint8(m.pick(3)), []time.Duration{0, 0, 30 * time.Second}[m.pick(3)], false)
+	case "many", "burst":
+		to, n := topic, 1+m.pick(20)
+		for i := range n {
+			m.publish(to, uint8(1+i%5/4), 0, op == "burst")
+		}
+		m.w.end()
+	case "attach":
+		if s.conn == nil {
+			s.conn = m.w.attach(s.client)
+		}
+	case "detach":
+		m.detach(s)
+	case "take":
+		if s.conn != nil {
+			m.take(&s.pagedQueue, s.conn.takeAll, 1+m.pick(12))
+		}
+	case "settle":
+		m.settle(&s.pagedQueue, m.pick(3), core.Accepted)
+	case "release":
+		m.settle(&s.pagedQueue, 0, core.Released)
+	case "named":
+		m.take(m.named, func(n int) (ds []core.Delivery) {
+			for range n {
+				d, waiting, ok, reason := m.pub.TakeOne(m.w.turn, "n", false)
+				if m.w.end(); reason != core.OK || !ok && waiting > 0 {
+					m.fail("%v, %d wait", reason, waiting)
+				}
+				if !ok {
+					break
+				}
+				ds = append(ds, d)
+			}
+			return ds
+		}, 1+m.pick(12))
+	case "settle named":
+		m.settle(m.named, m.pick(3), core.Accepted)
+	case "purge":
+		if m.pick(4) == 0 {
+			n, _ := m.pub.Purge(m.w.turn, "n")
+			m.w.end()
+			before := len(m.named.items)
+			m.named.items = slices.DeleteFunc(m.named.items, func(x *pagedItem) bool { return x.held == nil })
+			if before-len(m.named.items) != n {
+				m.fail("purged %d of %d", n, before-len(m.named.items))
+			}
+		}
+	case "sleep":
+		m.w.sleep([]time.Duration{1, 31, 61}[m.pick(3)] * time.Second)
+		m.w.sleep(200 * time.Millisecond) // a timer may be late
+		m.expire()
+	case "restart":
+		m.detach(s1)
+		m.w.restart(m.options)
+		m.gone()
+	case "crash":
+		m.detach(s1)
+		m.w.crash(m.options)
+		m.gone()
+	case "lost": // a turn that was not submitted
+		m.detach(s1)
+		to := topic
+		lists := [][]*pagedItem{slices.Clone(m.sessions[0].items), slices.Clone(m.sessions[1].items), slices.Clone(m.named.items)}
+		m.publish(to, 1, 0, true)
+		m.w.crash(m.options)
+		m.sessions[0].items, m.sessions[1].items, m.named.items = lists[0], lists[1], lists[2]
+		m.gone()
+	}
+	m.check(op)
+	return op
+}
+
+// drain takes everything, and nothing may be left in the store.
+func (m *pagedModel) drain() {
+	for _, s := range m.sessions {
+		if s.conn == nil {
+			s.conn = m.w.attach(s.client)
+		}
+		for len(s.items) > 0 {
+			m.settle(&s.pagedQueue, 0, core.Accepted)
+			if m.take(&s.pagedQueue, s.conn.takeAll, 10) > 0 {
+				continue
+			}
+			for _, x := range slices.Clone(s.items) { // it was not sent, and has expired
+				if x.maybe && x.expires != 0 && m.w.turn.Now >= x.expires {
+					s.remove(x)
+				}
+			}
+		}
+	}
+	m.settle(m.named, 0, core.Accepted)
+	m.pub.Purge(m.w.turn, "n")
+	m.w.end()
+	m.named.items = nil
+	m.check("drain")
+	for _, kind := range []byte("qmp") {
+		if n := m.w.store.count(kind); n > 0 {
+			m.fail("%d records %c are left: %s", n, kind, m.w.store.dump())
+		}
+	}
+}
+
+// Queues beyond their windows are what lists are: in order, once, counted
+// exactly; over restarts and crashes.
+func TestDESIGN_7_QueuesBeyondTheirWindowAreLists(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		window := rapid.SampledFrom([]int{1, 2, 5, 8}).Draw(rt, "window")
+		steps := rapid.SliceOfN(rapid.Uint64(), 5, 80).Draw(rt, "steps")
+		failed := ""
+		synctest.Test(t, func(t *testing.T) {
+			w := &world{t: t, store: newMapStore()}
+			options := core.SmallPages(core.Options{}, window)
+			w.open(options)
+			ops := ""
+			defer func() {
+				if x, ok := recover().(pagedFailure); ok {
+					failed = ops + ": " + string(x)
+				}
+				w.end()
+				w.router.Close()
+			}()
+			m := newPagedModel(w, options)
+			for _, bits := range steps {
+				ops += " " + m.step(bits)
+			}
+			m.drain()
+		})
+		if failed != "" {
+			rt.Fatal(failed)
+		}
+	})
+}
