@@ -39,6 +39,8 @@ type Limits struct {
 	QueueMessages int `yaml:"queue_messages" min:"1"`
 	// QueueBytes is the memory that counts for them.
 	QueueBytes config.Size `yaml:"queue_bytes" min:"1KiB"`
+	// MemoryWindow is how much of a durable queue waits in memory; the rest is in the store and read back in time.
+	MemoryWindow MemoryWindow `yaml:"memory_window" plain:"messages"`
 	// WriteBuffer bounds what waits for a peer that reads slowly.
 	WriteBuffer WriteBuffer `yaml:"write_buffer" plain:"bytes"`
 	// SessionsOffline bounds sessions that outlive their connections.
@@ -93,6 +95,14 @@ type AcceptRate struct {
 	Listener config.Rate `yaml:"listener"`
 	// Address is the rate of one address.
 	Address config.Rate `yaml:"address"`
+}
+
+// MemoryWindow is how much of a durable queue waits in memory.
+type MemoryWindow struct {
+	// Messages that wait.
+	Messages int `yaml:"messages" min:"16" max:"1000000"`
+	// Bytes is the memory that counts for them.
+	Bytes config.Size `yaml:"bytes" min:"4KiB" max:"1GiB"`
 }
 
 // WriteBuffer bounds what waits for a peer that reads slowly.
@@ -162,6 +172,7 @@ func DefaultLimits() *Limits {
 		Subscriptions:    Subscriptions{10_000, 4 << 20},
 		QueueMessages:    1_000_000,
 		QueueBytes:       1 << 30,
+		MemoryWindow:     MemoryWindow{256, 1 << 20},
 		WriteBuffer:      WriteBuffer{config.Size(a.WriteBuffer), a.WriteStall},
 		SessionsOffline:  SessionsOffline{1_000_000, 10_000},
 		SessionExpiryMax: 7 * 24 * time.Hour,
@@ -246,6 +257,7 @@ func (l *Limits) core() core.Limits {
 		Subscriptions: l.Subscriptions.Session, SubscriptionBytes: int(l.Subscriptions.Bytes),
 		Retained: l.Retained.Namespace, PrincipalRetained: l.Retained.Principal, RetainedBytes: int64(l.RetainedBytes),
 		Queues: l.Queues.Namespace, Bindings: l.Queues.Bindings, QueueMessages: l.QueueMessages, QueueBytes: int64(l.QueueBytes),
+		WindowMessages: l.MemoryWindow.Messages, WindowBytes: int64(l.MemoryWindow.Bytes),
 		TopicBytes: l.TopicBytes, TopicLevels: l.TopicLevels, SessionExpiryMS: l.SessionExpiryMax.Milliseconds(),
 	}
 }

@@ -35,6 +35,8 @@ func TestSecurity_L1_L24_EveryKeyHasItsDefaultAndReachesWhoKeepsIt(t *testing.T)
 		{"L11", "subscriptions.bytes", "4MiB", "7KiB", "SubscriptionBytes"},
 		{"L14", "queue_messages", "1000000", "7", "QueueMessages"},
 		{"L14", "queue_bytes", "1GiB", "7KiB", "QueueBytes"},
+		{"L15", "memory_window.messages", "256", "17", "WindowMessages"},
+		{"L15", "memory_window.bytes", "1MiB", "7KiB", "WindowBytes"},
 		{"L16", "write_buffer.bytes", "1MiB", "64KiB", "WriteBuffer"},
 		{"L16", "write_buffer.stalled", "30s", "7s", "WriteStall"},
 		{"L17", "sessions_offline.namespace", "1000000", "7", "Sessions"},

@@ -67,6 +67,12 @@ func (p *party) attach(t testing.TB, r *core.Router, turn *core.Turn, c core.Cli
 		t.Fatalf("attach: %v", reason)
 	}
 	p.Session = s
+	p.attached(t, turn)
+}
+
+// attached waits until the attachment is complete.
+func (p *party) attached(t testing.TB, turn *core.Turn) {
+	t.Helper()
 	turn.End()
 	for {
 		if ok, failed := p.State(); ok {
@@ -243,11 +249,18 @@ func TestBigSessions(t *testing.T) {
 	n, dir := big(t, 1_000_000)
 	w := &bigWorld{t: t, dir: dir}
 	w.open(n)
-	s := newParty()
-	for i := range n {
-		s.attach(t, w.router, w.turn, core.Client{ID: fmt.Sprint("session-", i), Expiry: time.Hour, Principal: core.Anonymous})
-		s.Subscribe(w.turn, []core.Subscription{{Filter: fmt.Sprint("device/", i), QoS: 1}}, nil)
-		s.Detach(w.turn, core.ConnectionLost)
+	const together = 1000
+	for from := 0; from < n; from += together {
+		all := make([]*party, min(together, n-from))
+		for i := range all {
+			all[i] = newParty()
+			all[i].Session, _ = w.router.Attach(w.turn, core.Client{ID: fmt.Sprint("session-", from+i), Expiry: time.Hour}, all[i])
+		}
+		for i, s := range all {
+			s.attached(t, w.turn)
+			s.Subscribe(w.turn, []core.Subscription{{Filter: fmt.Sprint("device/", from+i), QoS: 1}}, nil)
+			s.Detach(w.turn, core.ConnectionLost)
+		}
 	}
 	now, most := memory()
 	t.Logf("made: memory %d MiB, at most %d", now, most)
