@@ -114,7 +114,9 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 	if !k.short && !k.parked && !c.quiet {
 		q.arm(c)
 	}
-	q.ahead(t)
+	if q.paged != nil {
+		q.ahead(t)
+	}
 	if q.sending != nil && !k.short {
 		q.sending.goOn(q, t)
 	}

@@ -239,7 +239,7 @@ func (q *Queue) room() int {
 
 // ahead asks for more before the consumer has come to the end of the window.
 func (q *Queue) ahead(t *Turn) {
-	if q.paged != nil && int(q.edge()-q.next) < q.ns.r.limits().WindowMessages/2 {
+	if int(q.edge()-q.next) < q.ns.r.limits().WindowMessages/2 {
 		q.fill(t)
 	}
 }

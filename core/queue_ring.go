@@ -50,9 +50,12 @@ func (q *Queue) grow(t *Turn) {
 // remove ends an entry for good: its record goes, and the head moves over
 // what is settled.
 func (q *Queue) remove(t *Turn, seq uint64) {
-	if q.paged != nil && seq >= q.paged.edge {
-		q.removePaged(t, seq)
-		return
+	edge := q.tail
+	if q.paged != nil {
+		if edge = q.paged.edge; seq >= edge {
+			q.removePaged(t, seq)
+			return
+		}
 	}
 	e := q.at(seq)
 	q.charge(-1, -int64(e.m.Size()))
@@ -65,7 +68,7 @@ func (q *Queue) remove(t *Turn, seq uint64) {
 	}
 	*e = entry{state: settled}
 	q.forget(seq)
-	for edge := q.edge(); q.head < edge && q.at(q.head).state == settled; {
+	for q.head < edge && q.at(q.head).state == settled {
 		q.head++
 	}
 	if q.next < q.head {
