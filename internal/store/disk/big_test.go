@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -138,6 +137,7 @@ func (w *bigWorld) open(n int) {
 func (w *bigWorld) close() {
 	w.turn.End()
 	w.router.Close()
+	w.router, w.turn = nil, nil
 	if err := w.store.Close(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -176,6 +176,13 @@ func (w *bigWorld) publish(p *party, n int, name func(i int) string, set func(m 
 	for p.Safe() < last {
 		<-p.ready
 	}
+}
+
+func (w *bigWorld) publishAll(n int, name func(i int) string, set func(m *core.Message)) {
+	p := newParty()
+	p.attach(w.t, w.router, w.turn, core.Client{})
+	w.publish(p, n, name, set)
+	p.Detach(w.turn, core.Normal)
 }
 
 // TestBigQueue fills a session that is away, starts anew, and drains it.
@@ -264,12 +271,8 @@ func TestBigSessions(t *testing.T) {
 	}
 	now, most := memory()
 	t.Logf("made: memory %d MiB, at most %d", now, most)
-	p := newParty()
-	p.attach(t, w.router, w.turn, core.Client{})
-	w.publish(p, n, func(i int) string { return fmt.Sprint("device/", i) }, nil)
-	p.Detach(w.turn, core.Normal)
+	w.publishAll(n, func(i int) string { return fmt.Sprint("device/", i) }, nil)
 	w.close()
-	runtime.GC()
 	w.open(n)
 	w.close()
 }
@@ -279,10 +282,7 @@ func TestBigRetained(t *testing.T) {
 	n, dir := big(t, 1_000_000)
 	w := &bigWorld{t: t, dir: dir}
 	w.open(n)
-	p := newParty()
-	p.attach(t, w.router, w.turn, core.Client{})
-	w.publish(p, n, func(i int) string { return fmt.Sprint("device/", i, "/state") }, func(m *core.Message) { m.Retain = true })
-	p.Detach(w.turn, core.Normal)
+	w.publishAll(n, func(i int) string { return fmt.Sprint("device/", i, "/state") }, func(m *core.Message) { m.Retain = true })
 	w.close()
 	w.open(n)
 	w.close()

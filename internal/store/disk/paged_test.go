@@ -135,12 +135,12 @@ func TestDESIGN_7_QueuesBeyondTheirWindowSurvivePowerCuts(t *testing.T) {
 		turn.Begin()
 	}
 	next := 0
-	for round := range 6 {
+	for round := range 4 {
 		w.stop.Store(false)
-		want := int64(next + 500 + rng.IntN(3000))
+		want := int64(next + 300 + rng.IntN(1500))
+		taken := next - w.waiting("served")
 		var loops sync.WaitGroup
 		loops.Go(func() { w.publish(next) })
-		taken := next - w.waiting("served")
 		loops.Go(func() { w.consume("served", taken, 1<<40) })
 		for w.acked.Load() < want && !t.Failed() {
 			time.Sleep(time.Millisecond)
