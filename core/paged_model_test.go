@@ -255,7 +255,7 @@ func (m *pagedModel) step(bits uint64) (op string) {
 	m.bits = bits
 	s1 := m.sessions[1] // it is limited: what it drops depends on what was sent, so that has to be known
 	ops := []string{
-		"publish", "many", "many", "burst", "attach", "detach", "take", "take", "settle", "settle", "release", "named", "settle named", "purge", "sleep", "restart", "crash", "lost",
+		"publish", "many", "many", "burst", "attach", "detach", "take", "take", "settle", "settle", "release", "named", "settle named", "purge", "sleep", "restart", "crash", "lost", "clean",
 	}
 	op = ops[m.pick(len(ops))]
 	s, topic := m.sessions[m.pick(2)], []string{"both", "s0", "s1"}[m.pick(3)]
@@ -312,6 +312,13 @@ func (m *pagedModel) step(bits uint64) (op string) {
 		m.w.sleep([]time.Duration{1, 31, 61}[m.pick(3)] * time.Second)
 		m.w.sleep(200 * time.Millisecond) // a timer may be late
 		m.expire()
+	case "clean": // another session takes its place
+		m.detach(s)
+		client := s.client
+		client.Clean = true
+		s.conn, s.items = m.w.attach(client), nil
+		s.conn.sub("both", 2)
+		s.conn.sub(s.client.ID, 2)
 	case "restart":
 		m.detach(s1)
 		m.w.restart(m.options)

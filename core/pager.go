@@ -333,7 +333,9 @@ func (q *Queue) install(t *Turn, list []stored, through uint64, origins map[uint
 			q.pass()
 			q.lose(t, 1, int64(size))
 			missing++
-			t.delete(key2(keyEntry, q.id, seq))
+			if len(list) > 0 && list[0].seq == seq { // it refers to a message that is not there
+				t.delete(key2(keyEntry, q.id, seq))
+			}
 		case list[0].e.state == received && q.kind != sessionQueue: // its receiver has it, and is gone
 			q.pass()
 			q.lose(t, 1, int64(size))
