@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,8 +25,13 @@ func TestWhatIsDroppedUnreadGoesToItsUndertaker(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			options := core.SmallPages(core.Options{}, 2)
 			simulateWith(t, options, func(w *world) {
+				var mu sync.Mutex // turns of several goroutines bury
 				dead := map[string]int{}
-				w.router.OnDead("room", func(_ *core.Turn, d core.Dead) { dead[string(d.Message.Payload)]++ })
+				w.router.OnDead("room", func(_ *core.Turn, d core.Dead) {
+					mu.Lock()
+					defer mu.Unlock()
+					dead[string(d.Message.Payload)]++
+				})
 				p := w.attach(core.Client{})
 				spec.Name, spec.Durable, spec.DeadRoom = "q", true, "room"
 				p.Declare(w.turn, spec)
