@@ -85,7 +85,7 @@ func (t *Turn) logEntry(q *Queue, seq uint64, e *entry) {
 // entry adds the record of an entry. A retained one holds its message: what
 // the retained message referred to may be gone.
 func (b *Batch) entry(q *Queue, seq uint64, e *entry) {
-	refers := e.m.record != nil && seq&laneBit == 0
+	refers := seq&laneBit == 0 && e.m.record != nil // of a retained one nobody here may look at it
 	origin := q.origin(seq)
 	var flags byte
 	if refers {
