@@ -270,7 +270,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 		}
 	}
 	m.shared = len(mt.targets) > 1 || m.Retain // which may go out as soon as it is kept
-	if m.Retain && !mt.direct { // [MQTT-3.3.1-8] [3: MQTT-3.3.1-12]
+	if m.Retain && !mt.direct {                // [MQTT-3.3.1-8] [3: MQTT-3.3.1-12]
 		if reason = ns.retain(t, m, cond); reason != OK {
 			return false, reason
 		}

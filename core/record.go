@@ -290,6 +290,12 @@ func (b *Batch) noQueue(id uint64) {
 }
 
 func (r *reader) queue(id uint64, ns *Namespace) *Queue {
+	q := ns.newQueue(r.queueSpec())
+	q.id = id
+	return q
+}
+
+func (r *reader) queueSpec() (queueKind, QueueSpec) {
 	kind := queueKind(r.byte())
 	spec := QueueSpec{Name: r.text(), Durable: true, AutoDelete: r.bool(), DeadLetter: r.bool(), Latest: r.bool()}
 	spec.Limits = QueueLimits{Messages: int(r.uint()), Bytes: int64(r.uint()), Overflow: Overflow(r.byte())}
@@ -297,7 +303,5 @@ func (r *reader) queue(id uint64, ns *Namespace) *Queue {
 	spec.MaxAttempts = int(r.uint())
 	spec.Args = r.text()
 	spec.DeadRoom, spec.DeadTo, spec.SingleActive = r.text(), r.text(), r.bool()
-	q := ns.newQueue(kind, spec)
-	q.id = id
-	return q
+	return kind, spec
 }

@@ -296,6 +296,9 @@ func TestADamagedRecordStopsTheStartAndSaysWhich(t *testing.T) {
 				for k, v := range damaged.m {
 					if k[0] == kind {
 						damaged.m[k] = v[:len(v)/2]
+						if said, _, err := core.CheckRecord(core.Record{Key: []byte(k), Value: []byte(damaged.m[k])}); err == nil || said != name {
+							t.Errorf("the check of a %s says %q, %v", name, said, err)
+						}
 					}
 				}
 				_, err := core.New(core.Options{Store: damaged})

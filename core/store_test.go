@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -34,6 +35,9 @@ func (s *mapStore) Write(batches []*core.Batch, _ bool) error {
 		for kind, r := range b.All() {
 			switch kind {
 			case core.OpSet:
+				if kind, what, err := core.CheckRecord(r); err != nil { // whatever is written can be read
+					panic(fmt.Sprintf("the record of a %s (%s, key %q): %v", kind, what, r.Key, err))
+				}
 				s.m[string(r.Key)] = string(r.Value)
 			case core.OpDelete:
 				delete(s.m, string(r.Key))

@@ -23,7 +23,7 @@ func storeCommand(s streams) *cobra.Command {
 			return &exitError{exitUsage, "store is followed by backup, restore or check. Try: entrepot store --help"}
 		},
 	}
-	cmd.AddCommand(storeBackupCommand(s), storeRestoreCommand(s))
+	cmd.AddCommand(storeBackupCommand(s), storeRestoreCommand(s), storeCheckCommand(s))
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,7 @@ func TestABackupOfARunningGatewayIsRestored(t *testing.T) {
 	stop()
 	must("the backup is in", "store", "backup", still, "--data", data)
 	for backup, want := range map[string]string{live: "before", still: "after"} {
+		must("is whole", "store", "check", backup)
 		restored := filepath.Join(t.TempDir(), "data")
 		must("is restored in", "store", "restore", backup, "--data", restored)
 		urls, stop := serving(t, restored)
@@ -80,6 +82,43 @@ func TestABackupOfARunningGatewayIsRestored(t *testing.T) {
 		if code, _, text := execute(t, "", "store", "restore", backup, "--data", restored); code != exitConfig || !strings.Contains(text, "not empty") {
 			t.Errorf("a restore over a store: exit %d, %q", code, text)
 		}
+	}
+}
+
+func TestSECURITY_R5_ADamagedStoreIsDescribed(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	urls, stop := serving(t, data)
+	for i := range 200 {
+		if code, _, text := execute(t, "", "pub", urls["mqtt"], fmt.Sprint("kept/", i), strings.Repeat("x", 100), "-r", "-q", "1"); code != 0 {
+			t.Fatal(text)
+		}
+	}
+	stop()
+	check := func() (int, string, string) { return execute(t, "", "store", "check", "--data", data) }
+	if code, out, text := check(); code != 0 || !strings.Contains(out, "200  retained message\n") {
+		t.Fatalf("exit %d, %q, %q", code, out, text)
+	}
+	// A second start moves what is in the log to a table.
+	_, stop = serving(t, data)
+	stop()
+	tables, err := filepath.Glob(filepath.Join(data, "store", "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatal("no table", err)
+	}
+	for _, table := range tables {
+		b, err := os.ReadFile(table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)/4] ^= 0x10
+		if err := os.WriteFile(table, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, text := check()
+	if code != exitFailed || !strings.Contains(out, ".sst: records between ") || !strings.Contains(out, "retained message") || !strings.Contains(text, "is damaged") {
+		t.Errorf("exit %d, %q, %q", code, out, text)
 	}
 }
 
@@ -106,6 +145,8 @@ func TestStoreCommandsRefuseWhatTheyCannotDo(t *testing.T) {
 		{exitConfig, "there is no store in", []string{"store", "backup", none, "--data", dir}},
 		{exitConfig, "not a store of entrepot", []string{"store", "restore", dir, "--data", none}},
 		{exitConfig, "there is no store in", []string{"store", "restore", none, "--data", none}},
+		{exitConfig, "there is no store in", []string{"store", "check", none}},
+		{exitConfig, "not a store of entrepot", []string{"store", "check", dir}},
 	} {
 		if code, out, text := execute(t, "", x.args...); code != x.code || !strings.Contains(text, x.want) || out != "" {
 			t.Errorf("%v: exit %d, %q, %q", x.args, code, out, text)

@@ -64,6 +64,7 @@ func TestNothingAcknowledgedIsLostByKill9(t *testing.T) {
 	w.prepare()
 	for range rounds(t) {
 		w.round(time.Duration(200+rand.IntN(800)) * time.Millisecond)
+		whole(t, w.binary, "--data", w.data)
 		w.gateway = start(t, w.binary, w.data)
 	}
 	w.verify()

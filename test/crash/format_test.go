@@ -34,6 +34,7 @@ func TestStoresOfEveryFormatAreOpened(t *testing.T) {
 			if out, err := exec.CommandContext(t.Context(), "tar", "xzf", packed, "-C", filepath.Join(data, "store")).CombinedOutput(); err != nil {
 				t.Fatal(err, string(out))
 			}
+			whole(t, binary, "--data", data)
 			w := &world{T: t, gateway: start(t, binary, data, "--set", "mqtt.delayed=true")}
 			all := []string{"one-1", "one-2", "one-3", "two-4", "two-5", "later"}
 			w.finds("s1", "", all...)

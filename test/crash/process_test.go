@@ -96,3 +96,12 @@ func (p *process) kill() {
 	<-p.ended
 	_ = p.cmd.Wait()
 }
+
+// whole checks every record of a store that nobody uses.
+func whole(t *testing.T, binary string, args ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), binary, append([]string{"store", "check"}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Errorf("store check: %v\n%s", err, out)
+	}
+}

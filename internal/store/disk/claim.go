@@ -16,9 +16,15 @@ import (
 // formatFile names the file that makes a directory a store of ours; it holds
 // formatVersion. It is read before anything else is opened, so that a directory
 // that is refused stays as it is.
+//
+// A store of an earlier format is read as it is, and has this one from then on:
+// what is written to it may be more than the release before can read.
+//
+//	1  the first one
+//	2  records of shared messages name their entries; long queues have summaries
 const (
 	formatFile    = "entrepot-store"
-	formatVersion = 1
+	formatVersion = 2
 )
 
 // Why a directory is refused.
@@ -47,10 +53,15 @@ func claim(disk vfs.FS, dir string) (*pebble.Lock, error) {
 		}
 		return nil, fmt.Errorf("store %s is %w", dir, ErrLocked)
 	}
-	if fresh {
-		if err := writeFormat(disk, dir); err != nil {
-			return nil, errors.Join(fmt.Errorf("store %s cannot be made: %w", dir, err), lock.Close())
-		}
+	version := 0
+	if !fresh {
+		version, err = formatOf(disk, dir)
+	}
+	if err == nil && version < formatVersion {
+		err = writeFormat(disk, dir)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("store %s cannot be made: %w", dir, err), lock.Close())
 	}
 	return lock, nil
 }
@@ -110,23 +121,29 @@ func inspect(disk vfs.FS, dir string) (fresh bool, err error) {
 }
 
 func readFormat(disk vfs.FS, dir string) error {
+	_, err := formatOf(disk, dir)
+	return err
+}
+
+// formatOf is the format of the store in dir.
+func formatOf(disk vfs.FS, dir string) (version int, err error) {
 	f, err := disk.Open(disk.PathJoin(dir, formatFile))
 	if err != nil {
-		return fmt.Errorf("store %s cannot be read: %w", dir, err)
+		return 0, fmt.Errorf("store %s cannot be read: %w", dir, err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, 64))
 	if err != nil {
-		return fmt.Errorf("store %s cannot be read: %w", dir, err)
+		return 0, fmt.Errorf("store %s cannot be read: %w", dir, err)
 	}
 	v, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	switch {
 	case err != nil || v < 1:
-		return fmt.Errorf("directory %s is %w: its file %q holds %q", dir, ErrForeign, formatFile, text)
+		return 0, fmt.Errorf("directory %s is %w: its file %q holds %q", dir, ErrForeign, formatFile, text)
 	case v > formatVersion:
-		return fmt.Errorf("store %s was %w: it has format %d, this one reads up to %d", dir, ErrNewer, v, formatVersion)
+		return 0, fmt.Errorf("store %s was %w: it has format %d, this one reads up to %d", dir, ErrNewer, v, formatVersion)
 	}
-	return nil
+	return v, nil
 }
 
 // writeFormat makes the file appear whole or not at all.

@@ -108,10 +108,10 @@ func TestAStoreOfANewerVersionIsRefusedUntouched(t *testing.T) {
 	if err := mustOpen(t, dir, quiet(t, nil)).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, formatFile), []byte("2\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, formatFile), []byte("3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, dir, ErrNewer, "format 2, this one reads up to 1")
+	refused(t, dir, ErrNewer, "format 3, this one reads up to 2")
 	for _, text := range []string{"", "0\n", "one"} {
 		if err := os.WriteFile(filepath.Join(dir, formatFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -153,4 +153,27 @@ func BenchmarkWrite(b *testing.B) {
 	s := mustOpen(b, b.TempDir(), quiet(b, nil))
 	defer s.Close()
 	storetest.Benchmark(b, s)
+}
+
+func TestAStoreOfAnEarlierFormatHasThisOneFromThenOn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := mustOpen(t, dir, quiet(t, nil))
+	if err := errors.Join(s.Write(one("a", "b"), true), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, formatFile), []byte("1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Look(dir); err != nil {
+		t.Error(err)
+	}
+	if v, err := formatOf(vfs.Default, dir); v != 1 || err != nil {
+		t.Errorf("a look makes format %d of it, %v", v, err)
+	}
+	s = mustOpen(t, dir, quiet(t, nil))
+	defer s.Close()
+	if v, err := formatOf(vfs.Default, dir); v != formatVersion || err != nil || !holds(t, s, "a") {
+		t.Errorf("format %d, %v", v, err)
+	}
 }
