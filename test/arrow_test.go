@@ -92,9 +92,10 @@ var arrows = map[string][]string{
 	"test/script":      {"internal/dial"},
 	"test/matrix":      {"test/script", "internal/gateway", "internal/config", "internal/dial", "internal/tlsconf"},
 	"test/crash":       {"internal/config", "internal/dial"},
-	"test/abuse":       {"internal/gateway", "internal/config"},
-	"test/credentials": {},
-	"test/scale":       {"internal/gateway", "internal/config", "mqtt/packet"},
+	"test/rig":         {"internal/gateway", "internal/config", "internal/dial"},
+	"test/abuse":       {"test/rig"},
+	"test/credentials": {"test/rig"},
+	"test/scale":       {"test/rig", "mqtt/packet"},
 	"test/interop":     {"test/script", "internal/config", "internal/dial"},
 }
 

@@ -1,6 +1,10 @@
 package abuse
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/entrepot/entrepot/test/rig"
+)
 
 // TestAbuse is one gateway through everything. It measures the process, so nothing runs beside it.
 func TestAbuse(t *testing.T) {
@@ -10,14 +14,14 @@ func TestAbuse(t *testing.T) {
 	if err := p.admits(); err != nil {
 		t.Fatal(err)
 	}
-	before := measure()
+	before := rig.Measure()
 	t.Run("rows", func(t *testing.T) { g.rows(t, p) })
 	t.Run("truncated", func(t *testing.T) { g.truncations(t, p, streamed) })
 	t.Run("mutated", func(t *testing.T) { g.mutations(t, p, streamed) })
 	if err := p.admits(); err != nil {
 		t.Fatal(err)
 	}
-	g.flat(before, 5<<20)
+	g.Flat(before, 5<<20)
 	g.open(t)
 	t.Run("datagrams", func(t *testing.T) {
 		t.Run("rows", func(t *testing.T) { g.datagrams(t, p) })
@@ -27,10 +31,10 @@ func TestAbuse(t *testing.T) {
 	if err := p.admits(); err != nil {
 		t.Fatal(err)
 	}
-	g.flat(before, 64<<20) // an address may keep observations, and what waits for them
-	g.quit()
+	g.Flat(before, 64<<20) // an address may keep observations, and what waits for them
+	g.Quit()
 	for _, words := range []string{"preauth.closed", "client.disconnected", "udp.dropped protocol=coap", "udp.dropped protocol=mqttsn", "protocol.error protocol=amqp"} {
-		if !g.log.has(words) {
+		if !g.Log.Has(words) {
 			t.Errorf("the log says nothing of %s", words)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // A gram is a row of a datagram listener: what is sent from one address, and what is answered.
@@ -31,7 +33,7 @@ var endpoints = []struct {
 }
 
 func (g *target) datagrams(t *testing.T, p *pulse) {
-	before := g.metrics()
+	before := g.Metrics()
 	for _, e := range endpoints {
 		for _, r := range e.rows {
 			t.Run(e.on+"/"+strings.ReplaceAll(r.id, " ", "_"), func(t *testing.T) {
@@ -40,7 +42,7 @@ func (g *target) datagrams(t *testing.T, p *pulse) {
 					t.Errorf("it said %q, %v; want %q", got, err, r.want)
 				}
 				if r.moved != "" {
-					if err := until(r.moved, func() bool { return g.metrics().sum(r.moved) > before.sum(r.moved) }); err != nil {
+					if err := rig.Until(r.moved, func() bool { return g.Metrics().Sum(r.moved) > before.Sum(r.moved) }); err != nil {
 						t.Error(err)
 					}
 				}
@@ -55,12 +57,12 @@ func (g *target) datagrams(t *testing.T, p *pulse) {
 
 // exchange plays a row and returns the answers in words.
 func (g *target) exchange(on string, r gram, last, reply string, says func([]byte) string) (string, error) {
-	c, err := net.Dial("udp", g.at[on])
+	c, err := net.Dial("udp", g.At[on])
 	if err != nil {
 		return "", err
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(rig.Patience))
 	buf := make([]byte, 64<<10)
 	for _, h := range r.hello {
 		if _, err := c.Write([]byte(h)); err != nil {

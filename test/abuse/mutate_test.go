@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // workers is how many connections abuse at a time.
@@ -81,7 +83,7 @@ func (g *target) throw(on string, parts []string) error {
 	}
 	c := <-g.addresses[on]
 	defer func() { g.addresses[on] <- c }()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(rig.Patience))
 	for i, d := range parts {
 		if on == "coap" && len(d) > 3 && d[0]&0x20 == 0 { // a message of its own, no repetition
 			d = d[:2] + u16(next()) + d[4:]
@@ -108,7 +110,7 @@ func (g *target) open(t *testing.T) {
 	for _, c := range thrown {
 		g.addresses[c.on] = make(chan net.Conn, workers)
 		for range workers {
-			nc, err := net.Dial("udp", g.at[c.on])
+			nc, err := net.Dial("udp", g.At[c.on])
 			if err != nil {
 				t.Fatal(err)
 			}

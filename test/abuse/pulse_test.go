@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // healthy is a well-behaved client of one surface: it subscribes to the topic "pu" and publishes to it.
@@ -78,7 +80,7 @@ func (g *target) admit(h healthy) (*patient, error) {
 	c := &patient{healthy: h, heard: make(chan []byte, 1024)}
 	read := func(b []byte) (int, error) { return c.conn.Read(b) }
 	if h.datagram {
-		nc, err := net.Dial("udp", g.at[h.on])
+		nc, err := net.Dial("udp", g.At[h.on])
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +122,7 @@ func (g *target) admit(h healthy) (*patient, error) {
 
 // await reads until the text has come. What came before it is forgotten.
 func (c *patient) await(text string) error {
-	end := time.After(patience)
+	end := time.After(rig.Patience)
 	for first := true; ; first = false {
 		if i := strings.Index(string(c.unread), text); i >= 0 && (text != "" || !first) {
 			c.unread = c.unread[i+len(text):]

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // A verdict is what must come of some bad conversations with a stream listener.
@@ -37,7 +39,7 @@ var tables = []struct {
 }
 
 func (g *target) rows(t *testing.T, p *pulse) {
-	before := g.metrics()
+	before := g.Metrics()
 	for _, table := range tables {
 		for _, v := range table.rows {
 			for _, b := range v.of {
@@ -62,19 +64,19 @@ func (g *target) rows(t *testing.T, p *pulse) {
 }
 
 // sane returns new metrics when nothing has panicked; those at hand, if the row has looked at them last.
-func (g *target) sane(t *testing.T, looked bool) series {
+func (g *target) sane(t *testing.T, looked bool) rig.Series {
 	t.Helper()
-	now := g.seen
+	now := g.Seen
 	if !looked {
-		now = g.metrics()
+		now = g.Metrics()
 	}
-	if n := now.sum("panics_recovered"); n > 0 {
-		t.Fatalf("%v panics: %s", n, g.log.last("panic.recovered"))
+	if n := now.Sum("panics_recovered"); n > 0 {
+		t.Fatalf("%v panics: %s", n, g.Log.Last("panic.recovered"))
 	}
 	return now
 }
 
-func (g *target) row(v verdict, r bad, on string, before series) error {
+func (g *target) row(v verdict, r bad, on string, before rig.Series) error {
 	c, err := g.dial(on)
 	if err != nil {
 		return err
@@ -102,16 +104,16 @@ func (g *target) row(v verdict, r bad, on string, before series) error {
 }
 
 // noted waits for the metric and the log line.
-func (g *target) noted(r verdict, c *client, before series) error {
+func (g *target) noted(r verdict, c *client, before rig.Series) error {
 	if r.moved != "" {
-		if err := until(r.moved, func() bool { return g.metrics().sum(r.moved) > before.sum(r.moved) }); err != nil {
+		if err := rig.Until(r.moved, func() bool { return g.Metrics().Sum(r.moved) > before.Sum(r.moved) }); err != nil {
 			return err
 		}
 	}
 	if r.reason == "" {
 		return nil
 	}
-	return until("a log line with "+r.reason, func() bool { return g.log.has(c.LocalAddr().String(), r.reason) || g.log.busy() })
+	return rig.Until("a log line with "+r.reason, func() bool { return g.Log.Has(c.LocalAddr().String(), r.reason) || g.Log.Busy() })
 }
 
 // play sends what a row says.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // slow are clients that never come to the point: what they send first, and what they send again and again.
@@ -43,7 +45,7 @@ func TestSlow(t *testing.T) {
 	g := start(t, "limits.preauth.deadline=400ms", "stomp.login_timeout=400ms", "amqp.login_timeout=400ms", "admin.timeout=400ms")
 	p := g.pulse()
 	defer p.close()
-	before := g.metrics()
+	before := g.Metrics()
 	failures := make(chan error, copies*len(slow))
 	for _, s := range slow {
 		for range copies {
@@ -77,11 +79,11 @@ func TestSlow(t *testing.T) {
 	}
 	after := g.sane(t, false)
 	for _, what := range []string{"preauth_closed mqtt deadline", "preauth_closed stomp deadline", "preauth_closed amqp deadline"} {
-		if after.sum(what) < before.sum(what)+copies {
-			t.Errorf("%s: %v, then %v", what, before.sum(what), after.sum(what))
+		if after.Sum(what) < before.Sum(what)+copies {
+			t.Errorf("%s: %v, then %v", what, before.Sum(what), after.Sum(what))
 		}
 	}
-	if !g.log.has("preauth.closed", "reason=deadline") { // all end within a second, more than a second's lines: the counters tell them apart
+	if !g.Log.Has("preauth.closed", "reason=deadline") { // all end within a second, more than a second's lines: the counters tell them apart
 		t.Error("no log line")
 	}
 }
@@ -136,7 +138,7 @@ func TestStalled(t *testing.T) {
 		"amqp": amqp + channel + method(1, 50, 10, u16(0)+short("")+"\x0c"+u32(0)) +
 			method(1, 50, 20, u16(0)+short("")+short("amq.topic")+short("flood")+"\x00"+u32(0)) + method(1, 60, 20, u16(0)+short("")+short("c")+"\x02"+u32(0)),
 	}
-	before := g.metrics()
+	before := g.Metrics()
 	for on, hello := range stalled {
 		c, err := g.dial(on)
 		if err != nil {
@@ -158,11 +160,11 @@ func TestStalled(t *testing.T) {
 		t.Fatal(err)
 	}
 	slow := func() bool {
-		return g.metrics().sum("disconnects slow_consumer") >= before.sum("disconnects slow_consumer")+float64(len(stalled))
+		return g.Metrics().Sum("disconnects slow_consumer") >= before.Sum("disconnects slow_consumer")+float64(len(stalled))
 	}
 	message := publish5(2, "flood", "\x00\x01", "", strings.Repeat("x", 32<<10))
 	for i := 0; !slow() && i < 2000; i++ {
-		pub.SetWriteDeadline(time.Now().Add(patience))
+		pub.SetWriteDeadline(time.Now().Add(rig.Patience))
 		if err := pub.send(message); err != nil {
 			t.Fatalf("the publisher is held back: %v", err)
 		}
@@ -170,10 +172,10 @@ func TestStalled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := until("the end of the stalled", slow); err != nil {
-		t.Errorf("%v: %v", err, g.metrics().sum("disconnects slow_consumer"))
+	if err := rig.Until("the end of the stalled", slow); err != nil {
+		t.Errorf("%v: %v", err, g.Metrics().Sum("disconnects slow_consumer"))
 	}
-	if !g.log.has("slow consumer") {
+	if !g.Log.Has("slow consumer") {
 		t.Error("no log line about a slow consumer")
 	}
 	g.sane(t, false)

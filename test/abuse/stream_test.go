@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // client is one connection.
@@ -29,12 +31,12 @@ func (g *target) dial(on string) (*client, error) {
 	if strings.Contains(on, "ws") {
 		scheme = "ws"
 	}
-	nc, err := net.DialTimeout("tcp", g.at[scheme], patience)
+	nc, err := net.DialTimeout("tcp", g.At[scheme], rig.Patience)
 	if err != nil {
 		return nil, err
 	}
 	c := &client{Conn: nc, on: on, in: nc}
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(rig.Patience))
 	switch on {
 	case "mqtt-ws", "ws-mqtt":
 		err = c.upgrade("/mqtt", "mqtt")

@@ -13,6 +13,7 @@ import (
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/dial"
 	"github.com/entrepot/entrepot/internal/tlsconf/tlstest"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // TestSecurity_2_2_U1_E11_ACertificateIsAUser: by EXTERNAL of AMQP, and without a name in MQTT and STOMP; a certificate
@@ -44,7 +45,7 @@ func TestSecurity_2_2_U1_E11_ACertificateIsAUser(t *testing.T) {
 		{"AMQPLAIN", nil, &amqp091.AMQPlainAuth{Username: "boss", Password: "secret"}, true},
 		{"AMQPLAIN, wrong", nil, &amqp091.AMQPlainAuth{Username: "boss", Password: "x"}, false},
 	} {
-		c, err := amqp091.DialConfig(h.at["amqps"], amqp091.Config{SASL: []amqp091.Authentication{x.sasl}, Vhost: "/", TLSClientConfig: secure(x.leaf)})
+		c, err := amqp091.DialConfig(h.URL["amqps"], amqp091.Config{SASL: []amqp091.Authentication{x.sasl}, Vhost: "/", TLSClientConfig: secure(x.leaf)})
 		if x.ok != (err == nil) {
 			t.Errorf("%s: %v", x.what, err)
 		}
@@ -61,11 +62,11 @@ func TestSecurity_2_2_U1_E11_ACertificateIsAUser(t *testing.T) {
 			user string
 			ok   bool
 		}{{&boss, "", true}, {&boss, "boss", true}, {&boss, "many", false}, {&stranger, "", false}, {&stranger, "boss", false}, {nil, "boss", true}, {nil, "", false}} {
-			a, err := config.ParseAddress(h.at[p])
+			a, err := config.ParseAddress(h.URL[p])
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 			c, err := dial.Dial(ctx, dial.Options{Address: a, User: x.user, Password: []byte("secret"), TLS: secure(x.leaf)})
 			if x.ok != (err == nil) || err != nil && dial.KindOf(err) != dial.Login {
 				t.Errorf("%s: certificate %v, user %q: %v", p, x.leaf, x.user, err)
@@ -201,12 +202,12 @@ func TestSecurity_2_2_ATokenIsAPassword(t *testing.T) {
 			{"signed by another", "jwt", token("another secret of thirty-two octets", nil), "bot-1", false},
 			{"of a name with a wildcard", "jwt", token(key, func(c jwt.MapClaims) { c["sub"] = "#" }), "bot-1", false}, // E1
 		} {
-			c, err := h.dial(p, x.user, x.pass, x.id, nil)
+			c, err := h.Dial(p, x.user, x.pass, x.id, nil)
 			if err = proves(p, c, err); x.ok != (err == nil) {
 				t.Errorf("%s: a token %s: %v", p, x.what, err)
 			}
 			if x.ok && err == nil && p != "mqtt3" {
-				if err := publish(c, "cmd/x", "x"); dial.KindOf(err) != dial.Denied {
+				if err := rig.Publish(c, "cmd/x", "x"); dial.KindOf(err) != dial.Denied {
 					t.Errorf("%s: the roles of the token: %v", p, err)
 				}
 			}

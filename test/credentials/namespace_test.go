@@ -15,6 +15,7 @@ import (
 
 	amqp "github.com/entrepot/entrepot/amqp/client"
 	"github.com/entrepot/entrepot/stomp/client"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 func TestSecurity_2_2_TheHostOfSTOMPIsTheNamespace(t *testing.T) {
@@ -34,8 +35,8 @@ func TestSecurity_2_2_TheHostOfSTOMPIsTheNamespace(t *testing.T) {
 			{"away", "plant", true}, {"away", "/", false}, {"away", "127.0.0.1", false},
 			{"boss", "/", true}, {"boss", "default", true}, {"boss", "plant", !strict}, {"boss", "/plant", false},
 		} {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			c, err := client.Dial(ctx, h.host("stomp"), client.Options{User: x.user, Password: "secret", Host: x.host})
+			ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+			c, err := client.Dial(ctx, h.At["stomp"], client.Options{User: x.user, Password: "secret", Host: x.host})
 			cancel()
 			var refused *client.Error
 			if x.ok != (err == nil) || err != nil && (!errors.As(err, &refused) || refused.Message != "Bad CONNECT") {
@@ -59,8 +60,8 @@ func TestSecurity_2_2_TheVhostOfAMQPIsTheNamespace(t *testing.T) {
 		{"boss", "secret", "/", 0}, {"boss", "secret", "default", 0}, {"boss", "secret", "plant", 530}, {"boss", "secret", "../plant", 530},
 		{"boss", "wrong", "/", 403}, {"nobody", "secret", "plant", 403},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		c, err := amqp.Dial(ctx, h.host("amqp"), amqp.Options{User: x.user, Password: x.pass, Vhost: x.vhost})
+		ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+		c, err := amqp.Dial(ctx, h.At["amqp"], amqp.Options{User: x.user, Password: x.pass, Vhost: x.vhost})
 		cancel()
 		var e *amqp091.Error
 		code := 0
@@ -81,11 +82,11 @@ func TestSecurity_Namespace_IsNotLeft(t *testing.T) {
 	t.Parallel()
 	h := start(t, "")
 	w := new(wall)
-	if err := subscribe(h.must("mqtt", "boss", "boss-1", w.add), "#"); err != nil {
+	if err := rig.Subscribe(h.must("mqtt", "boss", "boss-1", w.add), "#"); err != nil {
 		t.Fatal(err)
 	}
 	for _, host := range []string{"plant", "default"} {
-		c, err := client.Dial(t.Context(), h.host("stomp"), client.Options{User: "many", Password: "secret", Host: host})
+		c, err := client.Dial(t.Context(), h.At["stomp"], client.Options{User: "many", Password: "secret", Host: host})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +97,7 @@ func TestSecurity_Namespace_IsNotLeft(t *testing.T) {
 		}
 		_ = c.Close(t.Context())
 	}
-	until("the message of the own namespace", t, func() bool { return w.has("from/default ") })
+	h.Wait("the message of the own namespace", func() bool { return w.has("from/default ") })
 	if w.has("from/plant ") {
 		t.Error("a message left its namespace")
 	}
@@ -110,11 +111,11 @@ func TestSecurity_Z12_STOMPSaysWhyAndCloses(t *testing.T) {
 		"SEND":      {"CONNECT\naccept-version:1.2\nhost:/\nlogin:gw1\npasscode:secret\n\n\x00SEND\ndestination:/topic/dev.secret.a\n\nx\x00", "message:access_refused"},
 		"SUBSCRIBE": {"CONNECT\naccept-version:1.2\nhost:/\nlogin:gw1\npasscode:secret\n\n\x00SUBSCRIBE\nid:1\ndestination:/topic/#\n\n\x00", "message:access_refused"},
 	} {
-		conn, err := net.Dial("tcp", h.host("stomp"))
+		conn, err := net.Dial("tcp", h.At["stomp"])
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(patience))
+		_ = conn.SetDeadline(time.Now().Add(rig.Patience))
 		if _, err := io.WriteString(conn, x.frames); err != nil {
 			t.Fatal(err)
 		}
@@ -129,14 +130,14 @@ func TestSecurity_Z12_STOMPSaysWhyAndCloses(t *testing.T) {
 func TestSecurity_2_2_CookiesAndTheQueryOfAWebSocketAreNoCredential(t *testing.T) {
 	t.Parallel()
 	h := start(t, "")
-	base := h.at["ws"]
+	base := h.URL["ws"]
 	for _, user := range []string{"", "gw1"} {
-		h.at["query"] = base + "/mqtt?username=gw1&password=secret&u=gw1&p=secret&token=secret"
-		if _, err := h.dial("query", user, "", "gw1-q", nil); err == nil {
+		h.URL["query"] = base + "/mqtt?username=gw1&password=secret&u=gw1&p=secret&token=secret"
+		if _, err := h.Dial("query", user, "", "gw1-q", nil); err == nil {
 			t.Errorf("%q came in by the query", user)
 		}
 	}
-	r, err := http.NewRequest(http.MethodGet, h.at["http"]+"/readyz?verbose&u=boss&p=secret&access_token=secret", nil)
+	r, err := http.NewRequest(http.MethodGet, h.URL["http"]+"/readyz?verbose&u=boss&p=secret&access_token=secret", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +163,7 @@ func TestSecurity_H1_TheAdminListenerAsksForALogin(t *testing.T) {
 		{"/readyz?verbose", "", "", 401}, {"/readyz?verbose", "boss", "wrong", 401}, {"/readyz?verbose", "nobody", "secret", 401},
 		{"/readyz?verbose", "gw1", "secret", 403}, {"/readyz?verbose", "viewer", "secret", 200}, {"/readyz?verbose", "boss", "secret", 200},
 	} {
-		if status, body := h.ask(x.path, x.user, x.pass); status != x.want {
+		if status, body := h.Ask(x.path, x.user, x.pass); status != x.want {
 			t.Errorf("%s as %q: %d %s", x.path, x.user, status, body)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/entrepot/entrepot/internal/dial"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // wall is who sees all that is published, to tell what was routed.
@@ -30,7 +31,7 @@ func (w *wall) has(what string) bool {
 // proves does what shows that a login holds: the first request of coap, nothing elsewhere.
 func proves(protocol string, c dial.Conn, err error) error {
 	if err == nil && protocol == "coap" {
-		return publish(c, "dev/login", "x")
+		return rig.Publish(c, "dev/login", "x")
 	}
 	return err
 }
@@ -38,7 +39,7 @@ func proves(protocol string, c dial.Conn, err error) error {
 func TestSecurity_2_2_LoginsByEveryProtocol(t *testing.T) {
 	t.Parallel()
 	h := start(t, "auth: {failures: 1000}\n")
-	for _, p := range protocols {
+	for _, p := range rig.Protocols {
 		for _, x := range []struct {
 			what, user, pass, id string
 			ok                   bool
@@ -55,7 +56,7 @@ func TestSecurity_2_2_LoginsByEveryProtocol(t *testing.T) {
 			if p == "mqttsn" && x.what != "good" && x.what != "another's client id" {
 				continue // has no names and passwords
 			}
-			c, err := h.dial(p, x.user, x.pass, x.id, nil)
+			c, err := h.Dial(p, x.user, x.pass, x.id, nil)
 			err = proves(p, c, err)
 			if err != nil && (strings.Contains(err.Error(), "0x85") || strings.Contains(err.Error(), "identifier rejected (0x02)")) && strings.HasPrefix(p, "mqtt") && x.what == "another's client id" {
 				continue // U8
@@ -65,14 +66,14 @@ func TestSecurity_2_2_LoginsByEveryProtocol(t *testing.T) {
 			}
 		}
 		name := strings.TrimSuffix(strings.TrimSuffix(p, "-ws"), "3")
-		if !h.log.has("auth.denied", "protocol="+name) {
+		if !h.Log.Has("auth.denied", "protocol="+name) {
 			t.Errorf("%s: no line auth.denied", p)
 		}
 	}
-	if _, err := h.dial("mqttsn", "", "", "far-1", nil); dial.KindOf(err) != dial.Login {
+	if _, err := h.Dial("mqttsn", "", "", "far-1", nil); dial.KindOf(err) != dial.Login {
 		t.Errorf("a client of the table at another address: %v", err)
 	}
-	_, metrics := h.ask("/metrics", "boss", "secret")
+	_, metrics := h.Ask("/metrics", "boss", "secret")
 	for _, want := range []string{
 		`entrepot_auth_seconds_count{backend="file",result="ok"}`, `entrepot_auth_seconds_count{backend="file",result="denied"}`,
 		`entrepot_auth_seconds_count{backend="file",result="unknown"}`, `entrepot_auth_queue 0`,
@@ -104,15 +105,15 @@ func TestSecurity_E7_Z12_Z13_OneUserHasTheSameRightsByEveryProtocol(t *testing.T
 	h := start(t, "")
 	w := new(wall)
 	boss := h.must("mqtt", "boss", "boss-1", w.add)
-	if err := subscribe(boss, "#"); err != nil {
+	if err := rig.Subscribe(boss, "#"); err != nil {
 		t.Fatal(err)
 	}
-	if err := subscribe(boss, "$SYS/a"); err != nil {
+	if err := rig.Subscribe(boss, "$SYS/a"); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range protocols {
+	for _, p := range rig.Protocols {
 		for topic, allowed := range publishes {
-			err := publish(h.must(p, "gw1", "gw1-"+p, nil), topic, p)
+			err := rig.Publish(h.must(p, "gw1", "gw1-"+p, nil), topic, p)
 			switch {
 			case allowed && err != nil, !allowed && p != "mqtt3" && dial.KindOf(err) != dial.Denied:
 				t.Errorf("%s: publish %s, allowed %v: %v", p, topic, allowed, err)
@@ -120,11 +121,11 @@ func TestSecurity_E7_Z12_Z13_OneUserHasTheSameRightsByEveryProtocol(t *testing.T
 				t.Errorf("3.1.1 acknowledges what it drops: %s: %v", topic, err)
 			}
 			if allowed {
-				until(p+" publishes "+topic, t, func() bool { return w.has(topic + " " + p) })
+				h.Wait(p+" publishes "+topic, func() bool { return w.has(topic + " " + p) })
 			}
 		}
 		for filter, allowed := range subscribes {
-			err := subscribe(h.must(p, "gw1", "gw1-"+p, nil), filter)
+			err := rig.Subscribe(h.must(p, "gw1", "gw1-"+p, nil), filter)
 			if p == "mqtt3" && !allowed && err != nil && strings.Contains(err.Error(), "0x80") {
 				continue // Z13
 			}
@@ -141,7 +142,7 @@ func TestSecurity_E7_Z12_Z13_OneUserHasTheSameRightsByEveryProtocol(t *testing.T
 			t.Errorf("%s was routed", line)
 		}
 	}
-	_, metrics := h.ask("/metrics", "boss", "secret")
+	_, metrics := h.Ask("/metrics", "boss", "secret")
 	for _, want := range []string{`entrepot_acl_decisions_total{action="publish",result="deny"}`, `entrepot_acl_decisions_total{action="subscribe",result="allow"}`} {
 		if !strings.Contains(metrics, want) || strings.Contains(metrics, want+" 0\n") {
 			t.Errorf("%s does not move", want)
@@ -153,18 +154,18 @@ func TestSecurity_E2_WhatIsDeniedInsideAFilterIsNotDeliveredByAnyProtocol(t *tes
 	t.Parallel()
 	h := start(t, "")
 	boss := h.must("mqtt", "boss", "boss-1", nil)
-	for _, p := range protocols {
+	for _, p := range rig.Protocols {
 		w := new(wall)
-		if err := subscribe(h.must(p, "gw1", "gw1-"+p, w.add), "cmd/#"); err != nil {
+		if err := rig.Subscribe(h.must(p, "gw1", "gw1-"+p, w.add), "cmd/#"); err != nil {
 			t.Errorf("%s: %v", p, err)
 			continue
 		}
 		for _, topic := range []string{"cmd/secret/a", "cmd/ok"} {
-			if err := publish(boss, topic, p); err != nil {
+			if err := rig.Publish(boss, topic, p); err != nil {
 				t.Fatal(err)
 			}
 		}
-		until(p+" receives", t, func() bool { return w.has("cmd/ok " + p) })
+		h.Wait(p+" receives", func() bool { return w.has("cmd/ok " + p) })
 		if w.has("cmd/secret/a " + p) {
 			t.Errorf("%s: a denied topic was delivered", p)
 		}

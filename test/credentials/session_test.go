@@ -13,14 +13,15 @@ import (
 	mqtt "github.com/entrepot/entrepot/mqtt/client"
 	sn "github.com/entrepot/entrepot/mqttsn/client"
 	"github.com/entrepot/entrepot/mqttsn/packet"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // session opens a session of MQTT 5 that outlives its connection.
 func (h *house) session(user, pass string, clean bool, on func(mqtt.Message)) (*mqtt.Client, bool, error) {
 	h.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
 	defer cancel()
-	c, err := mqtt.Dial(ctx, mqtt.Target{Network: "tcp", Address: h.host("mqtt")}, mqtt.Options{ClientID: "shared", User: user, Password: []byte(pass), Resume: !clean, Expiry: time.Hour, OnMessage: on})
+	c, err := mqtt.Dial(ctx, mqtt.Target{Network: "tcp", Address: h.At["mqtt"]}, mqtt.Options{ClientID: "shared", User: user, Password: []byte(pass), Resume: !clean, Expiry: time.Hour, OnMessage: on})
 	if err != nil {
 		return nil, false, err
 	}
@@ -41,7 +42,7 @@ func TestSecurity_S1_F1_F2_F5_ASessionIsItsOwners(t *testing.T) {
 	}
 	_ = owner.Close(t.Context())
 	boss := h.must("mqtt", "boss", "boss-1", nil)
-	if err := publish(boss, "cmd/a", "kept"); err != nil {
+	if err := rig.Publish(boss, "cmd/a", "kept"); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 20 { // F2: no login, no trace
@@ -57,7 +58,7 @@ func TestSecurity_S1_F1_F2_F5_ASessionIsItsOwners(t *testing.T) {
 		_ = c.Close(t.Context())
 	}
 	for _, p := range []string{"stomp", "amqp"} {
-		if err := subscribe(h.must(p, "eve", "shared", nil), "cmd/#"); err != nil {
+		if err := rig.Subscribe(h.must(p, "eve", "shared", nil), "cmd/#"); err != nil {
 			t.Errorf("%s: %v", p, err)
 		}
 	}
@@ -71,13 +72,13 @@ func TestSecurity_S1_F1_F2_F5_ASessionIsItsOwners(t *testing.T) {
 		if string(m.Payload) != "kept" {
 			t.Errorf("%+v", m)
 		}
-	case <-time.After(patience):
+	case <-time.After(rig.Patience):
 		t.Error("the owner's queue is gone")
 	}
 	// The owner is connected: nobody else evicts it.
 	h.must("mqtt", "eve", "shared", nil)
 	h.must("stomp", "eve", "shared", nil)
-	if err := publish(boss, "cmd/b", "live"); err != nil {
+	if err := rig.Publish(boss, "cmd/b", "live"); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -87,20 +88,20 @@ func TestSecurity_S1_F1_F2_F5_ASessionIsItsOwners(t *testing.T) {
 		}
 	case <-owner.Done():
 		t.Errorf("the owner was evicted: %v", owner.Err())
-	case <-time.After(patience):
+	case <-time.After(rig.Patience):
 		t.Error("the owner's subscription is gone")
 	}
 	// The same principal by MQTT-SN is the same session, and takes it over.
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	defer cancel()
-	device, err := sn.Dial(ctx, h.host("mqttsn"), sn.Options{ClientID: "shared", Resume: true})
+	device, err := sn.Dial(ctx, h.At["mqttsn"], sn.Options{ClientID: "shared", Resume: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer device.Close()
 	select {
 	case <-owner.Done():
-	case <-time.After(patience):
+	case <-time.After(rig.Patience):
 		t.Error("one principal has two connections of one session")
 	}
 }
@@ -110,10 +111,10 @@ func TestSecurity_Z12_QoSMinusOneIsItsUser(t *testing.T) {
 	t.Parallel()
 	h := start(t, "")
 	w := new(wall)
-	if err := subscribe(h.must("mqtt", "boss", "boss-1", w.add), "#"); err != nil {
+	if err := rig.Subscribe(h.must("mqtt", "boss", "boss-1", w.add), "#"); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.Dial("udp", h.host("mqttsn"))
+	conn, err := net.Dial("udp", h.At["mqttsn"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,11 +125,11 @@ func TestSecurity_Z12_QoSMinusOneIsItsUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	until("the allowed message", t, func() bool { return w.has("dev/x on") })
+	h.Wait("the allowed message", func() bool { return w.has("dev/x on") })
 	if w.has("dev/secret/x on") || w.has("cmd/x on") {
 		t.Error("a denied topic was published")
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(rig.Patience))
 	b := make([]byte, 64)
 	n, err := conn.Read(b)
 	if err != nil {
@@ -149,15 +150,15 @@ func TestSecurity_U6_U8_U9_ClientIdentifiers(t *testing.T) {
 		{"mqttsn", "gw1-#", "CONNACK"}, {"mqttsn", "gw1-a/b", "CONNACK"},
 		{"stomp", "gw1-#", "Bad CONNECT"}, {"stomp", "eve-1", "Bad CONNECT"}, {"amqp", "eve-1", "not allowed"},
 	} {
-		if _, err := h.dial(x.protocol, "gw1", "secret", x.id, nil); err == nil || !strings.Contains(err.Error(), x.want) {
+		if _, err := h.Dial(x.protocol, "gw1", "secret", x.id, nil); err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s with the client id %q: %v", x.protocol, x.id, err)
 		}
 	}
 	// An identifier that is assigned has to match client_ids like any other.
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	defer cancel()
 	for user, ok := range map[string]bool{"gw1": false, "boss": true} {
-		c, err := mqtt.Dial(ctx, mqtt.Target{Network: "tcp", Address: h.host("mqtt")}, mqtt.Options{User: user, Password: []byte("secret")})
+		c, err := mqtt.Dial(ctx, mqtt.Target{Network: "tcp", Address: h.At["mqtt"]}, mqtt.Options{User: user, Password: []byte("secret")})
 		if (err == nil) != ok {
 			t.Errorf("%s with an empty client id: %v", user, err)
 		}
@@ -166,12 +167,12 @@ func TestSecurity_U6_U8_U9_ClientIdentifiers(t *testing.T) {
 		}
 	}
 	// A rule with {client} holds for the identifier that is the user's.
-	for _, p := range protocols {
+	for _, p := range rig.Protocols {
 		c := h.must(p, "gw1", "gw1-own", nil)
-		if err := publish(c, "own/gw1-own/x", "x"); err != nil {
+		if err := rig.Publish(c, "own/gw1-own/x", "x"); err != nil {
 			t.Errorf("%s: %v", p, err)
 		}
-		if err := publish(h.must(p, "gw1", "gw1-own", nil), "own/gw1-other/x", "x"); p != "mqtt3" && dial.KindOf(err) != dial.Denied {
+		if err := rig.Publish(h.must(p, "gw1", "gw1-own", nil), "own/gw1-other/x", "x"); p != "mqtt3" && dial.KindOf(err) != dial.Denied {
 			t.Errorf("%s publishes for another: %v", p, err)
 		}
 	}

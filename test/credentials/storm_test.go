@@ -15,6 +15,7 @@ import (
 
 	"github.com/entrepot/entrepot/internal/dial"
 	"github.com/entrepot/entrepot/mqtt/packet"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // stormLogins is how many wrong passwords come, ENTREPOT_STORM of them where that is set.
@@ -40,7 +41,7 @@ const (
 func TestSecurity_U11_AStormOfWrongPasswordsBlocksNobody(t *testing.T) {
 	h := start(t, "auth: {failures: 1000000, hash_workers: 1}\n") // not parallel: it measures the process
 	var received atomic.Int64
-	if err := subscribe(h.must("mqtt", "boss", "boss-1", func(dial.Message) { received.Add(1) }), "dev/#"); err != nil {
+	if err := rig.Subscribe(h.must("mqtt", "boss", "boss-1", func(dial.Message) { received.Add(1) }), "dev/#"); err != nil {
 		t.Fatal(err)
 	}
 	device := h.must("mqtt", "gw1", "gw1-a", nil)
@@ -54,7 +55,7 @@ func TestSecurity_U11_AStormOfWrongPasswordsBlocksNobody(t *testing.T) {
 	for range atOnce {
 		wg.Go(func() {
 			for i := guesses.Add(1); i <= int64(n); i = guesses.Add(1) {
-				switch guess(t.Context(), h.host("mqtt"), fmt.Sprintf("wrong%d", i)) {
+				switch guess(t.Context(), h.At["mqtt"], fmt.Sprintf("wrong%d", i)) {
 				case 0x86, 0x89:
 					refused.Add(1)
 				case 0:
@@ -73,7 +74,7 @@ func TestSecurity_U11_AStormOfWrongPasswordsBlocksNobody(t *testing.T) {
 			storm = false
 		default:
 			begun := time.Now()
-			if err := publish(device, "dev/a", "on"); err != nil {
+			if err := rig.Publish(device, "dev/a", "on"); err != nil {
 				t.Fatalf("who is connected is disturbed: %v", err)
 			}
 			slowest = max(slowest, time.Since(begun))
@@ -87,18 +88,18 @@ func TestSecurity_U11_AStormOfWrongPasswordsBlocksNobody(t *testing.T) {
 			}
 		}
 	}
-	until("all messages", t, func() bool { return received.Load() >= sent })
+	h.Wait("all messages", func() bool { return received.Load() >= sent })
 	if in.Load() > 0 || refused.Load() == 0 {
 		t.Errorf("of %d guesses %d were refused in words, and %d were let in", n, refused.Load(), in.Load())
 	}
-	if slowest > patience/2 {
+	if slowest > rig.Patience/2 {
 		t.Errorf("a publish took %v", slowest)
 	}
 	// A garbage of two hashes may wait for the collector beside the one in use.
 	if limit := int64(3*oneHash + headroom); most > limit {
 		t.Errorf("memory grew by %d bytes, more than %d", most, limit)
 	}
-	_, metrics := h.ask("/metrics", "", "")
+	_, metrics := h.Ask("/metrics", "", "")
 	if !strings.Contains(metrics, `entrepot_auth_seconds_count{backend="file",result="denied"}`) {
 		t.Error("the refusals are not counted")
 	}
@@ -113,7 +114,7 @@ func guess(ctx context.Context, addr, pass string) byte {
 		return closed
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(rig.Patience))
 	c := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: []byte("gw1-x"), HasUserName: true, UserName: []byte("gw1"), HasPassword: true, Password: []byte(pass)}
 	if _, err := conn.Write(c.AppendTo(nil, packet.V5)); err != nil {
 		return closed

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/mqtt/packet"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // client is a connection as bytes: it sends packets, many in one write, and reads them one by one. It answers nothing by
@@ -112,7 +113,7 @@ func (c *client) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	c.SetWriteDeadline(time.Now().Add(patience))
+	c.SetWriteDeadline(time.Now().Add(rig.Patience))
 	_, err := c.Write(c.out)
 	c.out = c.out[:0]
 	return err
@@ -140,7 +141,7 @@ func (c *client) next() (packet.Header, []byte, error) {
 		if c.to == len(c.in) {
 			c.in = append(c.in, make([]byte, len(c.in))...)
 		}
-		c.SetReadDeadline(time.Now().Add(patience))
+		c.SetReadDeadline(time.Now().Add(rig.Patience))
 		n, err := c.Read(c.in[c.to:])
 		c.to += n
 		if n == 0 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/entrepot/entrepot/mqtt/packet"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // all is how many packet identifiers there are.
@@ -19,12 +20,12 @@ var raised = []string{"mqtt.receive_maximum=65535", "mqtt.inflight=65535"}
 // repetition is none, and over a restart nothing is routed twice. [MF3, MQ7, MQ12, P1a, P5]
 func TestEveryIdentifierOfAClientIsHeld(t *testing.T) {
 	g := start(t, raised...)
-	before := measure()
-	reader := mustDial(t, g.addr, "reader", lasting)
+	before := rig.Measure()
+	reader := mustDial(t, g.At["mqtt"], "reader", lasting)
 	if err := errors.Join(reader.subscribe(2, "a"), reader.bye()); err != nil {
 		t.Fatal(err)
 	}
-	p := mustDial(t, g.addr, "p", lasting)
+	p := mustDial(t, g.At["mqtt"], "p", lasting)
 	exchange(t, p, func(id uint16) { p.addPublish("a", fmt.Sprint(id), 2, id, false) }, packet.PUBREC)
 	p.addPublish("a", "again", 2, 7, true)
 	if kind, err := flushed(p); kind != packet.PUBREC || err != nil {
@@ -35,8 +36,8 @@ func TestEveryIdentifierOfAClientIsHeld(t *testing.T) {
 	if _, err := flushed(p); !errors.As(err, &ended) || ended.Code != packet.ReceiveMaximumExceeded {
 		t.Fatalf("one more got %v", err)
 	}
-	g.restart()
-	p = mustDial(t, g.addr, "p", lasting)
+	g.Restart()
+	p = mustDial(t, g.At["mqtt"], "p", lasting)
 	if !p.present {
 		t.Fatal("the session is gone")
 	}
@@ -55,8 +56,8 @@ func TestEveryIdentifierOfAClientIsHeld(t *testing.T) {
 		t.Fatalf("an identifier that is free again got %s %s, %v", kind, p.ack.Code, err)
 	}
 	r := &receiver{got: map[string]int{}, held: map[uint16]bool{}}
-	reader = mustDial(t, g.addr, "reader", lasting)
-	if err := errors.Join(r.take(reader, all+1), reader.bye(), p.bye(), end(g.addr, "p"), end(g.addr, "reader")); err != nil {
+	reader = mustDial(t, g.At["mqtt"], "reader", lasting)
+	if err := errors.Join(r.take(reader, all+1), reader.bye(), p.bye(), end(g.At["mqtt"], "p"), end(g.At["mqtt"], "reader")); err != nil {
 		t.Fatal(err)
 	}
 	for id := 1; id <= all; id++ {
@@ -68,7 +69,7 @@ func TestEveryIdentifierOfAClientIsHeld(t *testing.T) {
 		t.Error("a repetition was routed")
 	}
 	r, p, reader = nil, nil, nil
-	g.back(before, 24<<20)
+	g.Flat(before, 24<<20)
 }
 
 // flushed writes and reads the answer.
@@ -127,14 +128,14 @@ func TestEveryIdentifierTowardsAClientIsInFlight(t *testing.T) {
 func towards(t *testing.T, qos byte) {
 	total := all + 10_000 + 125_000*factor(t)/divisor
 	g := start(t, raised...)
-	before := measure()
-	r := mustDial(t, g.addr, "r", lasting, window(all))
+	before := rig.Measure()
+	r := mustDial(t, g.At["mqtt"], "r", lasting, window(all))
 	if err := r.subscribe(qos, "a"); err != nil {
 		t.Fatal(err)
 	}
 	published := make(chan error, 1)
 	go func() {
-		c, err := dial(g.addr, "p")
+		c, err := dial(g.At["mqtt"], "p")
 		if err != nil {
 			published <- err
 			return
@@ -151,8 +152,8 @@ func towards(t *testing.T, qos byte) {
 		t.Fatal(err)
 	}
 	r.Close()
-	g.restart()
-	r = mustDial(t, g.addr, "r", lasting, window(all))
+	g.Restart()
+	r = mustDial(t, g.At["mqtt"], "r", lasting, window(all))
 	x.again, x.flying, x.order = x.flying, map[uint16]int{}, nil
 	x.fill(r, all)
 	if len(x.again) > 0 {
@@ -164,11 +165,11 @@ func towards(t *testing.T, qos byte) {
 			t.Fatalf("message %d came %d times", n, times)
 		}
 	}
-	if err := errors.Join(r.bye(), end(g.addr, "r")); err != nil {
+	if err := errors.Join(r.bye(), end(g.At["mqtt"], "r")); err != nil {
 		t.Fatal(err)
 	}
 	x, r = nil, nil
-	g.back(before, 24<<20)
+	g.Flat(before, 24<<20)
 }
 
 // acknowledger is a client that keeps deliveries and acknowledges them in an order of its own.

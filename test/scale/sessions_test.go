@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/entrepot/entrepot/mqtt/packet"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 const (
@@ -119,15 +120,15 @@ func (r *receiver) publish(c *client) {
 func TestTenThousandSessions(t *testing.T) {
 	const sessions = 10_000 / divisor
 	g := start(t)
-	warm := mustDial(t, g.addr, "warm", lasting)
-	if err := errors.Join(warm.subscribe(1, "warm/#"), warm.bye(), end(g.addr, "warm")); err != nil {
+	warm := mustDial(t, g.At["mqtt"], "warm", lasting)
+	if err := errors.Join(warm.subscribe(1, "warm/#"), warm.bye(), end(g.At["mqtt"], "warm")); err != nil {
 		t.Fatal(err)
 	}
-	before := measure()
+	before := rig.Measure()
 	connected := wave(t, sessions)
 	stay := make([]*client, sessions)
 	inWaves(t, sessions, func(n int) error {
-		c, err := dial(g.addr, name(n), lasting)
+		c, err := dial(g.At["mqtt"], name(n), lasting)
 		if err != nil {
 			return err
 		}
@@ -138,8 +139,8 @@ func TestTenThousandSessions(t *testing.T) {
 		stay[n] = c
 		return nil
 	})
-	held := measure()
-	t.Logf("%d sessions, %d of them connected: %d bytes a session, the client's side included", sessions, connected, (held.heap-before.heap)/sessions)
+	held := rig.Measure()
+	t.Logf("%d sessions, %d of them connected: %d bytes a session, the client's side included", sessions, connected, (held.Heap-before.Heap)/sessions)
 	for n := range connected { // they are away in the middle of it
 		defer stay[n].Close()
 		if n == connected/2 {
@@ -150,11 +151,11 @@ func TestTenThousandSessions(t *testing.T) {
 		}
 	}
 	clear(stay)
-	g.restart()
+	g.Restart()
 	var mu sync.Mutex
 	done := map[string]int{}
 	inWaves(t, sessions, func(n int) error {
-		c, err := dial(g.addr, name(n), lasting)
+		c, err := dial(g.At["mqtt"], name(n), lasting)
 		if err != nil {
 			return err
 		}
@@ -185,9 +186,9 @@ func TestTenThousandSessions(t *testing.T) {
 	if len(done) != groups*jobs {
 		t.Errorf("%d of %d jobs were done", len(done), groups*jobs)
 	}
-	inWaves(t, sessions, func(n int) error { return end(g.addr, name(n)) })
+	inWaves(t, sessions, func(n int) error { return end(g.At["mqtt"], name(n)) })
 	// The store keeps tables in memory, and the timer of a session that was ended before its time the session's own record.
-	g.back(before, 6<<20+sessions<<10)
+	g.Flat(before, 6<<20+sessions<<10)
 }
 
 // end ends a session.
@@ -200,9 +201,9 @@ func end(addr, id string) error {
 }
 
 // publishAll publishes what every session is to get, and waits until all is acknowledged.
-func publishAll(t *testing.T, g *target, sessions int) {
+func publishAll(t *testing.T, g *rig.Gateway, sessions int) {
 	t.Helper()
-	p := newPublisher(mustDial(t, g.addr, "publisher"), 1000)
+	p := newPublisher(mustDial(t, g.At["mqtt"], "publisher"), 1000)
 	for n := range sessions {
 		p.send(fmt.Sprint("s/", n, "/one"), "1", 1)
 		p.send(fmt.Sprint("s/", n, "/two"), "2", 2)

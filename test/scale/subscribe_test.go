@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/mqtt/packet"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // TestSubscribeStorm subscribes to and unsubscribes from 100,000 filters, again and again, beside a publisher and a reader
@@ -17,12 +18,12 @@ func TestSubscribeStorm(t *testing.T) {
 	const sessions, filters, chunk = 10, 10_000 / divisor, 500
 	rounds := 2 * factor(t)
 	g := start(t)
-	before := measure()
-	reader := mustDial(t, g.addr, "reader", lasting)
+	before := rig.Measure()
+	reader := mustDial(t, g.At["mqtt"], "reader", lasting)
 	if err := reader.subscribe(1, "stable/#"); err != nil {
 		t.Fatal(err)
 	}
-	p := mustDial(t, g.addr, "publisher")
+	p := mustDial(t, g.At["mqtt"], "publisher")
 	var over atomic.Bool
 	published := make(chan int, 1)
 	var slowest time.Duration
@@ -44,7 +45,7 @@ func TestSubscribeStorm(t *testing.T) {
 	var storm sync.WaitGroup
 	for n := range sessions {
 		storm.Go(func() {
-			if err := churn(g.addr, n, rounds, filters, chunk); err != nil {
+			if err := churn(g.At["mqtt"], n, rounds, filters, chunk); err != nil {
 				t.Errorf("session %d: %v", n, err)
 			}
 		})
@@ -64,11 +65,11 @@ func TestSubscribeStorm(t *testing.T) {
 		}
 	}
 	t.Logf("%d messages were acknowledged beside it, the slowest in %v", n, slowest)
-	if err := errors.Join(reader.bye(), end(g.addr, "reader")); err != nil {
+	if err := errors.Join(reader.bye(), end(g.At["mqtt"], "reader")); err != nil {
 		t.Fatal(err)
 	}
 	got = nil
-	g.back(before, 12<<20)
+	g.Flat(before, 12<<20)
 }
 
 // churn is one session's part of the storm: half of its filters have wildcards, half of those are other sessions' too.
@@ -173,10 +174,10 @@ func TestSessionsOfClientsThatAreAwayAreBounded(t *testing.T) {
 		c.HasWill, c.WillTopic, c.WillPayload = true, []byte("will"), []byte("gone")
 		c.WillProperties.SetNum(packet.WillDelayInterval, 1<<32-1)
 	}
-	before := measure()
+	before := rig.Measure()
 	var refused atomic.Int64
 	inWaves(t, sessions, func(n int) error {
-		c, err := dial(g.addr, name(n), longest)
+		c, err := dial(g.At["mqtt"], name(n), longest)
 		var no errRefused
 		if errors.As(err, &no) && no.Code == packet.QuotaExceeded {
 			refused.Add(1)
@@ -190,15 +191,15 @@ func TestSessionsOfClientsThatAreAwayAreBounded(t *testing.T) {
 	if n := refused.Load(); n != sessions-limit {
 		t.Errorf("%d sessions were refused", n)
 	}
-	held := measure()
-	each := (held.heap - before.heap) / limit
+	held := rig.Measure()
+	each := (held.Heap - before.Heap) / limit
 	t.Logf("%d bytes a session that is away, with its will", each)
 	if each > 2<<10 {
 		t.Errorf("%d bytes a session", each)
 	}
 	kept := -1
 	for n := 0; kept < 0; n++ {
-		c, err := dial(g.addr, name(n), longest)
+		c, err := dial(g.At["mqtt"], name(n), longest)
 		if err == nil && c.present {
 			kept = n
 		}
@@ -206,9 +207,9 @@ func TestSessionsOfClientsThatAreAwayAreBounded(t *testing.T) {
 			c.Close()
 		}
 	}
-	again := measure()
+	again := rig.Measure()
 	for range 3000 / divisor { // clean start, and no session afterwards but one
-		c, err := dial(g.addr, name(kept), longest, func(c *packet.Connect) { c.CleanStart = true })
+		c, err := dial(g.At["mqtt"], name(kept), longest, func(c *packet.Connect) { c.CleanStart = true })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,5 +220,5 @@ func TestSessionsOfClientsThatAreAwayAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g.back(again, 6<<20)
+	g.Flat(again, 6<<20)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/mqtt/packet"
+	"github.com/entrepot/entrepot/test/rig"
 )
 
 // identity is one client whose sockets take its session over from each other. It publishes and receives; what a socket reads
@@ -256,14 +257,14 @@ func TestTakeoverStorm(t *testing.T) {
 	length := time.Duration(factor(t)) * 8 * time.Second
 	g := start(t)
 	for _, id := range []string{"from", "to"} {
-		c := mustDial(t, g.addr, id, lasting)
+		c := mustDial(t, g.At["mqtt"], id, lasting)
 		if err := c.subscribe(2, map[string]string{"from": "none", "to": "storm"}[id]); err != nil {
 			t.Fatal(err)
 		}
 		c.Close()
 	}
-	watch := &identity{t: t, addr: g.addr, id: "watch", held: map[uint16]bool{}, got: &account{}}
-	reader := mustDial(t, g.addr, "watch", lasting)
+	watch := &identity{t: t, addr: g.At["mqtt"], id: "watch", held: map[uint16]bool{}, got: &account{}}
+	reader := mustDial(t, g.At["mqtt"], "watch", lasting)
 	if err := reader.subscribe(2, "storm"); err != nil {
 		t.Fatal(err)
 	}
@@ -280,9 +281,9 @@ func TestTakeoverStorm(t *testing.T) {
 			}
 		}
 	})
-	from := &identity{t: t, addr: g.addr, id: "from", held: map[uint16]bool{}, got: &account{}}
-	to := &identity{t: t, addr: g.addr, id: "to", from: from, newest: map[*client]int{}, held: map[uint16]bool{}, got: &account{}}
-	before := measure()
+	from := &identity{t: t, addr: g.At["mqtt"], id: "from", held: map[uint16]bool{}, got: &account{}}
+	to := &identity{t: t, addr: g.At["mqtt"], id: "to", from: from, newest: map[*client]int{}, held: map[uint16]bool{}, got: &account{}}
+	before := rig.Measure()
 	stop := make(chan struct{})
 	var storm sync.WaitGroup
 	for n := range uint64(5) {
@@ -293,7 +294,7 @@ func TestTakeoverStorm(t *testing.T) {
 	from.mu.Lock()
 	from.over = true
 	from.mu.Unlock()
-	if !until(from.done) {
+	if err := rig.Until("the acknowledgement of all", from.done); err != nil {
 		t.Errorf("%d publishes are not acknowledged", len(from.flying))
 	}
 	complete := func(x *identity) func() bool {
@@ -312,14 +313,14 @@ func TestTakeoverStorm(t *testing.T) {
 		}
 	}
 	for _, x := range []*identity{to, watch} {
-		if !until(complete(x)) {
+		if err := rig.Until("the arrival of all", complete(x)); err != nil {
 			t.Errorf("%s: %d of %d messages came", x.id, len(x.got.times), from.next)
 		}
 	}
 	close(stop)
 	ended := make(chan struct{})
 	go func() { storm.Wait(); close(ended) }()
-	until(func() bool { // those that were about to connect come one after the other
+	g.Wait("the end of the storm", func() bool { // those that were about to connect come one after the other
 		for _, x := range []*identity{from, to} {
 			x.mu.Lock()
 			x.current.Close()
@@ -339,9 +340,9 @@ func TestTakeoverStorm(t *testing.T) {
 	if from.sockets < 50 || to.sockets < 50 || from.next < 100 {
 		t.Error("that was no storm")
 	}
-	if err := errors.Join(end(g.addr, "from"), end(g.addr, "to"), end(g.addr, "watch")); err != nil {
+	if err := errors.Join(end(g.At["mqtt"], "from"), end(g.At["mqtt"], "to"), end(g.At["mqtt"], "watch")); err != nil {
 		t.Fatal(err)
 	}
 	to.newest, to.got, watch.got = nil, nil, nil
-	g.back(before, 8<<20)
+	g.Flat(before, 8<<20)
 }

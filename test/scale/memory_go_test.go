@@ -1,7 +1,0 @@
-//go:build race || !cgo
-
-package scale
-
-// storeHeap is what the store's memory tables and its cache may hold of the heap: pebble takes them from C where it can, but
-// without cgo, and in every second process with the race detector, from Go.
-const storeHeap = 40 << 20
