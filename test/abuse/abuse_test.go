@@ -31,6 +31,7 @@ func TestAbuse(t *testing.T) {
 	if err := p.admits(); err != nil {
 		t.Fatal(err)
 	}
+	g.shut()
 	g.Flat(before, 64<<20) // an address may keep observations, and what waits for them
 	g.Quit()
 	for _, words := range []string{"preauth.closed", "client.disconnected", "udp.dropped protocol=coap", "udp.dropped protocol=mqttsn", "protocol.error protocol=amqp"} {

@@ -20,16 +20,27 @@ type gram struct {
 	moved string
 }
 
-// endpoints are the datagram listeners: a question that is always answered marks the end of a row, so that silence can be
-// told from slowness.
-var endpoints = []struct {
+type endpoint struct {
 	on          string
 	rows        []gram
 	last, reply string
 	says        func([]byte) string
-}{
+}
+
+// endpoints are the datagram listeners: a question that is always answered marks the end of a row, so that silence can be
+// told from slowness.
+var endpoints = []endpoint{
 	{"coap", coapRows, co(0x40, 0, 0xfffe, ""), co(0x70, 0, 0xfffe, ""), saysCoAP},
 	{"mqttsn", snRows, sn(1, "\x00"), sn(2, "\x01"), saysSN},
+}
+
+func endpointOf(on string) endpoint {
+	for _, e := range endpoints {
+		if e.on == on {
+			return e
+		}
+	}
+	panic(on)
 }
 
 func (g *target) datagrams(t *testing.T, p *pulse) {

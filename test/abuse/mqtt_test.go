@@ -16,11 +16,12 @@ func publish5(flags byte, topic, id, p, payload string) string {
 }
 
 func subscribe5(id int, p string, filters ...string) string {
-	body := u16(id) + varint(len(p)) + p
+	var body strings.Builder
+	body.WriteString(u16(id) + varint(len(p)) + p)
 	for _, f := range filters {
-		body += text(f) + "\x01"
+		body.WriteString(text(f) + "\x01")
 	}
-	return mq(0x82, body)
+	return mq(0x82, body.String())
 }
 
 // will5 is a CONNECT with a will.

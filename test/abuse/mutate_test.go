@@ -77,10 +77,7 @@ func (g *target) say(on string, parts []string) error {
 // throw sends datagrams; a question at the end shows that the endpoint is there still. A few addresses are used again and
 // again, so that what the endpoint may keep for an address is bounded.
 func (g *target) throw(on string, parts []string) error {
-	last, reply := endpoints[0].last, endpoints[0].reply
-	if on != endpoints[0].on {
-		last, reply = endpoints[1].last, endpoints[1].reply
-	}
+	last, reply := endpointOf(on).last, endpointOf(on).reply
 	c := <-g.addresses[on]
 	defer func() { g.addresses[on] <- c }()
 	c.SetDeadline(time.Now().Add(rig.Patience))
@@ -114,8 +111,16 @@ func (g *target) open(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { nc.Close() })
 			g.addresses[c.on] <- nc
+		}
+	}
+}
+
+// shut closes them.
+func (g *target) shut() {
+	for _, free := range g.addresses {
+		for range workers {
+			(<-free).Close()
 		}
 	}
 }

@@ -60,6 +60,7 @@ type patient struct {
 	send   func(string) error
 	heard  chan []byte // what it read
 	unread []byte
+	passed []byte // what came before the text that was awaited last
 }
 
 func (g *target) pulse() *pulse {
@@ -120,12 +121,12 @@ func (g *target) admit(h healthy) (*patient, error) {
 	return c, nil
 }
 
-// await reads until the text has come. What came before it is forgotten.
+// await reads until the text has come. What came before it is passed.
 func (c *patient) await(text string) error {
 	end := time.After(rig.Patience)
 	for first := true; ; first = false {
 		if i := strings.Index(string(c.unread), text); i >= 0 && (text != "" || !first) {
-			c.unread = c.unread[i+len(text):]
+			c.passed, c.unread = c.unread[:i], c.unread[i+len(text):]
 			return nil
 		}
 		select {
