@@ -39,6 +39,7 @@ func (a attack) run(t *testing.T, act func(g *target)) {
 	over, beaten := make(chan struct{}), make(chan error, 1)
 	go func() { beaten <- p.until(over) }()
 	act(g)
+	g.HangUp()
 	close(over)
 	if err := <-beaten; err != nil {
 		t.Errorf("meanwhile: %v", err)
@@ -150,6 +151,9 @@ func (g *target) join(on, answer string, steps ...string) *patient {
 	g.Helper()
 	c, err := g.admit(healthy{on: on, hello: steps, connected: answer, datagram: on == "coap" || on == "mqttsn"})
 	if err != nil {
+		if c != nil {
+			c.leave()
+		}
 		g.Fatal(err)
 	}
 	return c

@@ -81,8 +81,8 @@ func TestSecurity_2_2_TheVhostOfAMQPIsTheNamespace(t *testing.T) {
 func TestSecurity_Namespace_IsNotLeft(t *testing.T) {
 	t.Parallel()
 	h := start(t, "")
-	w := new(wall)
-	if err := rig.Subscribe(h.must("mqtt", "boss", "boss-1", w.add), "#"); err != nil {
+	w := new(rig.Wall)
+	if err := rig.Subscribe(h.must("mqtt", "boss", "boss-1", w.Add), "#"); err != nil {
 		t.Fatal(err)
 	}
 	for _, host := range []string{"plant", "default"} {
@@ -97,8 +97,8 @@ func TestSecurity_Namespace_IsNotLeft(t *testing.T) {
 		}
 		_ = c.Close(t.Context())
 	}
-	h.Wait("the message of the own namespace", func() bool { return w.has("from/default ") })
-	if w.has("from/plant ") {
+	h.Wait("the message of the own namespace", func() bool { return w.Has("from/default ") })
+	if w.Has("from/plant ") {
 		t.Error("a message left its namespace")
 	}
 }

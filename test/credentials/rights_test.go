@@ -1,32 +1,12 @@
 package credentials
 
 import (
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/entrepot/entrepot/internal/dial"
 	"github.com/entrepot/entrepot/test/rig"
 )
-
-// wall is who sees all that is published, to tell what was routed.
-type wall struct {
-	mu   sync.Mutex
-	seen []string
-}
-
-func (w *wall) add(m dial.Message) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.seen = append(w.seen, m.Topic+" "+string(m.Payload))
-}
-
-func (w *wall) has(what string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Contains(w.seen, what)
-}
 
 // proves does what shows that a login holds: the first request of coap, nothing elsewhere.
 func proves(protocol string, c dial.Conn, err error) error {
@@ -103,8 +83,8 @@ var subscribes = map[string]bool{
 func TestSecurity_E7_Z12_Z13_OneUserHasTheSameRightsByEveryProtocol(t *testing.T) {
 	t.Parallel()
 	h := start(t, "")
-	w := new(wall)
-	boss := h.must("mqtt", "boss", "boss-1", w.add)
+	w := new(rig.Wall)
+	boss := h.must("mqtt", "boss", "boss-1", w.Add)
 	if err := rig.Subscribe(boss, "#"); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +101,7 @@ func TestSecurity_E7_Z12_Z13_OneUserHasTheSameRightsByEveryProtocol(t *testing.T
 				t.Errorf("3.1.1 acknowledges what it drops: %s: %v", topic, err)
 			}
 			if allowed {
-				h.Wait(p+" publishes "+topic, func() bool { return w.has(topic + " " + p) })
+				h.Wait(p+" publishes "+topic, func() bool { return w.Has(topic + " " + p) })
 			}
 		}
 		for filter, allowed := range subscribes {
@@ -134,9 +114,7 @@ func TestSecurity_E7_Z12_Z13_OneUserHasTheSameRightsByEveryProtocol(t *testing.T
 			}
 		}
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, line := range w.seen {
+	for _, line := range w.Seen() {
 		topic, _, _ := strings.Cut(line, " "+line[strings.LastIndexByte(line, ' ')+1:])
 		if allowed, known := publishes[topic]; known && !allowed {
 			t.Errorf("%s was routed", line)
@@ -155,8 +133,8 @@ func TestSecurity_E2_WhatIsDeniedInsideAFilterIsNotDeliveredByAnyProtocol(t *tes
 	h := start(t, "")
 	boss := h.must("mqtt", "boss", "boss-1", nil)
 	for _, p := range rig.Protocols {
-		w := new(wall)
-		if err := rig.Subscribe(h.must(p, "gw1", "gw1-"+p, w.add), "cmd/#"); err != nil {
+		w := new(rig.Wall)
+		if err := rig.Subscribe(h.must(p, "gw1", "gw1-"+p, w.Add), "cmd/#"); err != nil {
 			t.Errorf("%s: %v", p, err)
 			continue
 		}
@@ -165,8 +143,8 @@ func TestSecurity_E2_WhatIsDeniedInsideAFilterIsNotDeliveredByAnyProtocol(t *tes
 				t.Fatal(err)
 			}
 		}
-		h.Wait(p+" receives", func() bool { return w.has("cmd/ok " + p) })
-		if w.has("cmd/secret/a " + p) {
+		h.Wait(p+" receives", func() bool { return w.Has("cmd/ok " + p) })
+		if w.Has("cmd/secret/a " + p) {
 			t.Errorf("%s: a denied topic was delivered", p)
 		}
 	}

@@ -110,8 +110,8 @@ func TestSecurity_S1_F1_F2_F5_ASessionIsItsOwners(t *testing.T) {
 func TestSecurity_Z12_QoSMinusOneIsItsUser(t *testing.T) {
 	t.Parallel()
 	h := start(t, "")
-	w := new(wall)
-	if err := rig.Subscribe(h.must("mqtt", "boss", "boss-1", w.add), "#"); err != nil {
+	w := new(rig.Wall)
+	if err := rig.Subscribe(h.must("mqtt", "boss", "boss-1", w.Add), "#"); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := net.Dial("udp", h.At["mqttsn"])
@@ -125,8 +125,8 @@ func TestSecurity_Z12_QoSMinusOneIsItsUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h.Wait("the allowed message", func() bool { return w.has("dev/x on") })
-	if w.has("dev/secret/x on") || w.has("cmd/x on") {
+	h.Wait("the allowed message", func() bool { return w.Has("dev/x on") })
+	if w.Has("dev/secret/x on") || w.Has("cmd/x on") {
 		t.Error("a denied topic was published")
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(rig.Patience))

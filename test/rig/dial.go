@@ -13,7 +13,7 @@ import (
 // Protocols are the ways in, as Dial names them.
 var Protocols = []string{"mqtt", "mqtt3", "mqtt-ws", "mqttsn", "coap", "stomp", "stomp-ws", "amqp"}
 
-// Dial connects by a protocol; the connection ends with the test. CoAP says who it is with each request, so that dialling proves
+// Dial connects by a protocol, for a test that is one goroutine; the connection ends with the test, or by HangUp. CoAP says who it is with each request, so that dialling proves
 // nothing.
 func (g *Gateway) Dial(protocol, user, pass, id string, on func(dial.Message)) (dial.Conn, error) {
 	g.Helper()
@@ -21,7 +21,10 @@ func (g *Gateway) Dial(protocol, user, pass, id string, on func(dial.Message)) (
 	if err != nil {
 		g.Fatal(err)
 	}
-	o := dial.Options{Address: a, ClientID: id, User: user, Password: []byte(pass), OnMessage: on}
+	o := dial.Options{Address: a, ClientID: id, OnMessage: on}
+	if user != "" {
+		o.User, o.Password = user, []byte(pass)
+	}
 	if protocol == "mqtt3" {
 		o.Version = "3.1.1"
 	}
@@ -29,13 +32,22 @@ func (g *Gateway) Dial(protocol, user, pass, id string, on func(dial.Message)) (
 	defer cancel()
 	c, err := dial.Dial(ctx, o)
 	if err == nil {
-		g.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			_ = c.Close(ctx)
-		})
+		if g.dialled == nil {
+			g.Cleanup(g.HangUp)
+		}
+		g.dialled = append(g.dialled, c)
 	}
 	return c, err
+}
+
+// HangUp closes what was dialled.
+func (g *Gateway) HangUp() {
+	for _, c := range g.dialled {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		_ = c.Close(ctx)
+		cancel()
+	}
+	g.dialled = g.dialled[:0]
 }
 
 // Publish sends a message of QoS 1 and waits for its acknowledgement.

@@ -14,11 +14,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/dial"
 	"github.com/entrepot/entrepot/internal/gateway"
 )
 
 // Patience bounds each wait for something that must come. It is what a test that fails takes, and no measure of speed.
-const Patience = 60 * time.Second
+const Patience = 10 * time.Second
 
 // Options say what is started.
 type Options struct {
@@ -42,6 +43,7 @@ type Gateway struct {
 
 	options Options
 	http    http.Client
+	dialled []dial.Conn
 	quit    func()
 }
 
