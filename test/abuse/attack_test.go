@@ -17,6 +17,7 @@ type attack struct {
 	file   string   // the configuration's text; its listeners replace the usual ones
 	moved  []string // counters that must have moved
 	logged []string // each is a line of the log by its words
+	except []string // surfaces whose healthy clients the settings would shut out
 	held   int64    // what may be held afterwards beyond the usual
 }
 
@@ -33,7 +34,7 @@ func (a attack) run(t *testing.T, act func(g *target)) {
 		o.Listen, o.File, o.User, o.Pass = nil, a.file, "boss", "secret"
 	}
 	g := &target{Gateway: rig.Start(t, o)}
-	p := g.pulse()
+	p := g.pulse(a.except...)
 	defer p.close()
 	counted, before := g.Metrics(), rig.Measure()
 	over, beaten := make(chan struct{}), make(chan error, 1)

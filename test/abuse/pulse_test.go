@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -63,10 +64,13 @@ type patient struct {
 	passed []byte // what came before the text that was awaited last
 }
 
-func (g *target) pulse() *pulse {
+func (g *target) pulse(except ...string) *pulse {
 	g.Helper()
 	p := &pulse{g: g}
 	for _, h := range surfaces {
+		if slices.Contains(except, h.on) {
+			continue
+		}
 		c, err := g.admit(h)
 		if err != nil {
 			g.Fatalf("%s: a healthy client is not served: %v", h.on, err)
@@ -161,7 +165,8 @@ func (p *pulse) beat() error {
 func (p *pulse) admits() error {
 	fresh := &pulse{g: p.g, beats: p.beats}
 	defer fresh.close()
-	for _, h := range surfaces {
+	for _, c := range p.clients {
+		h := c.healthy
 		h.hello = append([]string{strings.ReplaceAll(h.hello[0], "healthy", "newborn")}, h.hello[1:]...)
 		c, err := p.g.admit(h)
 		if c != nil {
