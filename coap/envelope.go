@@ -1,6 +1,8 @@
 package coap
 
 import (
+	"unicode/utf8"
+
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/entrepot/entrepot/core"
@@ -24,27 +26,36 @@ type wrapped struct {
 }
 
 // appendEnvelope appends the message with its facts as CBOR. Reply-to and
-// correlation travel as properties of those names.
-func appendEnvelope(b []byte, m *core.Message, e envelope) []byte {
+// correlation travel as properties of those names. What is not UTF-8 cannot be
+// a text string (RFC 8949, section 3.1): a receiver would refuse the envelope,
+// so it is left out, and lost is called with its name.
+func appendEnvelope(b []byte, m *core.Message, e envelope, lost func(field string)) []byte {
 	w := wrapped{Topic: m.Topic, Payload: m.Payload, QoS: e.qos, Retain: e.retain}
 	if w.Payload == nil {
 		w.Payload = []byte{}
 	}
 	if x := m.Meta; x != nil {
-		w.ContentType = x.ContentType
+		property := func(field, name, value string) {
+			switch {
+			case !utf8.ValidString(name) || !utf8.ValidString(value):
+				lost(field)
+			case value != "" || field == "headers":
+				w.Properties = append(w.Properties, [2]string{name, value})
+			}
+		}
+		if w.ContentType = x.ContentType; !utf8.ValidString(w.ContentType) {
+			w.ContentType = ""
+			lost("content_type")
+		}
 		for _, h := range x.Headers {
-			w.Properties = append(w.Properties, [2]string{h.Name, h.String()})
+			property("headers", h.Name, h.String())
 		}
-		if x.ReplyTo != "" {
-			w.Properties = append(w.Properties, [2]string{"reply", x.ReplyTo})
-		}
-		if len(x.Correlation) > 0 {
-			w.Properties = append(w.Properties, [2]string{"cid", string(x.Correlation)})
-		}
+		property("reply_to", "reply", x.ReplyTo)
+		property("correlation", "cid", string(x.Correlation))
 	}
 	enc, err := cbor.Marshal(w)
 	if err != nil {
-		return b // text that is not UTF-8: core admits none in topics and names
+		return b // never: what it is made of is text and bytes
 	}
 	return append(b, enc...)
 }

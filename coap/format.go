@@ -26,7 +26,7 @@ func represent(r *response, m *core.Message, e envelope, ep *Endpoint, now core.
 		}
 	}
 	if e.on {
-		r.payload = appendEnvelope(nil, m, e)
+		r.payload = appendEnvelope(nil, m, e, func(field string) { ep.room.host.Metrics.Lost(m.Origin, Protocol, field) })
 		r.setFormat(message.CBOR)
 	} else if m.Meta != nil {
 		countLost(ep, m)

@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strconv"
 	"unicode/utf8"
@@ -41,7 +42,7 @@ func (c *conn) encodeProperties(b []byte, m *core.Message) []byte {
 		}
 	}
 	put("content-encoding", x.ContentEncoding)
-	if utf8.Valid(x.Correlation) {
+	if utf8.Valid(x.Correlation) && bytes.IndexByte(x.Correlation, 0) < 0 { // a header holds no NUL
 		put("correlation-id", string(x.Correlation))
 	} else {
 		put("correlation-id", base64.StdEncoding.EncodeToString(x.Correlation))

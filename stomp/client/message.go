@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func (m *Message) send() *frame.Frame {
 	}
 	switch {
 	case len(m.Correlation) == 0:
-	case utf8.Valid(m.Correlation):
+	case utf8.Valid(m.Correlation) && bytes.IndexByte(m.Correlation, 0) < 0: // a header holds no NUL
 		f.Add("correlation-id", string(m.Correlation))
 	default:
 		f.Add("correlation-id", base64.StdEncoding.EncodeToString(m.Correlation))

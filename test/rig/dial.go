@@ -47,6 +47,7 @@ func (g *Gateway) HangUp() {
 		_ = c.Close(ctx)
 		cancel()
 	}
+	clear(g.dialled) // what they hold
 	g.dialled = g.dialled[:0]
 }
 
