@@ -68,12 +68,16 @@ func (g *target) datagrams(t *testing.T, p *pulse) {
 
 // exchange plays a row and returns the answers in words.
 func (g *target) exchange(on string, r gram, last, reply string, says func([]byte) string) (string, error) {
+	return g.exchangeFor(on, r, last, reply, says, rig.Patience)
+}
+
+func (g *target) exchangeFor(on string, r gram, last, reply string, says func([]byte) string, wait time.Duration) (string, error) {
 	c, err := net.Dial("udp", g.At[on])
 	if err != nil {
 		return "", err
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(rig.Patience))
+	c.SetDeadline(time.Now().Add(wait))
 	buf := make([]byte, 64<<10)
 	for _, h := range r.hello {
 		if _, err := c.Write([]byte(h)); err != nil {

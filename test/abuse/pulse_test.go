@@ -126,8 +126,10 @@ func (g *target) admit(h healthy) (*patient, error) {
 }
 
 // await reads until the text has come. What came before it is passed.
-func (c *patient) await(text string) error {
-	end := time.After(rig.Patience)
+func (c *patient) await(text string) error { return c.awaitFor(text, rig.Patience) }
+
+func (c *patient) awaitFor(text string, wait time.Duration) error {
+	end := time.After(wait)
 	for first := true; ; first = false {
 		if i := strings.Index(string(c.unread), text); i >= 0 && (text != "" || !first) {
 			c.passed, c.unread = c.unread[:i], c.unread[i+len(text):]
