@@ -17,7 +17,7 @@ TOOLS   := mosquitto:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mos
 MODULES := stomp:python3-stomp pika:python3-pika paho.mqtt.client:python3-paho-mqtt
 NODE_DIR := test/interop/node
 
-.PHONY: help build test setup check unit matrix scale crash interop fuzz bench attack fmt lint generate clean
+.PHONY: help build test setup check vuln unit matrix scale crash interop fuzz bench attack fmt lint generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ help: ## list the targets
 build: ## bin/entrepot, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/entrepot ./cmd/entrepot
 
-test: setup check unit matrix scale crash interop ## everything: real clients, vet, format, units with the race detector, both matrices, the sizes, kill -9
+test: setup check vuln unit matrix scale crash interop ## everything: real clients, vet, format, vulnerabilities, units with the race detector, both matrices, the sizes, kill -9
 
 setup: ## install the real clients (as root), or say which are missing
 	@absent() { for t in $(TOOLS); do command -v $${t%%:*} >/dev/null || echo $$t; done; \
@@ -41,6 +41,10 @@ setup: ## install the real clients (as root), or say which are missing
 check: ## go vet and gofmt
 	$(GO) vet ./...
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
+
+vuln: ## known vulnerabilities of what is built; needs https://vuln.go.dev, or GOVULNDB
+	cd tools && $(GO) build -o ../$(OUT)/govulncheck golang.org/x/vuln/cmd/govulncheck
+	@tools/vuln.sh $(OUT)/govulncheck
 
 unit: ## unit tests and fuzz seeds with the race detector; what measures load comes last, one after the other
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e /test/interop -e /test/matrix -e /test/abuse -e /test/scale -e /test/crash -e /test/credentials)
@@ -68,8 +72,13 @@ fuzz: ## each fuzz target for FUZZTIME
 bench: ## the benchmarks beside the code
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-attack: ## the attack list, and random input to every listener for ATTACKTIME
-	ABUSE_MUTATE=$(ATTACKTIME) $(GO) test -race -count=1 -timeout 60m ./test/abuse/
+attack: ## the attack list in full, and random input to every listener for ATTACKTIME; ATTACK_TARGET=mqtt://host:port against another broker
+ifdef ATTACK_TARGET
+	$(GO) test -count=1 -v -timeout 30m -run '^TestAttackTarget$$' ./test/abuse/
+else
+	ATTACK=full ABUSE_MUTATE=$(ATTACKTIME) $(GO) test -race -count=1 -p 1 -timeout 120m ./test/abuse/
+	ENTREPOT_STORM=10000 $(GO) test -count=1 -p 1 -timeout 30m ./test/credentials/
+endif
 
 fmt: ## gofmt
 	gofmt -w $$(git ls-files '*.go')

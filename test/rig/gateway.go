@@ -69,7 +69,7 @@ func Start(t *testing.T, o Options) *Gateway {
 
 func (g *Gateway) open() {
 	g.Helper()
-	in := config.Input{Sections: gateway.Sections(), Protocols: gateway.Protocols(), Set: []string{"node.data=memory"}}
+	in := config.Input{Sections: gateway.Sections(), Protocols: gateway.Protocols(), Set: []string{"node.data=memory", "limits.overload.cpu=false"}}
 	if g.Dir != "" {
 		in.Set[0] = "node.data=" + g.Dir
 	}
