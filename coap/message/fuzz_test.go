@@ -3,6 +3,8 @@ package message
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	coap "github.com/plgd-dev/go-coap/v3/message"
@@ -12,6 +14,9 @@ import (
 // equivalent message, and go-coap's codec must read the same options; what does
 // not must be a format error.
 func FuzzParse(f *testing.F) {
+	for _, b := range cves(f) {
+		f.Add(b)
+	}
 	for _, g := range goldens(f) {
 		f.Add(g.wire)
 	}
@@ -91,4 +96,21 @@ func FuzzFormatOf(f *testing.F) {
 			t.Fatalf("%q is %d is %q is %d", s, n, n.MediaType(), again)
 		}
 	})
+}
+
+// cves are the inputs that brought others down, of every protocol (test/abuse/testdata/cve).
+func cves(f *testing.F) (all [][]byte) {
+	f.Helper()
+	files, err := filepath.Glob("../../test/abuse/testdata/cve/*.bin")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("%d inputs, %v", len(files), err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	return all
 }

@@ -3,6 +3,8 @@ package packet
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
@@ -214,6 +216,9 @@ func FuzzScan(f *testing.F) {
 // FuzzStream cuts a stream of packets of one side in pieces: the packets, and
 // the error that ends it, are the same (MW7).
 func FuzzStream(f *testing.F) {
+	for _, b := range cves(f) {
+		f.Add(byte(V5), byte(Client), b, []byte{3})
+	}
 	for _, v := range []Version{V31, V311, V5} {
 		for _, from := range []Side{Client, Server} {
 			var stream []byte
@@ -274,4 +279,21 @@ func readStream(rules *Rules, v Version, in, cuts []byte) (all []string, err err
 		}
 	}
 	return all, nil
+}
+
+// cves are the inputs that brought others down, of every protocol (test/abuse/testdata/cve).
+func cves(f *testing.F) (all [][]byte) {
+	f.Helper()
+	files, err := filepath.Glob("../../test/abuse/testdata/cve/*.bin")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("%d inputs, %v", len(files), err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	return all
 }

@@ -2,12 +2,17 @@ package packet
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
 // FuzzParse feeds arbitrary datagrams: what parses comes back from its own
 // bytes as the same value, and Len tells the truth.
 func FuzzParse(f *testing.F) {
+	for _, b := range cves(f) {
+		f.Add(b)
+	}
 	for _, g := range golden(f) {
 		f.Add(unhex(f, g[0]))
 	}
@@ -80,4 +85,21 @@ func FuzzRoundTrip(f *testing.F) {
 			}
 		}
 	})
+}
+
+// cves are the inputs that brought others down, of every protocol (test/abuse/testdata/cve).
+func cves(f *testing.F) (all [][]byte) {
+	f.Helper()
+	files, err := filepath.Glob("../../test/abuse/testdata/cve/*.bin")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("%d inputs, %v", len(files), err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	return all
 }

@@ -2,6 +2,8 @@ package frame
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -22,6 +24,9 @@ func seeds(f *testing.F) {
 
 // ST9: a stream split anywhere parses like the whole.
 func FuzzSplit(f *testing.F) {
+	for _, b := range cves(f) {
+		f.Add(b, byte(2), byte(3))
+	}
 	seeds(f)
 	f.Fuzz(func(t *testing.T, in []byte, v, n byte) {
 		limits := Limits{Line: 64, Headers: 8, Body: 256, Frame: 512 * int(n&1)}
@@ -106,4 +111,21 @@ func FuzzHeaderText(f *testing.F) {
 			t.Fatalf("%q=%q came back as %q=%q", name, value, fr.Headers[0].Name, fr.Headers[0].Value)
 		}
 	})
+}
+
+// cves are the inputs that brought others down, of every protocol (test/abuse/testdata/cve).
+func cves(f *testing.F) (all [][]byte) {
+	f.Helper()
+	files, err := filepath.Glob("../../test/abuse/testdata/cve/*.bin")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("%d inputs, %v", len(files), err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	return all
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -72,6 +74,9 @@ func TestAMQP_AQ4_EmptyBodyHasNoBodyFrame(t *testing.T) {
 }
 
 func FuzzScan(f *testing.F) {
+	for _, b := range cves(f) {
+		f.Add(b)
+	}
 	f.Add([]byte(HeartbeatFrame))
 	f.Add(AppendBody(nil, 1, []byte("b"), FrameMinSize))
 	f.Add([]byte("\x01\x00\x00\x00\x00\x00\x01\xaa\xcd"))
@@ -84,4 +89,21 @@ func FuzzScan(f *testing.F) {
 			t.Fatalf("%d of %d, payload %d", n, len(in), len(fr.Payload))
 		}
 	})
+}
+
+// cves are the inputs that brought others down, of every protocol (test/abuse/testdata/cve).
+func cves(f *testing.F) (all [][]byte) {
+	f.Helper()
+	files, err := filepath.Glob("../../../test/abuse/testdata/cve/*.bin")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("%d inputs, %v", len(files), err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	return all
 }
