@@ -19,7 +19,7 @@ import (
 )
 
 // Patience bounds each wait for something that must come. It is what a test that fails takes, and no measure of speed.
-const Patience = 10 * time.Second
+const Patience = 60 * time.Second
 
 // Options say what is started.
 type Options struct {
