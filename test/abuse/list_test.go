@@ -56,7 +56,7 @@ var proofs = map[string][]string{
 	"E8":  {"rows", "test/abuse TestSECURITY_E8_NamesOfTheGatewayAreNotSeenByWildcards", "core TestSecurity_E8_NamesOfTheGatewayAreNotPublishedTo"},
 	"E9":  {"rows", "core TestNamespacesDoNotSeeEachOther", "test/credentials TestSecurity_2_2_TheVhostOfAMQPIsTheNamespace"},
 	"E10": {"internal/access TestSecurity_S7_WhatCannotBeReadIsAnError", "internal/gateway TestReload_WhatCannotBeTakenChangesNothing", "internal/access TestSecurity_U5_WithUsersNothingIsImplied"},
-	"E11": {"internal/access TestSecurity_U1_U3_E11_EvidenceOfTheTransport", "test/credentials TestSecurity_2_2_U1_E11_ACertificateIsAUser", "test/matrix TestSecurity_E11_WhoIsNoUserIsRefused"},
+	"E11": {"internal/access TestSecurity_U1_U3_E11_EvidenceOfTheTransport", "test/credentials TestSecurity_2_2_U1_E11_ACertificateIsAUser", "test/credentials TestSecurity_U3_E11_AListenerThatAsksForACertificate", "test/matrix TestSecurity_E11_WhoIsNoUserIsRefused"},
 	"E12": {"test/abuse TestSECURITY_E12_AValueArrivesAsItIsOrNotAtAll", "coap TestSecurity_E12_WhatIsNotUTF8IsLeftOutOfTheEnvelope"},
 
 	"F1": {"test/credentials TestSecurity_S1_F1_F2_F5_ASessionIsItsOwners", "core TestAnotherPrincipalHasAnotherSession"},

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// TestSECURITY_R9_Soak churns for as long as ABUSE_SOAK says: conversations, whole, cut and damaged, of every protocol. Nothing
+// TestSECURITY_R9_Soak churns for a second, or as long as ABUSE_SOAK says: conversations, whole, cut and damaged, of every protocol. Nothing
 // may be left of them.
 func TestSECURITY_R9_Soak(t *testing.T) {
 	long, err := time.ParseDuration(os.Getenv("ABUSE_SOAK"))
 	if err != nil {
-		t.Skip("ABUSE_SOAK=72h soaks for so long")
+		long = time.Second
 	}
 	attack{held: 64 << 20}.run(t, func(g *target) {
 		g.open(t)

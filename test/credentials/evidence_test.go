@@ -121,11 +121,11 @@ func TestSecurity_U3_E11_AListenerThatAsksForACertificate(t *testing.T) {
 			if p == "amqps-cert" && x.user == "" {
 				continue // our client knows PLAIN alone; EXTERNAL is tried above
 			}
-			a, err := config.ParseAddress(h.at[p])
+			a, err := config.ParseAddress(h.URL[p])
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 			c, err := dial.Dial(ctx, dial.Options{Address: a, User: x.user, Password: []byte(x.pass), TLS: secure(x.leaf)})
 			if x.ok != (err == nil) || err != nil && dial.KindOf(err) != dial.Login {
 				t.Errorf("%s: certificate %v, user %q: %v", p, x.leaf, x.user, err)
@@ -155,17 +155,17 @@ func TestSecurity_2_2_AUTHOfMQTTSN(t *testing.T) {
 		{"by the table", "", "", "gw1-b", true, "dev/x"},
 		{"nothing, and not in the table", "", "", "far-1", false, ""},
 	} {
-		c, err := h.dial("mqttsn", x.user, x.pass, x.id, nil)
+		c, err := h.Dial("mqttsn", x.user, x.pass, x.id, nil)
 		if x.ok != (err == nil) || err != nil && dial.KindOf(err) != dial.Login {
 			t.Errorf("%s: %v", x.what, err)
 		}
 		if err != nil {
 			continue
 		}
-		if err := publish(c, x.topic, "x"); err != nil {
+		if err := rig.Publish(c, x.topic, "x"); err != nil {
 			t.Errorf("%s: %v", x.what, err)
 		}
-		if err := publish(c, "dev/secret/x", "x"); dial.KindOf(err) != dial.Denied {
+		if err := rig.Publish(c, "dev/secret/x", "x"); dial.KindOf(err) != dial.Denied {
 			t.Errorf("%s: a denied topic: %v", x.what, err)
 		}
 	}

@@ -46,9 +46,10 @@ func start(t *testing.T, more string) *house { return startWith(t, more, nil) }
 // startWith adds listeners with TLS where there is an authority.
 func startWith(t *testing.T, more string, ca *tlstest.Authority) *house {
 	t.Helper()
+	names := []string{"http", "mqtt", "ws", "mqttsn", "coap", "stomp", "amqp"}
 	var listeners strings.Builder
 	listeners.WriteString("listeners:\n")
-	for _, n := range []string{"http", "mqtt", "ws", "mqttsn", "coap", "stomp", "amqp"} {
+	for _, n := range names {
 		extra := ""
 		if n == "mqttsn" {
 			extra = ", qos_m1_client: beacon, clients: " + rig.File(t, "clients.yaml", table)
@@ -57,18 +58,18 @@ func startWith(t *testing.T, more string, ca *tlstest.Authority) *house {
 	}
 	if ca != nil {
 		srv := ca.Issue("localhost")
+		secure := func(name, scheme, extra string) {
+			names = append(names, name)
+			fmt.Fprintf(&listeners, "  - {url: \"%s://127.0.0.1:0\"%s, tls: {cert: %s, key: %s, client_ca: %s, client_auth: optional}}\n", scheme, extra, srv.Cert, srv.Key, ca.File)
+		}
 		for _, n := range []string{"amqps", "mqtts", "stomps"} {
-			fmt.Fprintf(&listeners, "  - {url: \"%s://127.0.0.1:0\", tls: {cert: %s, key: %s, client_ca: %s, client_auth: optional}}\n", n, srv.Cert, srv.Key, ca.File)
+			secure(n, n, "")
+			secure(n+"-cert", n, ", auth: [cert]")
 		}
-		for _, n := range names[len(names)-3:] {
-			listeners.WriteString(fmt.Sprintf("  - {url: \"%s://127.0.0.1:0\", auth: [cert], tls: {cert: %s, key: %s, client_ca: %s, client_auth: optional}}\n", n, srv.Cert, srv.Key, ca.File))
-			names = append(names, n+"-cert")
-		}
-		names = append(names, "mqtts-open")
-		listeners.WriteString(fmt.Sprintf("  - {url: \"mqtts://127.0.0.1:0\", anonymous: true, tls: {cert: %s, key: %s, client_ca: %s, client_auth: optional}}\n", srv.Cert, srv.Key, ca.File))
+		secure("mqtts-open", "mqtts", ", anonymous: true")
 	}
 	text := listeners.String() + strings.ReplaceAll(users, "HASH", secret) + more
-	return &house{rig.Start(t, rig.Options{File: text, Memory: true, User: "boss", Pass: "secret"})}
+	return &house{rig.Start(t, rig.Options{File: text, Names: names, Memory: true, User: "boss", Pass: "secret"})}
 }
 
 // must is Dial for logins that have to succeed.

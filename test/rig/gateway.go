@@ -24,6 +24,7 @@ const Patience = 60 * time.Second
 // Options say what is started.
 type Options struct {
 	Listen []string // schemes; each listens on a free port of 127.0.0.1
+	Names  []string // of the listeners, in their order; nil for their schemes
 	File   string   // the configuration file's text, "" for none
 	Set    []string // KEY=VALUE, as `--set` has them
 	Memory bool     // the store is in memory and not in a directory of the test
@@ -89,12 +90,16 @@ func (g *Gateway) open() {
 		g.Fatal(err)
 	}
 	g.At, g.URL = map[string]string{}, map[string]string{}
-	for _, l := range gw.Listening() {
+	for i, l := range gw.Listening() {
 		u, err := url.Parse(l.URL)
 		if err != nil {
 			g.Fatal(err)
 		}
-		g.At[u.Scheme], g.URL[u.Scheme] = u.Host, l.URL
+		name := u.Scheme
+		if g.options.Names != nil {
+			name = g.options.Names[i]
+		}
+		g.At[name], g.URL[name] = u.Host, l.URL
 	}
 	g.URL["mqtt3"] = g.URL["mqtt"]
 	if ws := g.URL["ws"]; ws != "" {
