@@ -43,11 +43,6 @@ func (g *Gateway) Dial(protocol, user, pass, id string, on func(dial.Message)) (
 // HangUp closes what was dialled.
 func (g *Gateway) HangUp() {
 	for _, c := range g.dialled {
-		select {
-		case <-c.Done():
-			continue
-		default:
-		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		_ = c.Close(ctx)
 		cancel()
