@@ -3,7 +3,6 @@ package abuse
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +71,7 @@ func (g *target) exchange(on string, r gram, last, reply string, says func([]byt
 }
 
 func (g *target) exchangeFor(on string, r gram, last, reply string, says func([]byte) string, wait time.Duration) (string, error) {
-	c, err := net.Dial("udp", g.At[on])
+	c, err := datagrams(g.At[on])
 	if err != nil {
 		return "", err
 	}

@@ -107,7 +107,7 @@ func (g *target) open(t *testing.T) {
 	for _, c := range thrown {
 		g.addresses[c.on] = make(chan net.Conn, workers)
 		for range workers {
-			nc, err := net.Dial("udp", g.At[c.on])
+			nc, err := datagrams(g.At[c.on])
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -85,7 +85,7 @@ func (g *target) admit(h healthy) (*patient, error) {
 	c := &patient{healthy: h, heard: make(chan []byte, 1024)}
 	read := func(b []byte) (int, error) { return c.conn.Read(b) }
 	if h.datagram {
-		nc, err := net.Dial("udp", g.At[h.on])
+		nc, err := datagrams(g.At[h.on])
 		if err != nil {
 			return nil, err
 		}

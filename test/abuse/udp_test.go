@@ -2,7 +2,6 @@ package abuse
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +37,7 @@ func TestSECURITY_K1_AnAddressThatProvedNothingGetsThreeTimesWhatItSent(t *testi
 			{on: "mqttsn", id: "subscribe", send: append([]string{hello}, sn(0x12, "\x00\x00\x01k1"), sn(0x12, "\x00\x00\x02big")), floods: true},
 			{on: "mqttsn", id: "no session", send: many(20, func(i int) string { return sn(0x16, "") })},
 		} {
-			c, err := net.Dial("udp", g.At[r.on])
+			c, err := datagrams(g.At[r.on])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +84,7 @@ func TestSECURITY_K5_ManySourcesOneDatagramEach(t *testing.T) {
 		// The message id is nobody else's: who comes by a port that the attack has used would be answered as a repetition.
 		for on, b := range map[string]string{"coap": co(0x41, 1, 0x4b35, "t"+options(11, "ps", 11, "k5")), "mqttsn": sn(1, "\x00")} {
 			for range n {
-				c, err := net.Dial("udp", g.At[on])
+				c, err := datagrams(g.At[on])
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"strings"
+	"sync/atomic"
 )
 
 // What follows writes packets by hand, on purpose: nothing of the codecs under test helps.
@@ -119,4 +121,24 @@ func brief(b string) string {
 		return fmt.Sprintf("%q... (%d bytes)", b[:80], len(b))
 	}
 	return fmt.Sprintf("%q", b)
+}
+
+// ports are the local ports of datagrams, each used once: who comes by the port of somebody before is the same endpoint for
+// CoAP, and may be answered as a repetition of what that one said.
+var ports atomic.Uint32
+
+// datagrams opens a socket towards an address.
+func datagrams(at string) (net.Conn, error) {
+	to, err := net.ResolveUDPAddr("udp", at)
+	if err != nil {
+		return nil, err
+	}
+	for range 100 {
+		from := &net.UDPAddr{Port: 10_000 + int(ports.Add(1)%50_000)}
+		var c *net.UDPConn
+		if c, err = net.DialUDP("udp", from, to); err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
 }
