@@ -52,6 +52,7 @@ func main() {
 	flag.DurationVar(&b.warmup, "warmup", time.Second, "time before it that does not count")
 	without := flag.String("without", "", "peers to leave out, separated by commas")
 	write := flag.String("write", "", "file of the report (default standard output)")
+	flag.StringVar(&b.entrepot, "entrepot", "", "a binary to measure (default the one of this source, built for it)")
 	list := flag.Bool("list", false, "list the workloads")
 	role := flag.String("role", "", "be a peer: for this program itself")
 	listen := flag.String("listen", "", "address or folder of that peer")
@@ -178,13 +179,18 @@ func (b *bench) prepare() error {
 	if b.cert, b.key, err = certificate(b.dir); err != nil {
 		return err
 	}
-	root, err := filepath.Abs("../..")
-	if err != nil {
+	if b.entrepot != "" {
+		b.entrepot, err = filepath.Abs(b.entrepot)
 		return err
 	}
+	return b.build()
+}
+
+// build makes the binary of this source.
+func (b *bench) build() error {
 	b.entrepot = filepath.Join(b.dir, "entrepot")
 	cmd := exec.Command("make", "-s", "build", "OUT="+b.dir)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stderr, os.Stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join("..", ".."), os.Stderr, os.Stderr
 	ended, err := start(cmd, b.brokerCores)
 	if err != nil {
 		return err
