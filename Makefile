@@ -17,7 +17,7 @@ TOOLS   := mosquitto:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mos
 MODULES := stomp:python3-stomp pika:python3-pika paho.mqtt.client:python3-paho-mqtt
 NODE_DIR := test/interop/node
 
-.PHONY: help build test setup check vuln unit matrix scale crash interop fuzz bench attack fmt lint generate clean
+.PHONY: help build test setup check vuln unit matrix scale crash interop fuzz bench microbench attack fmt lint generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,7 @@ setup: ## install the real clients (as root), or say which are missing
 
 check: ## go vet and gofmt
 	$(GO) vet ./...
+	cd test/peers && $(GO) vet ./...
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
 
 vuln: ## known vulnerabilities of what is built; needs https://vuln.go.dev, or GOVULNDB
@@ -48,6 +49,7 @@ vuln: ## known vulnerabilities of what is built; needs https://vuln.go.dev, or G
 
 unit: ## unit tests and fuzz seeds with the race detector; what measures load comes last, one after the other
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e /test/interop -e /test/matrix -e /test/abuse -e /test/scale -e /test/crash -e /test/credentials)
+	cd test/peers && $(GO) test -timeout 5m ./...
 	$(GO) test -race -p 1 -timeout 10m ./test/abuse ./test/scale ./test/credentials
 
 matrix: ## every protocol in, every protocol out, in one process over real sockets
@@ -69,7 +71,18 @@ fuzz: ## each fuzz target for FUZZTIME
 	  done; \
 	done
 
-bench: ## the benchmarks beside the code
+# Brokers that the benchmark alone needs, so `make test` does not install them.
+PEERS := mosquitto:mosquitto rabbitmq-server:rabbitmq-server
+BENCHFLAGS ?=
+
+bench: ## docs/performance.md: beside mosquitto, mochi, RabbitMQ and a bare relay, an hour; BENCHFLAGS='-workloads fan-in' for less, see test/peers
+	@missing=$$(for t in $(PEERS); do command -v $${t%%:*} >/dev/null || echo $${t##*:}; done); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing || exit 1; \
+	fi
+	cd test/peers && $(GO) run . $(BENCHFLAGS) -write ../../docs/performance.md
+
+microbench: ## the benchmarks beside the code
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 attack: ## the attack list in full, and random input to every listener for ATTACKTIME; ATTACK_TARGET=mqtt://host:port against another broker

@@ -96,6 +96,9 @@ var arrows = map[string][]string{
 	"test/abuse":       {"test/rig"},
 	"test/credentials": {"test/rig"},
 	"test/scale":       {"test/rig", "mqtt/packet"},
+	"test/peers":       {"internal/bench", "test/peers/load", "test/peers/relay"},
+	"test/peers/load":  {"internal/bench"},
+	"test/peers/relay": {},
 	"test/interop":     {"test/script", "internal/config", "internal/dial"},
 }
 

@@ -223,7 +223,7 @@ func (e *Engine) settle() {
 
 // wait is a raw system call: the thread does nothing else, and nobody need take its processor.
 func (e *Engine) wait(d time.Duration) int {
-	t := unix.NsecToTimespec(int64(d))
+	t := unix.NsecToTimespec(int64(max(d, 0)))
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.ep), uintptr(unsafe.Pointer(&e.events[0])),
 		uintptr(len(e.events)), uintptr(unsafe.Pointer(&t)), 0, 0)
 	if errno != 0 {
