@@ -24,7 +24,7 @@ func idle() []workload {
 		limit           float64
 		peers           []string
 	}{
-		{"ws", "WebSocket", 16 << 10, []string{entrepot, mosquitto}},
+		{"ws", "WebSocket", 16 << 10, []string{entrepot}},
 		{"mqtts", "TLS", 16 << 10, []string{entrepot, mosquitto}},
 		{"wss", "WebSocket over TLS", 32 << 10, []string{entrepot}},
 		{"mqttsn", "MQTT-SN peer", 1 << 10, []string{entrepot}},

@@ -11,7 +11,7 @@ func offline() []workload {
 	return []workload{
 		{name: "acks", about: "20 publishers, 20 messages in flight each, QoS 1, 64 bytes, nobody subscribed", peers: brokers, measure: transient,
 			rows: []*row{cpuRow("acknowledgement, transient", atMost(.17, mosquitto))}},
-		{name: "offline", about: "the same publishers send 100,000 messages to one session that is away, in memory; it comes back and drains them", peers: brokers, measure: offlineQueue,
+		{name: "offline", about: "the same publishers send 100,000 messages to one session that is away, in memory; it comes back and drains them; without mochi, which takes minutes for it and loses what is beyond 65,535", peers: []string{entrepot, mosquitto}, measure: offlineQueue,
 			rows: []*row{cpuRow("acknowledgement, into an offline session (memory)", atMost(.5, mosquitto)),
 				{key: "fill", title: "offline queue, fill", unit: "msgs/s", goals: []goal{atLeast(4, mosquitto)}},
 				{key: "drain", title: "offline queue, drain", unit: "msgs/s", goals: []goal{atLeast(2.4, mosquitto)}},
@@ -99,15 +99,12 @@ func offlineQueue(_ *bench, s *server, e *load.Engine) (*result, error) {
 
 // drain connects the session that was away and counts what it gets.
 func drain(s *server, e *load.Engine, r *result, flows []*load.Flow, total uint64) error {
-	ids := []string{"away"}
 	was, began := e.Received, e.Now()
-	list, err := e.DialAll(s.address["mqtt"], ids, false)
+	e.Ledgers = len(flows) // the first messages may come with the CONNACK
+	c, err := e.Dial(s.address["mqtt"], "away", false)
 	if err != nil {
 		return err
 	}
-	c := list[0]
-	early := e.Received - was // with the CONNACK, before there were ledgers
-	c.Ledgers = make([]load.Ledger, len(flows))
 	last, quiet := e.Received, e.Now()
 	for e.Received-was < total && e.Now()-quiet < 3*time.Second {
 		if err := e.Idle(time.Millisecond); err != nil {
@@ -120,9 +117,6 @@ func drain(s *server, e *load.Engine, r *result, flows []*load.Flow, total uint6
 	r.values["drain"] = float64(e.Received-was) / (quiet - began).Seconds()
 	for i, f := range flows {
 		r.account.Add(account([]pair{{f, c, i}}))
-	}
-	if early > 0 {
-		return fmt.Errorf("%d messages came before they could be counted", early)
 	}
 	return nil
 }

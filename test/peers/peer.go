@@ -97,11 +97,8 @@ func startMosquitto(b *bench, s *server, o serving) error {
 	fmt.Fprintf(&c, "listener %s 127.0.0.1\n", port(s.address["mqtt"]))
 	for _, p := range o.protocols {
 		fmt.Fprintf(&c, "listener %s 127.0.0.1\n", port(s.address[p]))
-		if p == "mqtts" || p == "wss" {
+		if p == "mqtts" {
 			fmt.Fprintf(&c, "certfile %s\nkeyfile %s\n", b.cert, b.key)
-		}
-		if p == "ws" || p == "wss" {
-			c.WriteString("protocol websockets\n")
 		}
 	}
 	file := filepath.Join(s.dir, "mosquitto.conf")

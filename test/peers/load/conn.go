@@ -61,7 +61,7 @@ func (e *Engine) DialAll(address string, ids []string, clean bool) ([]*Conn, err
 			if err != nil {
 				return all, fmt.Errorf("connection %d: %w", len(all), err)
 			}
-			c := &Conn{e: e, fd: fd}
+			c := &Conn{e: e, fd: fd, Ledgers: make([]Ledger, e.Ledgers)}
 			if err := e.add(c); err != nil {
 				return all, err
 			}

@@ -32,6 +32,7 @@ type Engine struct {
 	err      error
 	connacks uint64
 
+	Ledgers  int              // of new connections, before they subscribe
 	Latency  *bench.Histogram // nil: not measured
 	Sent     uint64
 	Received uint64 // publishes
@@ -327,7 +328,7 @@ func (c *Conn) published(first byte, b []byte) {
 	}
 	e.Received++
 	c.Count++
-	if c.Ledgers == nil || len(b) < body+MinPayload {
+	if len(c.Ledgers) == 0 || len(b) < body+MinPayload {
 		if e.Arrived != nil {
 			e.Arrived(c)
 		}
