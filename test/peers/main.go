@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path"
 	"path/filepath"
 	"runtime"
@@ -34,6 +35,7 @@ type bench struct {
 	rounds              int
 	time, warmup        time.Duration
 	done                []*measured
+	failed              []string // what could not be measured
 	began               time.Time
 }
 
@@ -105,22 +107,43 @@ func (b *bench) main(names, without []string, write string) error {
 	if a := absent(needed); len(a) > 0 {
 		return fmt.Errorf("peers are missing:\n  %s", strings.Join(a, "\n  "))
 	}
-	for _, m := range chosen {
-		for round := range b.rounds {
-			for _, p := range m.peers {
-				if err := b.measure(m, p); err != nil {
-					return fmt.Errorf("%s, %s, round %d: %w", m.name, p, round+1, err)
-				}
-			}
-		}
-		b.done = append(b.done, m)
-	}
+	b.all(chosen)
 	text := b.report()
 	if write == "" {
 		fmt.Print(text)
-		return nil
+	} else if err := os.WriteFile(write, []byte(text), 0o644); err != nil {
+		return err
 	}
-	return os.WriteFile(write, []byte(text), 0o644)
+	if len(b.failed) > 0 {
+		return fmt.Errorf("the report has %d measurements less:\n  %s", len(b.failed), strings.Join(b.failed, "\n  "))
+	}
+	return nil
+}
+
+// all measures everything. What fails is left out, and a signal ends it early: the report says so.
+func (b *bench) all(chosen []*measured) {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(stop)
+	for _, m := range chosen {
+		b.done = append(b.done, m)
+		for round := range b.rounds {
+			for _, p := range m.peers {
+				select {
+				case <-stop:
+					b.failed = append(b.failed, fmt.Sprintf("interrupted in round %d of %s", round+1, m.name))
+					return
+				default:
+				}
+				if err := b.measure(m, p); err != nil {
+					b.failed = append(b.failed, fmt.Sprintf("%s, %s, round %d: %v", m.name, p, round+1, err))
+					fmt.Fprintln(os.Stderr, b.failed[len(b.failed)-1])
+					// Ratios are those of a round, so what is missing must not shift the next one.
+					m.results[p] = append(m.results[p], &result{})
+				}
+			}
+		}
+	}
 }
 
 // measure is one peer in one round.

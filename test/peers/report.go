@@ -23,6 +23,12 @@ func (b *bench) report() string {
 	b.accounts(&t)
 	b.generator(&t)
 	b.remarks(&t)
+	if len(b.failed) > 0 {
+		t.WriteString("\n## What is missing\n\n")
+		for _, f := range b.failed {
+			fmt.Fprintf(&t, "- %s\n", f)
+		}
+	}
 	return t.String()
 }
 
@@ -59,9 +65,11 @@ func (b *bench) table(t *strings.Builder) {
 			r.values = map[string][]float64{}
 			for p, list := range m.results {
 				for _, one := range list {
-					if v, ok := one.values[r.key]; ok {
-						r.values[p] = append(r.values[p], v)
+					v, ok := one.values[r.key]
+					if !ok {
+						v = math.NaN()
 					}
+					r.values[p] = append(r.values[p], v)
 				}
 			}
 			fmt.Fprintf(t, "| %s | %s |", r.title, r.unit)
@@ -186,12 +194,13 @@ func (b *bench) remarks(t *strings.Builder) {
 	}
 }
 
-// median of a list; NaN of nothing.
+// median of a list without what is not a number; NaN of nothing.
 func median(list []float64) float64 {
+	list = slices.DeleteFunc(slices.Clone(list), math.IsNaN)
 	if len(list) == 0 {
 		return math.NaN()
 	}
-	list = slices.Sorted(slices.Values(list))
+	slices.Sort(list)
 	if n := len(list); n%2 == 0 {
 		return (list[n/2-1] + list[n/2]) / 2
 	}

@@ -13,6 +13,9 @@ func TestRatiosAreThoseOfEachRound(t *testing.T) {
 	if got := ratio([]float64{1, 30, 5}, []float64{10, 100, 10}); got != .3 {
 		t.Error(got)
 	}
+	if got := ratio([]float64{1, math.NaN(), 5}, []float64{10, 100, 10}); got != .3 {
+		t.Errorf("a round that failed counts: %v", got)
+	}
 	if !math.IsNaN(ratio([]float64{1}, nil)) || median([]float64{4, 1, 2, 3}) != 2.5 {
 		t.Error("medians")
 	}
