@@ -15,7 +15,7 @@ import (
 )
 
 func idle() []workload {
-	w := []workload{{name: "idle", about: "idle MQTT connections on plain TCP, as many as RLIMIT_NOFILE allows; memory between the first 500 and the last, CPU of connecting (TCP, CONNECT, CONNACK)",
+	w := []workload{{name: "idle", once: true, about: "idle MQTT connections on plain TCP, as many as RLIMIT_NOFILE allows; memory between the first 500 and the last, CPU of connecting (TCP, CONNECT, CONNACK)",
 		peers: withRelay, measure: idlePlain,
 		rows: []*row{{key: "bytes", title: "idle connection, plain TCP", unit: "bytes", goals: []goal{atMost(700, "")}},
 			{key: "connect", title: "connect", unit: "µs", goals: []goal{atMost(.9, mosquitto)}}}}}
@@ -30,7 +30,7 @@ func idle() []workload {
 		{"mqttsn", "MQTT-SN peer", 1 << 10, []string{entrepot}},
 		{"coap", "CoAP peer", 1 << 10, []string{entrepot}},
 	} {
-		w = append(w, workload{name: "idle-" + x.protocol, about: "the same with 4,000 of " + x.title + "; peers of datagrams have sent one packet each", peers: x.peers, serving: serving{protocols: []string{x.protocol}},
+		w = append(w, workload{name: "idle-" + x.protocol, once: true, about: "the same with 4,000 of " + x.title + "; peers of datagrams have sent one packet each", peers: x.peers, serving: serving{protocols: []string{x.protocol}},
 			rows:    []*row{{key: "bytes", title: "idle, " + x.title, unit: "bytes", goals: []goal{atMost(x.limit, "")}}},
 			measure: idleOther(x.protocol)})
 	}

@@ -127,7 +127,7 @@ func (b *bench) all(chosen []*measured) {
 	defer signal.Stop(stop)
 	for _, m := range chosen {
 		b.done = append(b.done, m)
-		for round := range b.rounds {
+		for round := range m.rounds(b.rounds) {
 			for _, p := range m.peers {
 				select {
 				case <-stop:
@@ -144,6 +144,13 @@ func (b *bench) all(chosen []*measured) {
 			}
 		}
 	}
+}
+
+func (w workload) rounds(n int) int {
+	if w.once {
+		return min(n, 1)
+	}
+	return n
 }
 
 // measure is one peer in one round.

@@ -187,6 +187,9 @@ func (b *bench) remarks(t *strings.Builder) {
 			}
 		}
 		fmt.Fprintf(t, "- `%s`: %s.", m.name, m.about)
+		if m.once {
+			t.WriteString(" Measured in one round.")
+		}
 		if len(notes) > 0 {
 			fmt.Fprintf(t, " Here: %s.", strings.Join(notes, "; "))
 		}

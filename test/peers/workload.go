@@ -17,6 +17,7 @@ type workload struct {
 	about   string // what it is, for the report
 	peers   []string
 	serving serving
+	once    bool // what is slow and the same in each round is measured in the first alone
 	rows    []*row
 	measure func(b *bench, s *server, e *load.Engine) (*result, error)
 }

@@ -6,7 +6,6 @@ package relay
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net"
 	"runtime"
 	"time"
@@ -230,6 +229,3 @@ func (r *relay) drop(c *conn) {
 	}
 	c.out, c.full = nil, true // whoever still has it in a list writes nothing
 }
-
-// Version says what this is.
-func Version() string { return fmt.Sprintf("raw epoll, %s", runtime.Version()) }
