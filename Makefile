@@ -99,11 +99,12 @@ fmt: ## gofmt
 lint: ## golangci-lint, where it is installed
 	golangci-lint run
 
-generate: ## configs/default.yaml, docs/metrics.md, docs/commands.md, docs/mapping.md and docs/conformance from the code
+generate: ## configs/default.yaml, docs/metrics.md, docs/commands.md, docs/mapping.md and docs/conformance from the code; the requirements of test/peers from go.mod
 	$(GO) generate ./...
 	$(GO) test ./test/matrix -run TestTheMappingDocumentIsUpToDate -update
 	$(GO) test ./cmd/entrepot -run TestTheReferenceIsUpToDate -update
 	$(GO) test ./internal/conformance -update
+	cd test/peers && $(GO) mod tidy
 
 clean:
 	rm -rf $(OUT) $(NODE_DIR)/node_modules
