@@ -75,7 +75,7 @@ fuzz: ## each fuzz target for FUZZTIME
 PEERS := mosquitto:mosquitto rabbitmq-server:rabbitmq-server
 BENCHFLAGS ?=
 
-bench: ## docs/performance.md: beside mosquitto, mochi, RabbitMQ and a bare relay, an hour; BENCHFLAGS='-workloads fan-in' for less, see test/peers
+bench: ## docs/performance.md: beside mosquitto, mochi, RabbitMQ and a bare relay, half an hour; BENCHFLAGS='-workloads fan-in' for less, see test/peers
 	@missing=$$(for t in $(PEERS); do command -v $${t%%:*} >/dev/null || echo $${t##*:}; done); \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing || exit 1; \

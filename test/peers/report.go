@@ -82,26 +82,36 @@ func (b *bench) table(t *strings.Builder) {
 	t.WriteString("\n")
 }
 
-// verdicts are the goals of a row and whether they were met.
+// verdicts are the goals of a row and whether they were met, with the values of the rounds from least to most.
 func (r *row) verdicts() string {
 	var goals, words []string
 	for _, g := range r.goals {
 		sign, name := map[bool]string{false: "≤", true: "≥"}[g.least], ""
-		v := median(r.values[entrepot])
+		list := r.values[entrepot]
 		if g.to != "" {
-			v, name = ratio(r.values[entrepot], r.values[g.to]), " × "+g.to
+			list, name = ratios(list, r.values[g.to]), " × "+g.to
 		}
 		goals = append(goals, fmt.Sprintf("%s %s%s", sign, figure(g.limit), name))
+		v := median(list)
 		switch {
 		case math.IsNaN(v):
 			words = append(words, "not measured")
 		case g.met(v):
-			words = append(words, "met: "+figure(v))
+			words = append(words, "met: "+spread(list))
 		default:
-			words = append(words, "**missed**: "+figure(v))
+			words = append(words, "**missed**: "+spread(list))
 		}
 	}
 	return fmt.Sprintf(" %s | %s |", strings.Join(goals, "; "), strings.Join(words, "; "))
+}
+
+// spread is the median, and the range if there are several.
+func spread(list []float64) string {
+	list = slices.DeleteFunc(slices.Sorted(slices.Values(list)), math.IsNaN)
+	if len(list) < 2 {
+		return figure(median(list))
+	}
+	return fmt.Sprintf("%s (%s to %s)", figure(median(list)), figure(list[0]), figure(list[len(list)-1]))
 }
 
 func (g goal) met(v float64) bool {
@@ -211,12 +221,13 @@ func median(list []float64) float64 {
 }
 
 // ratio is the median of the ratios of the rounds.
-func ratio(a, b []float64) float64 {
-	var all []float64
+func ratio(a, b []float64) float64 { return median(ratios(a, b)) }
+
+func ratios(a, b []float64) (all []float64) {
 	for i := range min(len(a), len(b)) {
 		all = append(all, a[i]/b[i])
 	}
-	return median(all)
+	return all
 }
 
 // figure writes a number with three digits that count.

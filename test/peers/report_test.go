@@ -24,11 +24,11 @@ func TestRatiosAreThoseOfEachRound(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	r := &row{goals: []goal{atMost(.05, mosquitto), atLeast(3, "")}, values: map[string][]float64{entrepot: {1, 2, 3}, mosquitto: {10, 20, 30}}}
-	if got := r.verdicts(); got != " ≤ 0.050 × mosquitto; ≥ 3.00 | **missed**: 0.100; **missed**: 2.00 |" {
+	if got := r.verdicts(); got != " ≤ 0.050 × mosquitto; ≥ 3.00 | **missed**: 0.100 (0.100 to 0.100); **missed**: 2.00 (1.00 to 3.00) |" {
 		t.Error(got)
 	}
 	r.goals = []goal{atMost(.1, mosquitto), atMost(1, relayed)}
-	if got := r.verdicts(); !strings.HasSuffix(got, "| met: 0.100; not measured |") {
+	if got := r.verdicts(); !strings.HasSuffix(got, "| met: 0.100 (0.100 to 0.100); not measured |") {
 		t.Error(got)
 	}
 }
