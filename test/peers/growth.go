@@ -13,12 +13,12 @@ import (
 func growth() []workload {
 	var w []workload
 	sizes := []int{1_000, 10_000, 100_000, 1_000_000}
-	w = append(w, workload{name: "growth-subscriptions", once: true, about: "100 pairs at QoS 0 beside so many subscriptions of others, half exact and half with +; the ratio is to the cost beside 1,000", peers: []string{entrepot},
+	w = append(w, workload{name: "growth-subscriptions", about: "100 pairs at QoS 0 beside so many subscriptions of others, half exact and half with +; the ratio is to the cost beside 1,000", peers: []string{entrepot},
 		measure: growSubscriptions(sizes), rows: []*row{
 			{key: "1000", title: "pairs beside 1,000 subscriptions", unit: "µs"}, {key: "10000", title: "pairs beside 10,000 subscriptions", unit: "µs"},
 			{key: "100000", title: "pairs beside 100,000 subscriptions", unit: "µs"}, {key: "1000000", title: "pairs beside 1,000,000 subscriptions", unit: "µs"},
 			{key: "growth", title: "growth from 1,000 to 1,000,000 subscriptions", unit: "×", goals: []goal{atMost(1.1, "")}}}})
-	w = append(w, workload{name: "growth-connections", once: true, about: "10 pairs at QoS 0 beside 100 idle connections, then as many as RLIMIT_NOFILE allows", peers: []string{entrepot}, measure: growConnections, rows: []*row{
+	w = append(w, workload{name: "growth-connections", about: "10 pairs at QoS 0 beside 100 idle connections, then as many as RLIMIT_NOFILE allows", peers: []string{entrepot}, measure: growConnections, rows: []*row{
 		{key: "few", title: "pairs beside 100 connections", unit: "µs"}, {key: "many", title: "pairs beside all the connections that can be had", unit: "µs"},
 		{key: "growth", title: "growth from 100 connections", unit: "×", goals: []goal{atMost(1.1, "")}}}})
 	return append(w, workload{name: "cores", about: "100 pairs at QoS 0 with the broker on one core, then on two. The load generator needs one of the two, so what two cores would carry is 2 × the cost of one ÷ the cost on two", peers: []string{entrepot},
