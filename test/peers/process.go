@@ -33,7 +33,7 @@ type server struct {
 
 // start runs a command on some cores and tells when it has ended. It ends when this process does.
 func start(cmd *exec.Cmd, cores []int) (<-chan struct{}, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // an interrupt is for this process alone
 	failed, ended := make(chan error), make(chan struct{})
 	// The thread has its own affinity, which the child inherits; it stays until the child has ended, since the child
 	// is killed with it, and is thrown away with its goroutine.
