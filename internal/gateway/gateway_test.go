@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -38,6 +39,9 @@ func running(t *testing.T, g *Gateway) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()
+	for tick := time.Tick(time.Millisecond); !g.Started() && ctx.Err() == nil; {
+		<-tick
+	}
 	return func() {
 		cancel()
 		if err := <-done; err != nil {
