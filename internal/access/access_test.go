@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/acl"
@@ -152,11 +154,11 @@ auth: {cert: {user: san_uri, strip: "urn:dev:"}}
 
 func TestTheFilesOfMosquittoInPlace(t *testing.T) {
 	dir := t.TempDir()
-	h, err := password.NewBcrypt([]byte("secret"))
+	h, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "pw"), "joe:"+h.Text()+"\n")
+	write(t, filepath.Join(dir, "pw"), "joe:"+string(h)+"\n")
 	write(t, filepath.Join(dir, "acl"), "topic read public/#\nuser joe\ntopic write dev/joe\npattern read home/%u/#\npattern write c/%c\n")
 	c := control(t, "auth: {mosquitto: {passwords: "+filepath.Join(dir, "pw")+", acl: "+filepath.Join(dir, "acl")+"}}\nacl: {subscribe: intersect}\n")
 	joe, r := login(t, c, "closed", "joe", "secret", "c1")
