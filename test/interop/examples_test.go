@@ -26,12 +26,12 @@ func blocks(t *testing.T, page string) (all [][]string) {
 	return all
 }
 
-// TestX6_EveryCommandInTheDocumentsRuns runs every command line of the README, of docs/commands.md and of docs/security.md, on the ports of a gateway of its own.
+// TestX6_EveryCommandInTheDocumentsRuns runs every command line of the README, of docs/commands.md, docs/security.md and docs/operations.md, on the ports of a gateway of its own.
 func TestX6_EveryCommandInTheDocumentsRuns(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	count := 0
-	for _, page := range []string{"../../README.md", "../../docs/commands.md", "../../docs/security.md"} {
+	for _, page := range []string{"../../README.md", "../../docs/commands.md", "../../docs/security.md", "../../docs/operations.md"} {
 		for _, block := range blocks(t, page) {
 			for _, line := range block {
 				if strings.HasPrefix(line, "make ") {
@@ -47,6 +47,26 @@ func TestX6_EveryCommandInTheDocumentsRuns(t *testing.T) {
 	}
 }
 
+// stores makes the backup and the data directory that a line needs.
+func (s *server) stores(t *testing.T, dir, line string) {
+	t.Helper()
+	run := func(args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), s.binary, append([]string{"store"}, args...)...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("store %v: %v\n%s", args, err, out)
+		}
+	}
+	if !strings.Contains(line, "backup monday") {
+		run("backup", "monday", "--url", s.url("http", ""))
+	}
+	if strings.Contains(line, "--data") && !strings.Contains(line, "restore") {
+		run("backup", "ready", "--url", s.url("http", ""))
+		run("restore", "ready", "--data", "entrepot-data")
+	}
+}
+
 var portless = regexp.MustCompile(`(mqtt|ws|mqttsn|coap|stomp|amqp|http)://127\.0\.0\.1(:\d+)?`)
 
 // example runs one line in a folder that holds the files which examples name.
@@ -58,6 +78,9 @@ func (s *server) example(t *testing.T, line string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if strings.Contains(line, "entrepot store ") {
+		s.stores(t, dir, line)
 	}
 	serves := strings.Contains(line, "entrepot serve")
 	command := strings.ReplaceAll(line, "go run ./cmd/entrepot", "entrepot")
