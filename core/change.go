@@ -92,7 +92,7 @@ func (c *change) writeSubscription(b *Batch) {
 		return // its record takes them all away
 	}
 	key := keyText(keySubscription, st.id, c.text)
-	if own := st.subs[c.text]; own != nil {
+	if own := st.subs.get(c.text); own != nil {
 		b.Set(key, appendSubscription(nil, own.sub))
 	} else if member := st.shared[c.text]; member != nil {
 		member.queue.mu.Lock()

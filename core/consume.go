@@ -166,7 +166,7 @@ func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscr
 		if sub.RetainHandling < 2 {
 			if l := s.ns.newLane(q.bindings[sub.Filter]); l != nil {
 				l.owner = s
-				q.lanes = append(q.lanes, l)
+				q.aside().lanes = append(q.aside().lanes, l)
 			}
 		}
 	}

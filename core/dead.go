@@ -32,7 +32,7 @@ func (q *Queue) bury(t *Turn, d Dead) {
 	u := r.undertakers[q.spec.DeadRoom]
 	r.mu.RUnlock()
 	if u != nil {
-		d.Namespace, d.Queue = q.ns.name, q.spec
+		d.Namespace, d.Queue = q.ns.name, *q.spec
 		u(t, d)
 		return
 	}

@@ -33,11 +33,13 @@ func (q *Queue) serve(k *taking) {
 	if q.serveReturned(k); k.stopped() {
 		return
 	}
-	if q.serveSide(k); k.stopped() {
-		return
-	}
-	if q.serveLanes(k); k.stopped() {
-		return
+	if q.side != nil {
+		if q.serveSide(k); k.stopped() {
+			return
+		}
+		if q.serveLanes(k); k.stopped() {
+			return
+		}
 	}
 	for q.next < q.tail {
 		if q.paged != nil && q.next == q.paged.edge && !q.fill(k.t) {

@@ -54,11 +54,11 @@ func (st *session) finish(t *Turn, withWill bool) {
 	}
 	st.will = nil
 	subs, shared, inbox := st.subs, st.shared, st.inbox
-	st.subs, st.shared = nil, nil
+	st.subs, st.shared = filters{}, nil
 	durable, alarm := st.durable, st.alarm
 	st.mu.Unlock()
 	st.ns.r.timers.cancel(alarm)
-	for _, b := range subs {
+	for b := range subs.all() {
 		st.ns.index.Remove(b.sub.Filter, b)
 	}
 	for _, c := range shared {

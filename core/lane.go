@@ -25,6 +25,24 @@ type lane struct {
 	alarm  *alarm // wakes the receiver for it; nil until one was needed
 }
 
+// side is what a queue has of retained messages: they come before what waits in
+// the ring.
+type side struct {
+	lanes []*lane
+	sent  map[uint64]*entry
+	back  []uint64 // of sent, to be served again
+	seq   uint64   // of the next, without laneBit
+}
+
+// aside is the queue's side, made if it has none. q.mu is held, or nobody else
+// sees q.
+func (q *Queue) aside() *side {
+	if q.side == nil {
+		q.side = new(side)
+	}
+	return q.side
+}
+
 // laneSlice bounds how many names one slice of a walk visits.
 const laneSlice = 256
 
@@ -62,7 +80,7 @@ func (q *Queue) walkFor(t *Turn, s *Session, hold uint64, lanes []*lane) {
 	for _, l := range lanes {
 		had := q.dropLanes(l.sub.Filter)
 		l.owner, l.hold = s, hold
-		q.lanes = append(q.lanes, l)
+		q.aside().lanes = append(q.aside().lanes, l)
 		if l.logged {
 			t.putWalk(q.own, l)
 		} else if had {
@@ -87,7 +105,10 @@ func (q *Queue) stopWalk(t *Turn, filter string) {
 
 // dropLanes tells whether one of those that were dropped has a record.
 func (q *Queue) dropLanes(filter string) (logged bool) {
-	q.lanes = slices.DeleteFunc(q.lanes, func(l *lane) bool {
+	if q.side == nil {
+		return false
+	}
+	q.side.lanes = slices.DeleteFunc(q.side.lanes, func(l *lane) bool {
 		logged = logged || l.sub.Filter == filter && l.logged
 		return l.sub.Filter == filter
 	})
@@ -97,11 +118,12 @@ func (q *Queue) dropLanes(filter string) (logged bool) {
 // serveSide repeats retained deliveries that were not settled before, and
 // sends those that were not stored yet.
 func (q *Queue) serveSide(k *taking) {
-	for len(q.sideBack) > 0 {
-		seq := q.sideBack[0]
-		e := q.side[seq]
+	x := q.side
+	for len(x.back) > 0 {
+		seq := x.back[0]
+		e := x.sent[seq]
 		if e == nil {
-			q.sideBack = q.sideBack[1:]
+			x.back = x.back[1:]
 			continue
 		}
 		if !k.has(q.qosFor(k.c, e)) {
@@ -111,7 +133,7 @@ func (q *Queue) serveSide(k *taking) {
 			k.wait = true
 			return
 		}
-		q.sideBack = q.sideBack[1:]
+		x.back = x.back[1:]
 		if e.state != received && !k.c.mayRead(e) {
 			q.finish(k.t, seq)
 			q.ns.r.drop(DropDenied)
@@ -119,13 +141,14 @@ func (q *Queue) serveSide(k *taking) {
 		}
 		q.deliverSide(k, seq, e)
 	}
-	q.sideBack = nil
+	x.back = nil
 }
 
 // serveLanes walks the retained messages of new subscriptions.
 func (q *Queue) serveLanes(k *taking) {
-	for len(q.lanes) > 0 && !k.short {
-		l := q.lanes[0]
+	x := q.side
+	for len(x.lanes) > 0 && !k.short {
+		l := x.lanes[0]
 		if l.owner != nil && l.owner.Safe() < l.hold {
 			l.owner.held.Store(true)
 			if l.owner.Safe() < l.hold { // the watermark may have moved before held was seen
@@ -140,10 +163,10 @@ func (q *Queue) serveLanes(k *taking) {
 		if !q.walk(k, l) {
 			break
 		}
-		q.lanes = slices.Delete(q.lanes, 0, 1)
+		x.lanes = slices.Delete(x.lanes, 0, 1)
 	}
-	if len(q.lanes) == 0 {
-		q.lanes = nil
+	if len(x.lanes) == 0 {
+		x.lanes = nil
 	}
 	if k.later > 0 { // the commit will notify, whatever else stopped the walk
 		k.wait, k.short = true, false
@@ -205,15 +228,16 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 // record. One of QoS 2 leaves when that is stored. [MQTT-4.3.3-1]
 func (q *Queue) walkTo(k *taking, l *lane, m *Message, qos uint8) (logged bool) {
 	k.walked++
-	seq := q.sideSeq | laneBit
-	q.sideSeq++
+	x := q.side
+	seq := x.seq | laneBit
+	x.seq++
 	e := &entry{m: m, ids: l.ids, free: l.free, qos: qos, retain: true, logged: l.logged && qos > 0}
 	if e.logged {
 		q.keepSide(seq, e)
 		k.t.logEntry(q, seq, e)
 	}
 	if e.logged && qos == 2 {
-		q.sideBack = append(q.sideBack, seq)
+		x.back = append(x.back, seq)
 		k.window--
 		k.later++
 	} else {
@@ -223,10 +247,11 @@ func (q *Queue) walkTo(k *taking, l *lane, m *Message, qos uint8) (logged bool) 
 }
 
 func (q *Queue) keepSide(seq uint64, e *entry) {
-	if q.side == nil {
-		q.side = map[uint64]*entry{}
+	x := q.aside()
+	if x.sent == nil {
+		x.sent = map[uint64]*entry{}
 	}
-	q.side[seq] = e
+	x.sent[seq] = e
 }
 
 func (q *Queue) deliverSide(k *taking, seq uint64, e *entry) {
@@ -239,7 +264,7 @@ func (q *Queue) deliverSide(k *taking, seq uint64, e *entry) {
 	}
 	k.out = append(k.out, d)
 	if !k.c.holds(qos) {
-		delete(q.side, seq)
+		delete(q.side.sent, seq)
 		return
 	}
 	k.window--

@@ -16,8 +16,9 @@ type loading struct {
 	sessions map[uint64]*session
 	queues   map[uint64]*Queue
 	messages map[uint64]*Message
-	segments map[uint64][]*segment // of queues, in order, not reached yet
-	people   map[string]*Principal // of sessions and delayed messages, shared
+	segments map[uint64][]*segment      // of queues, in order, not reached yet
+	people   map[string]*Principal      // of sessions and delayed messages, shared
+	specs    map[QueueLimits]*QueueSpec // of sessions, shared
 	orphans  orphans
 }
 
@@ -26,7 +27,7 @@ type loading struct {
 // record that cannot be read stops the start; one that refers to something
 // which is not there is removed, and reported.
 func (r *Router) load() error {
-	l := &loading{r: r, t: r.NewTurn(nil), sessions: map[uint64]*session{}, queues: map[uint64]*Queue{}, messages: map[uint64]*Message{}, segments: map[uint64][]*segment{}, people: map[string]*Principal{}}
+	l := &loading{r: r, t: r.NewTurn(nil), sessions: map[uint64]*session{}, queues: map[uint64]*Queue{}, messages: map[uint64]*Message{}, segments: map[uint64][]*segment{}, people: map[string]*Principal{}, specs: map[QueueLimits]*QueueSpec{}}
 	steps := []struct {
 		kind byte
 		read func(key, value []byte) error
@@ -99,7 +100,7 @@ func (l *loading) session(key, value []byte) error {
 	st.ends, st.willAt = Time(r.uint()), Time(r.uint())
 	q := &Queue{ns: ns, kind: sessionQueue, own: st, durable: true, head: 1, next: 1, tail: 1}
 	q.id, q.each, q.keep = r.uint(), r.bool(), r.bool()
-	q.spec.Limits = QueueLimits{Messages: int(r.uint()), Bytes: int64(r.uint()), Overflow: Overflow(r.byte())}
+	q.spec = l.spec(QueueLimits{Messages: int(r.uint()), Bytes: int64(r.uint()), Overflow: Overflow(r.byte())})
 	q.sending = &sending{asked: r.uint()} // what is below may have been sent
 	if r.bool() {
 		st.will = &Will{Delay: time.Duration(r.uint()), Expiry: time.Duration(r.uint()), Message: r.message()}
@@ -172,6 +173,16 @@ func (l *loading) person(p *Principal) *Principal {
 	return p
 }
 
+// spec is the one of all sessions that have these limits.
+func (l *loading) spec(of QueueLimits) *QueueSpec {
+	known := l.specs[of]
+	if known == nil {
+		known = sessionSpec(of)
+		l.specs[of] = known
+	}
+	return known
+}
+
 // finish removes what nothing refers to any more and sets the timers.
 func (l *loading) finish() {
 	now := l.t.Now
@@ -189,9 +200,9 @@ func (l *loading) finish() {
 			st.delayWill(max(at, now.After(willGrace)))
 		}
 		if st.inbox.paged != nil {
-			st.inbox.dup = min(st.inbox.sending.asked, st.inbox.tail)
+			st.inbox.paged.dup = min(st.inbox.sending.asked, st.inbox.tail)
 		}
-		if st.inbox.sending.asked != max(st.inbox.next, st.inbox.dup) { // known exactly from here on
+		if st.inbox.sending.asked != st.inbox.sentTo() { // known exactly from here on
 			l.t.changed(change{kind: sessionChange, st: st})
 		}
 		st.inbox.sending = nil

@@ -93,10 +93,7 @@ func (l *loading) subscription(key, value []byte) error {
 		return nil
 	}
 	b := newBinding(st.inbox, sub)
-	if st.subs == nil {
-		st.subs = map[string]*binding{}
-	}
-	st.subs[sub.Filter] = b
+	st.subs.put(b)
 	st.text += len(sub.Filter)
 	st.ns.index.Add(sub.Filter, b)
 	return nil
@@ -138,13 +135,17 @@ func (l *loading) walk(key, value []byte) error {
 		return r.err()
 	}
 	st := l.sessions[id]
-	if st == nil || st.subs[string(filter)] == nil {
+	var b *binding
+	if st != nil {
+		b = st.subs.get(string(filter))
+	}
+	if b == nil {
 		l.orphan(keyWalk, key, string(filter))
 		return nil
 	}
-	b := st.subs[string(filter)]
 	w.sub, w.ids = b.sub, b.ids
-	st.inbox.lanes = append(st.inbox.lanes, w)
+	x := st.inbox.aside()
+	x.lanes = append(x.lanes, w)
 	if st.ns.revision.Load() < w.rev {
 		st.ns.revision.Store(w.rev)
 	}
@@ -195,8 +196,8 @@ func (q *Queue) restore(t *Turn, seq uint64, e entry) {
 func (q *Queue) restoreSide(seq uint64, e entry) {
 	e.attempts = 1
 	q.keepSide(seq, &e)
-	q.sideBack = append(q.sideBack, seq)
-	q.sideSeq = seq&^laneBit + 1
+	q.side.back = append(q.side.back, seq)
+	q.side.seq = seq&^laneBit + 1
 }
 
 func (l *loading) retained(key, value []byte) error {

@@ -15,7 +15,7 @@ const maxQueueName = 255
 
 func (ns *Namespace) newQueue(kind queueKind, spec QueueSpec) *Queue {
 	return &Queue{
-		ns: ns, id: ns.r.newID(), kind: kind, spec: spec, durable: spec.Durable,
+		ns: ns, id: ns.r.newID(), kind: kind, spec: &spec, durable: spec.Durable,
 		head: 1, next: 1, tail: 1, bindings: map[string]*binding{},
 	}
 }
@@ -141,7 +141,7 @@ func (s *Session) Declare(t *Turn, spec QueueSpec) (info QueueInfo, created bool
 	if q := ns.queue(spec.Name); q != nil {
 		q.used(t)
 		info, reason = s.inspect(q)
-		if reason == OK && !sameSpec(q.spec, spec) {
+		if reason == OK && !sameSpec(*q.spec, spec) {
 			reason = Exists
 		}
 		return info, false, 0, false, reason

@@ -45,16 +45,18 @@ func (o *owned) add(user string, n int) {
 func (ns *Namespace) enter(st *session, lasts bool) {
 	ns.sessions[st.key] = st
 	if lasts {
-		st.owner = owner(st.principal.Load())
-		ns.kept.add(st.owner, 1)
+		st.counted = true
+		ns.kept.add(owner(st.principal.Load()), 1)
 	}
 }
 
 // remove takes a session from its place. ns.mu is held.
 func (ns *Namespace) remove(st *session) {
 	delete(ns.sessions, st.key)
-	ns.kept.add(st.owner, -1)
-	st.owner = ""
+	if st.counted {
+		st.counted = false
+		ns.kept.add(owner(st.principal.Load()), -1) // whoever attaches to it has the same user
+	}
 }
 
 // mayEnter tells whether the client may have a session, which has st already, if
@@ -66,6 +68,6 @@ func (ns *Namespace) mayEnter(st *session, c *Client, most int) bool {
 	if st == nil && len(ns.sessions) >= l.Sessions {
 		return false
 	}
-	counts := c.Expiry > 0 && (st == nil || st.owner == "")
+	counts := c.Expiry > 0 && (st == nil || !st.counted)
 	return !counts || ns.kept.of(owner(c.Principal)) < least
 }

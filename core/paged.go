@@ -19,6 +19,7 @@ type paged struct {
 	asked   bool              // the pager has it on its list
 	expired uint64            // what is below is over its TTL
 	cleared uint64            // what is below was deleted as a range
+	dup     uint64            // what is in segments of a start and below may have been sent before it
 }
 
 // burst is how many windows may wait while a consumer has been woken and its
@@ -298,7 +299,7 @@ func (q *Queue) unpage(t *Turn) {
 		q.ring = nil
 		q.touch(t)
 	}
-	q.paged, q.dup = nil, 0
+	q.paged = nil
 	q.ns.r.pager.clear(clearing{id: q.id, from: p.cleared, to: q.head, drained: true})
 }
 

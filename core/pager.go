@@ -358,7 +358,7 @@ func (q *Queue) arrive(t *Turn, x *stored, size uint64, origins map[uint64]*Queu
 	if more := int64(e.m.Size()) - int64(size); more != 0 {
 		q.charge(0, more)
 	}
-	if e.state == received || x.seq < q.dup {
+	if e.state == received || x.seq < q.paged.dup {
 		e.attempts = 1
 		q.returned = append(q.returned, x.seq)
 		q.next = q.paged.edge

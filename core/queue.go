@@ -22,16 +22,19 @@ type Queue struct {
 	// Immutable.
 	ns   *Namespace
 	id   uint64
+	own  *session   // session queues
+	spec *QueueSpec // never changed; many sessions share one
 	kind queueKind
-	spec QueueSpec
-	each bool     // copies for overlapping subscriptions
-	keep bool     // queue QoS 0 while the consumer is away
-	own  *session // session queues
+	each bool // copies for overlapping subscriptions
+	keep bool // queue QoS 0 while the consumer is away
 
-	// Guarded by mu.
+	// Guarded by mu. What few queues need is behind a pointer that is nil until then.
 	mu        sync.Mutex
 	durable   bool
 	gone      bool    // deleted, or its session has ended: it accepts nothing and nobody any more
+	exclusive bool    // an exclusive consumer holds it
+	ranked    bool    // a consumer has, or had, a priority
+	weighed   bool    // its messages are in the namespace's totals
 	ring      []entry // length 0 or a power of two
 	head      uint64
 	next      uint64
@@ -42,24 +45,32 @@ type Queue struct {
 	returned  []uint64 // ascending, all below next
 	latest    uint64   // newest waiting QoS 0 entry of a Latest queue; 0: none
 	consumers []*Consumer
-	armed     []*Consumer // hungry and asleep, the longest first
-	owed      int         // consumers that were woken and have not taken yet
-	lanes     []*lane     // retained messages on their way, before what waits in the ring
-	side      map[uint64]*entry
-	sideBack  []uint64 // side entries to be served again
-	sideSeq   uint64
+	armed     []*Consumer         // hungry and asleep, the longest first
+	owed      int                 // consumers that were woken and have not taken yet
+	side      *side               // retained messages on their way; nil until there were some
 	bindings  map[string]*binding // named, group and private queues
 	age       *ageing             // of queues with a TTL
+	idling    *idling             // of queues with an idle expiry
 	frees     *frees              // session queues, where there are rules
 	given     *given              // session queues: what memberships gave; nil until the first
 	sending   *sending            // durable session queues that were attached
 	paged     *paged              // durable queues: what is beyond the window; nil: nothing
-	dup       uint64              // what is in segments of a start and below may have been sent before it
-	idleSince Time
-	idleAlarm *alarm // nil until one is needed
-	exclusive bool   // an exclusive consumer holds it
-	ranked    bool   // a consumer has, or had, a priority
-	weighed   bool   // its messages are in the namespace's totals
+}
+
+// idling is what a queue with an idle expiry knows of its rest.
+type idling struct {
+	since Time
+	alarm *alarm
+}
+
+// plainSpec is that of sessions without limits of their own.
+var plainSpec QueueSpec
+
+func sessionSpec(l QueueLimits) *QueueSpec {
+	if l == (QueueLimits{}) {
+		return &plainSpec
+	}
+	return &QueueSpec{Limits: l}
 }
 
 type entryState uint8
@@ -177,5 +188,5 @@ func (q *Queue) waitingCount() int {
 func (q *Queue) info() QueueInfo {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return QueueInfo{Spec: q.spec, Waiting: q.waitingCount(), InFlight: q.inflight, Consumers: len(q.consumers), Bytes: q.bytes}
+	return QueueInfo{Spec: *q.spec, Waiting: q.waitingCount(), InFlight: q.inflight, Consumers: len(q.consumers), Bytes: q.bytes}
 }

@@ -73,8 +73,10 @@ func (q *Queue) empty(t *Turn) {
 			t.releaseMessage(e.m, holder{q.id, seq})
 		}
 	}
-	for _, e := range q.side {
-		logged = logged || e.logged
+	if q.side != nil {
+		for _, e := range q.side.sent {
+			logged = logged || e.logged
+		}
 	}
 	switch {
 	case q.paged != nil:
@@ -82,11 +84,14 @@ func (q *Queue) empty(t *Turn) {
 	case q.durable && logged:
 		t.deleteEntries(q)
 	}
-	q.ring, q.returned, q.lanes, q.side, q.sideBack = nil, nil, nil, nil, nil
+	q.ring, q.returned, q.side = nil, nil, nil
 	q.charge(-q.count, -q.bytes)
 	q.head, q.inflight = q.tail, 0
 	q.next = q.tail
-	alarms := []*alarm{q.idleAlarm}
+	var alarms []*alarm
+	if q.idling != nil {
+		alarms = append(alarms, q.idling.alarm)
+	}
 	if q.age != nil {
 		alarms = append(alarms, q.age.alarm)
 		q.age.deadlines, q.age.late = nil, nil
@@ -136,7 +141,10 @@ func (c *Consumer) forgetMembership(t *Turn) {
 // q.mu is held.
 func (q *Queue) touch(t *Turn) {
 	if q.spec.IdleExpiry > 0 && q.idle() {
-		q.idleSince = t.Now
+		if q.idling == nil {
+			q.idling = &idling{alarm: &alarm{fn: q.expireIdle}}
+		}
+		q.idling.since = t.Now
 		q.watchIdle()
 	}
 }
@@ -150,14 +158,11 @@ func (q *Queue) used(t *Turn) {
 
 func (q *Queue) idle() bool { return q.count == 0 && len(q.consumers) == 0 && !q.gone }
 
-func (q *Queue) idleUntil() Time { return q.idleSince.After(q.spec.IdleExpiry) }
+func (q *Queue) idleUntil() Time { return q.idling.since.After(q.spec.IdleExpiry) }
 
 // watchIdle sets the queue's one timer. q.mu is held.
 func (q *Queue) watchIdle() {
-	if q.idleAlarm == nil {
-		q.idleAlarm = &alarm{fn: q.expireIdle}
-	}
-	q.ns.r.timers.sooner(q.idleAlarm, q.idleUntil())
+	q.ns.r.timers.sooner(q.idling.alarm, q.idleUntil())
 }
 
 func (q *Queue) expireIdle(t *Turn) {

@@ -54,7 +54,7 @@ func (q *Queue) wakeNext() *Consumer {
 			return c
 		}
 	}
-	if len(q.sideBack) > 0 || len(q.lanes) > 0 {
+	if x := q.side; x != nil && (len(x.back) > 0 || len(x.lanes) > 0) {
 		return q.wakeOne(nil)
 	}
 	edge := q.edge()

@@ -187,8 +187,8 @@ type verdict struct {
 
 // subscriptions lists what a session has. st.mu is held.
 func (st *session) subscriptions() []verdict {
-	all := make([]verdict, 0, len(st.subs)+len(st.shared))
-	for _, b := range st.subs {
+	all := make([]verdict, 0, st.subs.len()+len(st.shared))
+	for b := range st.subs.all() {
 		all = append(all, verdict{own: b})
 	}
 	for _, c := range st.shared {
@@ -216,7 +216,7 @@ func (st *session) apply(t *Turn, list []verdict, policy uint64, who *Principal)
 	for _, v := range list {
 		text := v.text()
 		switch {
-		case v.own != nil && st.subs[text] != v.own, v.member != nil && st.shared[text] != v.member: // it has gone
+		case v.own != nil && st.subs.get(text) != v.own, v.member != nil && st.shared[text] != v.member: // it has gone
 			continue
 		case v.free:
 			v.own.free.Store(mark)
@@ -227,7 +227,7 @@ func (st *session) apply(t *Turn, list []verdict, policy uint64, who *Principal)
 			}
 			continue
 		case v.own != nil:
-			delete(st.subs, text)
+			st.subs.remove(text)
 			st.ns.index.Remove(text, v.own)
 			st.inbox.stopWalk(t, text)
 		default:

@@ -21,7 +21,7 @@ const (
 // startSending is the begin of an attachment. Nothing is asked for before there
 // is something to send. q.mu is held.
 func (q *Queue) startSending() {
-	below := max(q.next, q.dup)
+	below := q.sentTo()
 	q.sending = &sending{safe: below, asked: below}
 }
 
@@ -55,7 +55,15 @@ func (q *Queue) sentBelow(attached bool) uint64 {
 	if attached && q.sending != nil {
 		return q.sending.asked
 	}
-	return max(q.next, q.dup)
+	return q.sentTo()
+}
+
+// sentTo is how far the queue has sent. q.mu is held.
+func (q *Queue) sentTo() uint64 {
+	if q.paged != nil {
+		return max(q.next, q.paged.dup)
+	}
+	return q.next
 }
 
 // maySend follows the commit of a session's record.

@@ -9,29 +9,29 @@ import (
 // session is a client's lasting identity. Session is one attachment of it.
 type session struct {
 	// Immutable.
-	ns        *Namespace
-	id        uint64
-	key       sessionKey
-	transient bool
+	ns  *Namespace
+	id  uint64
+	key sessionKey
 
 	principal atomic.Pointer[Principal] // of the attachment served last
 
 	// Immutable once the first attachment is served.
-	durable bool // it has, or will have, a record in the store
-	inbox   *Queue
+	inbox     *Queue
+	transient bool
+	durable   bool // it has, or will have, a record in the store
 
 	// Guarded by ns.mu.
-	owner string // whom it is counted for; "": nobody
+	counted bool // for its user
 
 	// Guarded by mu.
-	mu      sync.Mutex
 	ended   bool
+	mu      sync.Mutex
 	expiry  time.Duration
 	ends    Time // when it is away: the instant of its end; 0: never
 	will    *Will
 	willAt  Time                 // the will is due then, while the client is away; 0: not scheduled
 	alarm   *alarm               // for the will and the end; nil until one is needed
-	subs    map[string]*binding  // of the own queue
+	subs    filters              // of the own queue
 	shared  map[string]*Consumer // "$share/..." and "$queue/..." by the text subscribed with
 	text    int                  // bytes of the filters of both
 	seen    map[uint64]struct{}

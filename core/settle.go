@@ -60,7 +60,10 @@ func (q *Queue) noteReceived(t *Turn, seq uint64, e *entry) (durable bool) {
 // none.
 func (q *Queue) entry(seq uint64) *entry {
 	if seq&laneBit != 0 {
-		return q.side[seq]
+		if q.side == nil {
+			return nil
+		}
+		return q.side.sent[seq]
 	}
 	if seq < q.head || seq >= q.tail {
 		return nil
@@ -76,9 +79,9 @@ func (q *Queue) finish(t *Turn, seq uint64) {
 		q.remove(t, seq)
 		return
 	}
-	e := q.side[seq]
+	e := q.side.sent[seq]
 	q.sideDone(e)
-	delete(q.side, seq)
+	delete(q.side.sent, seq)
 	if e.stored {
 		t.delete(key2(keyEntry, q.id, seq))
 	}
@@ -119,7 +122,7 @@ func (q *Queue) giveBack(seq uint64, e *entry) {
 	}
 	list := &q.returned
 	if seq&laneBit != 0 {
-		list = &q.sideBack
+		list = &q.side.back
 		q.charge(-1, 0)
 	}
 	i, _ := slices.BinarySearch(*list, seq)
@@ -228,9 +231,11 @@ func (q *Queue) detach(t *Turn, c *Consumer) (woken []*Consumer) {
 			}
 		}
 	}
-	for seq, e := range q.side {
-		if e.out && e.owner == c {
-			q.giveBack(seq, e)
+	if q.side != nil {
+		for seq, e := range q.side.sent {
+			if e.out && e.owner == c {
+				q.giveBack(seq, e)
+			}
 		}
 	}
 	return woken

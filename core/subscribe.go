@@ -78,7 +78,7 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	st, most := s.st, s.mostSubscriptions()
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	old := st.subs[sub.Filter]
+	old := st.subs.get(sub.Filter)
 	if old == nil && st.fullOf(sub.Filter, most) {
 		return false, nil, st.ns.over(LimitSubscriptions)
 	}
@@ -91,12 +91,9 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	if reason != OK {
 		return false, nil, reason
 	}
-	if st.subs == nil {
-		st.subs = map[string]*binding{}
-	}
 	b := newBinding(st.inbox, sub)
 	st.markFree(b, policy, s.principal)
-	st.subs[sub.Filter] = b
+	st.subs.put(b)
 	if old != nil {
 		st.ns.index.Replace(sub.Filter, old, b) // [MQTT-3.8.4-3] [MQTT-3.8.4-4] [3: MQTT-3.8.4-3]
 	} else {
@@ -115,7 +112,7 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 // fullOf tells whether the session may not have one more filter, of so many.
 // st.mu is held.
 func (st *session) fullOf(filter string, most int) bool {
-	return len(st.subs)+len(st.shared) >= most || st.text+len(filter) > st.ns.limits().SubscriptionBytes
+	return st.subs.len()+len(st.shared) >= most || st.text+len(filter) > st.ns.limits().SubscriptionBytes
 }
 
 // mostSubscriptions is how many filters the session may have.
@@ -229,8 +226,8 @@ func (s *Session) Unsubscribe(t *Turn, filters []string, out []Reason) (_ []Reas
 func (s *Session) unsubscribe(t *Turn, filter string) Reason {
 	st := s.st
 	st.mu.Lock()
-	b, c := st.subs[filter], st.shared[filter]
-	delete(st.subs, filter)
+	b, c := st.subs.get(filter), st.shared[filter]
+	st.subs.remove(filter)
 	delete(st.shared, filter)
 	if b != nil || c != nil {
 		st.text -= len(filter)
@@ -269,7 +266,7 @@ func (s *Session) Subscribed(filter string) bool {
 	st := s.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return st.subs[filter] != nil || st.shared[filter] != nil
+	return st.subs.get(filter) != nil || st.shared[filter] != nil
 }
 
 // Subscriptions lists the session's filters with their options, in no order.
@@ -277,8 +274,8 @@ func (s *Session) Subscriptions() []Subscription {
 	st := s.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	all := make([]Subscription, 0, len(st.subs)+len(st.shared))
-	for _, b := range st.subs {
+	all := make([]Subscription, 0, st.subs.len()+len(st.shared))
+	for b := range st.subs.all() {
 		all = append(all, b.sub)
 	}
 	for f, c := range st.shared {

@@ -9,7 +9,11 @@ func (s *Session) Unfinished(f func(d Delivery)) {
 	c, q := s.inbox, s.inbox.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, seqs := range [][]uint64{q.returned, q.sideBack} {
+	lists := [][]uint64{q.returned}
+	if q.side != nil {
+		lists = append(lists, q.side.back)
+	}
+	for _, seqs := range lists {
 		for _, seq := range seqs {
 			if e := q.entry(seq); e != nil && e.attempts > 0 && e.qos > 0 {
 				f(Delivery{Consumer: c, Seq: seq, Tag: e.tag, Attempt: e.attempts, QoS: e.qos, Stored: seq&laneBit != 0, Received: e.state == received})
