@@ -165,6 +165,23 @@ func (r *reader) message() *Message {
 	return m
 }
 
+// messageSize reads over a message: what its Size and From are.
+func (r *reader) messageSize() (size int, from uint64) {
+	flags, qos := r.byte(), r.byte()
+	n := len(r.bytes())
+	r.bytes() // Origin
+	r.uint()  // Expires
+	from = r.uint()
+	r.uint() // rev
+	n += len(r.bytes())
+	m := Message{}
+	if flags&flagMeta != 0 {
+		m.Meta = r.meta()
+	}
+	r.bad = r.bad || qos > 2
+	return n + m.Size(), from
+}
+
 func (r *reader) meta() *Meta {
 	x := &Meta{}
 	var correlation string

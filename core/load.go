@@ -16,6 +16,7 @@ type loading struct {
 	sessions map[uint64]*session
 	queues   map[uint64]*Queue
 	messages map[uint64]*Message
+	skipped  skipped
 	segments map[uint64][]*segment      // of queues, in order, not reached yet
 	people   map[string]*Principal      // of sessions and delayed messages, shared
 	specs    map[QueueLimits]*QueueSpec // of sessions, shared
@@ -98,10 +99,11 @@ func (l *loading) session(key, value []byte) error {
 	st.principal.Store(p)
 	st.expiry = time.Duration(r.uint())
 	st.ends, st.willAt = Time(r.uint()), Time(r.uint())
-	q := &Queue{ns: ns, kind: sessionQueue, own: st, durable: true, head: 1, next: 1, tail: 1}
+	q := &Queue{ns: ns, kind: sessionQueue, own: st, durable: true}
 	q.id, q.each, q.keep = r.uint(), r.bool(), r.bool()
 	q.spec = l.spec(QueueLimits{Messages: int(r.uint()), Bytes: int64(r.uint()), Overflow: Overflow(r.byte())})
-	q.sending = &sending{asked: r.uint()} // what is below may have been sent
+	q.sending = &sending{asked: max(1, r.uint())} // what is below may have been sent
+	q.head, q.next, q.tail = q.sending.asked, q.sending.asked, q.sending.asked
 	if r.bool() {
 		st.will = &Will{Delay: time.Duration(r.uint()), Expiry: time.Duration(r.uint()), Message: r.message()}
 	}
@@ -202,7 +204,7 @@ func (l *loading) finish() {
 		if st.inbox.paged != nil {
 			st.inbox.paged.dup = min(st.inbox.sending.asked, st.inbox.tail)
 		}
-		if st.inbox.sending.asked != st.inbox.sentTo() { // known exactly from here on
+		if st.inbox.sending.asked > st.inbox.sentTo() { // known exactly from here on
 			l.t.changed(change{kind: sessionChange, st: st})
 		}
 		st.inbox.sending = nil

@@ -73,57 +73,118 @@ func (l *loading) entry(key, value []byte) (next []byte, err error) {
 		return key1(keyEntry, id+1), nil
 	}
 	if s := l.reached(id, seq); s != nil {
+		l.skipped.end(q)
 		q.restoreSegment(l.t, s)
 		return key2(keyEntry, id, s.end), nil
 	}
-	x, err := (&reader{b: value}).entry(seq)
+	read := (*reader).entry
+	if l.unread(q, seq) {
+		read = (*reader).entrySize
+	}
+	x, err := read(&reader{b: value}, seq)
 	if err != nil {
 		return nil, err
 	}
-	l.last = max(l.last, x.refers)
-	if x.e.m != nil {
-		l.last = max(l.last, x.e.m.From)
-	}
+	l.last = max(l.last, x.refers, x.from)
 	if x.e.state == received && q.kind != sessionQueue { // its receiver has it, and is gone
 		l.r.pager.clear(clearing{id: id, from: seq, to: seq + 1})
 		return nil, nil
 	}
-	if l.pages(q, &x) {
-		q.restorePaged(l.t, seq, &x)
-		return nil, nil
-	}
-	if x.refers != 0 {
-		if x.e.m, err = l.message(x.refers); err != nil {
+	if x.refers != 0 && l.skipped.of(q) {
+		if err := l.unskip(); err != nil {
 			return nil, err
 		}
 	}
+	if l.pages(q, &x) {
+		return nil, l.page(q, key, value, &x)
+	}
+	return nil, l.ring(q, key, value, &x)
+}
+
+// ring puts an entry into the queue's ring.
+func (l *loading) ring(q *Queue, key, value []byte, x *stored) (err error) {
+	if x.refers != 0 {
+		x.e.m, err = l.message(x.refers)
+	} else if x.e.m == nil { // it was not to be read
+		*x, err = (&reader{b: value}).entry(x.seq)
+	}
 	switch {
+	case err != nil:
+		return err
 	case x.e.m == nil: // every copy was settled, and this deletion was on its way
 		l.orphan(keyEntry, key, q.spec.Name)
-		return nil, nil
+		return nil
 	case x.seq&laneBit != 0:
-		q.restoreSide(seq, x.e)
-		return nil, nil
+		q.restoreSide(x.seq, x.e)
+		return nil
 	}
 	l.last = max(l.last, x.e.m.From)
 	if origin := l.queues[x.origin]; origin != nil { // else it was deleted since
-		q.givenBy(seq, origin)
+		q.givenBy(x.seq, origin)
 	}
-	q.restore(l.t, seq, x.e)
-	return nil, nil
+	q.restore(l.t, x.seq, x.e)
+	return nil
 }
 
-// pages tells that an entry has its place beyond the window. What may have been
-// sent comes into the ring: it is to be completed.
+// page notes an entry that has its place beyond the window.
+func (l *loading) page(q *Queue, key, value []byte, x *stored) error {
+	if x.size == 0 { // an earlier release did not say
+		m, err := l.r.sharedMessage(x.refers)
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			l.orphan(keyEntry, key, q.spec.Name)
+			return nil
+		}
+		x.size = m.Size()
+	}
+	if q.paged == nil && l.lazy(q, x) {
+		l.skipped.begin(q)
+	}
+	if l.skipped.of(q) {
+		if q.count > 0 && l.beyondWindow(q, x) {
+			l.skipped.end(q)
+		} else {
+			l.skipped.add(key, value)
+		}
+	}
+	q.restorePaged(l.t, x.seq, x)
+	return nil
+}
+
+// unread tells that the message of an entry will hardly be needed.
+func (l *loading) unread(q *Queue, seq uint64) bool {
+	return seq&laneBit == 0 && (q.paged != nil || l.mayWait(q, seq))
+}
+
+// mayWait tells that an entry need not be in memory: the queue of a session,
+// which is away, is read when the session is back. What may have been sent comes
+// into the ring: it is to be completed.
+func (l *loading) mayWait(q *Queue, seq uint64) bool {
+	return q.sending != nil && seq >= q.sending.asked && !l.r.volatile
+}
+
+// lazy tells that the queue stays unread from this entry on. A message that
+// others refer to as well is read once for all of them.
+func (l *loading) lazy(q *Queue, x *stored) bool {
+	return x.origin == 0 && x.refers == 0 && l.mayWait(q, x.seq)
+}
+
+// pages tells that an entry has its place beyond the window.
 func (l *loading) pages(q *Queue, x *stored) bool {
 	switch {
-	case x.seq&laneBit != 0, x.size == 0:
+	case x.seq&laneBit != 0:
 		return false
-	case q.paged != nil:
+	case q.paged != nil, l.lazy(q, x):
 		return true
-	case q.sending != nil && x.seq < q.sending.asked, l.r.volatile:
+	case x.size == 0, q.sending != nil && x.seq < q.sending.asked, l.r.volatile:
 		return false
 	}
+	return l.beyondWindow(q, x)
+}
+
+func (l *loading) beyondWindow(q *Queue, x *stored) bool {
 	limits := l.r.limits()
 	return q.count >= limits.WindowMessages || q.count > 0 && q.bytes+int64(x.size) > limits.WindowBytes
 }
@@ -162,14 +223,10 @@ func (q *Queue) beyond(t *Turn, seq uint64) *paged {
 
 func (q *Queue) restorePaged(t *Turn, seq uint64, x *stored) {
 	p := q.beyond(t, seq)
-	last := x.refers
-	if x.e.m != nil {
-		last = x.e.m.From
-	}
 	p.count++
 	q.charge(1, int64(x.size))
 	q.tail = seq + 1
-	p.log(t, q, uint64(x.size), 1, last, x.refers != 0)
+	p.log(t, q, uint64(x.size), 1, max(x.refers, x.from), x.refers != 0)
 }
 
 func (q *Queue) restoreSegment(t *Turn, s *segment) {

@@ -173,7 +173,10 @@ func (q *Queue) restore(t *Turn, seq uint64, e entry) {
 		q.head, q.next, q.tail = seq, seq, seq
 	}
 	for {
-		if q.tail-q.head == uint64(len(q.ring)) {
+		switch {
+		case len(q.ring) == 0:
+			q.ring = make([]entry, 1) // most hold no more for as long as their session is away
+		case q.tail-q.head == uint64(len(q.ring)):
 			q.grow(t)
 		}
 		at := q.tail

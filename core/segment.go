@@ -18,10 +18,15 @@ type segment struct {
 	recorded bool // it has, or will have, a record
 	begun    bool // some of it was read or dropped: what its record says is over
 
-	runs      []byte // pairs of varints: size, repetitions
-	at        int    // in runs: where what is left begins
-	size      uint64 // of the run that grows, which is not in runs yet
-	n         uint64
+	runs *runs  // nil until there is more than one
+	size uint64 // of the run that grows, which is not in runs yet
+	n    uint64
+}
+
+// runs are sizes and how often each is repeated.
+type runs struct {
+	buf       []byte // pairs of varints: size, repetitions
+	at        int    // where what is left begins
 	cur, left uint64 // the run that is being taken
 }
 
@@ -47,40 +52,53 @@ func (s *segment) add(size, n uint64) {
 
 // seal ends the run that grows.
 func (s *segment) seal() {
-	if s.n > 0 {
-		s.runs = binary.AppendUvarint(binary.AppendUvarint(s.runs, s.size), s.n)
-		s.n = 0
+	if s.n == 0 {
+		return
 	}
+	if s.runs == nil {
+		s.runs = new(runs)
+	}
+	s.runs.buf = binary.AppendUvarint(binary.AppendUvarint(s.runs.buf, s.size), s.n)
+	s.n = 0
 }
 
 // pop takes the first sequence number; there is one.
 func (s *segment) pop() (size uint64) {
-	for s.left == 0 {
-		if s.at == len(s.runs) { // only the one that grows is left
-			s.cur, s.left, s.n = s.size, s.n, 0
-			continue
-		}
-		var n int
-		s.cur, n = binary.Uvarint(s.runs[s.at:])
-		s.at += n
-		s.left, n = binary.Uvarint(s.runs[s.at:])
-		s.at += n
+	if s.runs == nil || !s.runs.pop(&size) { // only the one that grows is left
+		size = s.size
+		s.n--
 	}
 	s.begun = true
-	s.left--
 	s.first++
-	if s.cur > 0 {
+	if size > 0 {
 		s.count--
-		s.bytes -= int64(s.cur)
+		s.bytes -= int64(size)
 	}
-	return s.cur
+	return size
+}
+
+// pop is false when nothing is left.
+func (r *runs) pop(size *uint64) bool {
+	for r.left == 0 {
+		if r.at == len(r.buf) {
+			return false
+		}
+		var n int
+		r.cur, n = binary.Uvarint(r.buf[r.at:])
+		r.at += n
+		r.left, n = binary.Uvarint(r.buf[r.at:])
+		r.at += n
+	}
+	r.left--
+	*size = r.cur
+	return true
 }
 
 // appendSegment is the stored form of a segment of which nothing was taken.
 func appendSegment(b []byte, s *segment) []byte {
 	b = putBool(b, s.refers)
 	b = putUint(b, s.last)
-	return append(b, s.runs...)
+	return append(b, s.runs.buf...)
 }
 
 // segment reads it, and checks it: it is taken apart without a look later.
