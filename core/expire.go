@@ -1,6 +1,6 @@
 package core
 
-// schedule sees to it that tick runs when the will or the end is due. st.mu
+// schedule sees to it that wake runs when the will or the end is due. st.mu
 // is held.
 func (st *session) schedule() {
 	at := st.ends
@@ -10,15 +10,15 @@ func (st *session) schedule() {
 	if at == 0 {
 		return
 	}
-	if st.alarm == nil {
-		st.alarm = &alarm{fn: st.tick}
+	if st.alarm.what == nil { // else it may be looked at
+		st.alarm.what = st
 	}
-	st.ns.r.timers.sooner(st.alarm, at)
+	st.ns.r.timers.sooner(&st.alarm, at)
 }
 
-// tick publishes a due will, and ends the session when its time without a
+// wake publishes a due will, and ends the session when its time without a
 // connection is over.
-func (st *session) tick(t *Turn) {
+func (st *session) wake(t *Turn) {
 	ns := st.ns
 	ns.mu.Lock()
 	st.mu.Lock()
@@ -55,9 +55,11 @@ func (st *session) finish(t *Turn, withWill bool) {
 	st.will = nil
 	subs, shared, inbox := st.subs, st.shared, st.inbox
 	st.subs, st.shared = filters{}, nil
-	durable, alarm := st.durable, st.alarm
+	durable, timed := st.durable, st.alarm.what != nil
 	st.mu.Unlock()
-	st.ns.r.timers.cancel(alarm)
+	if timed {
+		st.ns.r.timers.cancel(&st.alarm)
+	}
 	for b := range subs.all() {
 		st.ns.index.Remove(b.sub.Filter, b)
 	}

@@ -56,7 +56,7 @@ const (
 // rest lets a walk go on later. q.mu is held.
 func (l *lane) rest(k *taking, q *Queue) {
 	if l.alarm == nil {
-		l.alarm = &alarm{fn: q.resumeWalk}
+		l.alarm = newAlarm(q.resumeWalk)
 	}
 	l.rests = k.t.Now.After(laneRest)
 	q.ns.r.timers.sooner(l.alarm, l.rests)

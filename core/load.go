@@ -13,12 +13,14 @@ type loading struct {
 	r        *Router
 	t        *Turn
 	last     uint64 // highest identity seen
-	sessions map[uint64]*session
-	queues   map[uint64]*Queue
+	sessions byID[*session]
+	queues   byID[*Queue]
 	messages map[uint64]*Message
 	skipped  skipped
 	segments map[uint64][]*segment      // of queues, in order, not reached yet
 	people   map[string]*Principal      // of sessions and delayed messages, shared
+	who      []byte                     // scratch of principal
+	ns       *Namespace                 // of the last record
 	specs    map[QueueLimits]*QueueSpec // of sessions, shared
 	orphans  orphans
 }
@@ -28,7 +30,7 @@ type loading struct {
 // record that cannot be read stops the start; one that refers to something
 // which is not there is removed, and reported.
 func (r *Router) load() error {
-	l := &loading{r: r, t: r.NewTurn(nil), sessions: map[uint64]*session{}, queues: map[uint64]*Queue{}, messages: map[uint64]*Message{}, segments: map[uint64][]*segment{}, people: map[string]*Principal{}, specs: map[QueueLimits]*QueueSpec{}}
+	l := &loading{r: r, t: r.NewTurn(nil), messages: map[uint64]*Message{}, segments: map[uint64][]*segment{}, people: map[string]*Principal{}, specs: map[QueueLimits]*QueueSpec{}}
 	steps := []struct {
 		kind byte
 		read func(key, value []byte) error
@@ -91,10 +93,10 @@ func (l *loading) session(key, value []byte) error {
 		return err
 	}
 	r := &reader{b: value}
-	ns := l.r.namespace(r.text())
+	ns := l.namespace(r.bytes())
 	st := &session{ns: ns, id: id, durable: true}
 	client := r.text()
-	p := l.person(r.principal(ns.name))
+	p := l.principal(r, ns)
 	st.key = sessionKey{p.User, client}
 	st.principal.Store(p)
 	st.expiry = time.Duration(r.uint())
@@ -117,15 +119,16 @@ func (l *loading) session(key, value []byte) error {
 		ns.remove(old)
 		l.drop(old)
 	}
-	l.sessions[id], l.queues[q.id] = st, q
+	l.sessions.put(id, st)
+	l.queues.put(q.id, q)
 	ns.enter(st, true)
 	return nil
 }
 
 // drop removes a session that has no place; what refers to it follows.
 func (l *loading) drop(st *session) {
-	delete(l.sessions, st.id)
-	delete(l.queues, st.inbox.id)
+	l.sessions.remove(st.id)
+	l.queues.remove(st.inbox.id)
 	l.t.pendingWork().batch.noSession(st.id)
 }
 
@@ -134,7 +137,7 @@ func (l *loading) seen(key, _ []byte) error {
 	if err != nil || len(rest) != 8 {
 		return errRecord
 	}
-	st := l.sessions[id]
+	st := l.sessions.get(id)
 	if st == nil {
 		l.orphan(keySeen, key, "")
 		return nil
@@ -152,7 +155,7 @@ func (l *loading) delayed(key, value []byte) error {
 		return err
 	}
 	r := &reader{b: value}
-	ns := l.r.namespace(r.text())
+	ns := l.namespace(r.bytes())
 	d := r.delayed(id, ns)
 	if r.err() != nil {
 		return r.err()
@@ -163,6 +166,31 @@ func (l *loading) delayed(key, value []byte) error {
 	ns.delayed.bytes += int64(d.m.Size())
 	d.wait()
 	return nil
+}
+
+// namespace is that of the record at hand, most often the same as before.
+func (l *loading) namespace(name []byte) *Namespace {
+	if l.ns == nil || l.ns.name != string(name) {
+		l.ns = l.r.namespace(string(name))
+	}
+	return l.ns
+}
+
+// principal reads one, or finds the one that is alike.
+func (l *loading) principal(r *reader, ns *Namespace) *Principal {
+	after := *r
+	after.skipPrincipal()
+	if after.bad {
+		r.bad = true
+		return &Principal{Namespace: ns.name}
+	}
+	l.who = append(append(append(l.who[:0], ns.name...), 0), r.b[:len(r.b)-len(after.b)]...)
+	p := l.people[string(l.who)]
+	if p == nil {
+		p = l.person(r.principal(ns.name))
+	}
+	*r = after
+	return p
 }
 
 // person is the one principal for all that are alike.
@@ -188,7 +216,7 @@ func (l *loading) spec(of QueueLimits) *QueueSpec {
 // finish removes what nothing refers to any more and sets the timers.
 func (l *loading) finish() {
 	now := l.t.Now
-	for _, st := range l.sessions {
+	for st := range l.sessions.all() {
 		if st.ends == 0 { // it was connected when the process was killed
 			st.ends = now.After(st.expiry)
 		}
@@ -210,7 +238,7 @@ func (l *loading) finish() {
 		st.inbox.sending = nil
 		st.schedule()
 	}
-	for _, q := range l.queues {
+	for q := range l.queues.all() {
 		if q.head < q.tail {
 			q.limitAge(l.t, q.head) // and for all that follow
 		}

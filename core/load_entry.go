@@ -12,7 +12,7 @@ func (l *loading) segment(key, value []byte) error {
 	if err != nil || len(rest) != 8 {
 		return errRecord
 	}
-	if l.queues[id] == nil {
+	if l.queues.get(id) == nil {
 		l.orphan(keySegment, key, "")
 		return nil
 	}
@@ -66,7 +66,7 @@ func (l *loading) entry(key, value []byte) (next []byte, err error) {
 		return nil, errRecord
 	}
 	seq := binary.BigEndian.Uint64(rest)
-	q := l.queues[id]
+	q := l.queues.get(id)
 	if q == nil {
 		l.orphans.add(keyEntry, "")
 		l.r.pager.clear(clearing{id: id, to: math.MaxUint64})
@@ -119,11 +119,19 @@ func (l *loading) ring(q *Queue, key, value []byte, x *stored) (err error) {
 		return nil
 	}
 	l.last = max(l.last, x.e.m.From)
-	if origin := l.queues[x.origin]; origin != nil { // else it was deleted since
+	if origin := l.origin(x.origin); origin != nil { // else it was deleted since
 		q.givenBy(x.seq, origin)
 	}
 	q.restore(l.t, x.seq, x.e)
 	return nil
+}
+
+// origin is the queue that gave an entry; nil for none, and when it is not there.
+func (l *loading) origin(id uint64) *Queue {
+	if id == 0 {
+		return nil
+	}
+	return l.queues.get(id)
 }
 
 // page notes an entry that has its place beyond the window.

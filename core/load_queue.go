@@ -13,7 +13,7 @@ func (l *loading) queue(key, value []byte) error {
 		return err
 	}
 	r := &reader{b: value}
-	ns := l.r.namespace(r.text())
+	ns := l.namespace(r.bytes())
 	q := r.queue(id, ns)
 	if r.err() != nil {
 		return r.err()
@@ -23,11 +23,11 @@ func (l *loading) queue(key, value []byte) error {
 	}
 	if old := ns.queues[q.spec.Name]; old != nil { // the end of the older was on its way
 		l.orphans.add(keyQueue, old.spec.Name)
-		delete(l.queues, old.id)
+		l.queues.remove(old.id)
 		l.t.pendingWork().batch.noQueue(old.id)
 	}
 	ns.queues[q.spec.Name] = q
-	l.queues[id] = q
+	l.queues.put(id, q)
 	return nil
 }
 
@@ -41,12 +41,12 @@ func (l *loading) group(q *Queue) error {
 	if old := ns.groups[at]; old != nil {
 		l.orphans.add(keyQueue, old.spec.Name)
 		ns.index.Remove(filter, old.bindings[filter])
-		delete(l.queues, old.id)
+		l.queues.remove(old.id)
 		l.t.pendingWork().batch.noQueue(old.id)
 	}
 	ns.groups[at] = q
 	q.bind(l.t, Subscription{Filter: filter, QoS: 2})
-	l.queues[q.id] = q
+	l.queues.put(q.id, q)
 	return nil
 }
 
@@ -55,7 +55,7 @@ func (l *loading) binding(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	q := l.queues[id]
+	q := l.queues.get(id)
 	if q == nil || q.bindings == nil {
 		l.orphan(keyBinding, key, string(filter))
 		return nil
@@ -76,7 +76,7 @@ func (l *loading) subscription(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	st := l.sessions[id]
+	st := l.sessions.get(id)
 	if st == nil {
 		l.orphan(keySubscription, key, string(filter))
 		return nil
@@ -134,7 +134,7 @@ func (l *loading) walk(key, value []byte) error {
 	if r.err() != nil {
 		return r.err()
 	}
-	st := l.sessions[id]
+	st := l.sessions.get(id)
 	var b *binding
 	if st != nil {
 		b = st.subs.get(string(filter))
@@ -214,7 +214,7 @@ func (l *loading) retained(key, value []byte) error {
 	if r.err() != nil || m.Topic != string(rest) {
 		return errRecord
 	}
-	ns := l.r.namespace(string(name))
+	ns := l.namespace(name)
 	ns.retained.Set(m.Topic, m)
 	ns.retainedBytes.Add(int64(m.Size()))
 	ns.retainers.add(m.owner, 1)

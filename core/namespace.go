@@ -80,8 +80,8 @@ func (r *Router) namespace(name string) *Namespace {
 			queues:   map[string]*Queue{},
 			groups:   map[groupKey]*Queue{},
 		}
-		ns.delayedAlarm = &alarm{fn: ns.publishDue}
-		ns.sweepAlarm = &alarm{fn: ns.startSweep}
+		ns.delayedAlarm = newAlarm(ns.publishDue)
+		ns.sweepAlarm = newAlarm(ns.startSweep)
 		ns.settle()
 		q := ns.quota.Load()
 		ns.totals.on.Store(q.QueueMessages > 0 || q.QueueBytes > 0)

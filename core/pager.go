@@ -42,7 +42,7 @@ const retryAfter = time.Second
 
 func newPager(r *Router) *pager {
 	x := &pager{r: r, wake: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan struct{})}
-	x.retry = &alarm{fn: func(*Turn) { x.kick() }}
+	x.retry = newAlarm(func(*Turn) { x.kick() })
 	return x
 }
 

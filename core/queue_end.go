@@ -142,7 +142,7 @@ func (c *Consumer) forgetMembership(t *Turn) {
 func (q *Queue) touch(t *Turn) {
 	if q.spec.IdleExpiry > 0 && q.idle() {
 		if q.idling == nil {
-			q.idling = &idling{alarm: &alarm{fn: q.expireIdle}}
+			q.idling = &idling{alarm: newAlarm(q.expireIdle)}
 		}
 		q.idling.since = t.Now
 		q.watchIdle()

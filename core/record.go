@@ -166,6 +166,21 @@ func (r *reader) principal(namespace string) *Principal {
 	return p
 }
 
+// skipPrincipal reads over one.
+func (r *reader) skipPrincipal() {
+	r.bytes() // User
+	r.bytes() // Method
+	r.bytes() // ClientID
+	r.bool()  // OwnsID
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		r.bytes()
+	}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		r.bytes()
+		r.bytes()
+	}
+}
+
 // Delayed messages.
 
 func (t *Turn) putDelayed(d *delayed) {

@@ -30,7 +30,7 @@ type session struct {
 	ends    Time // when it is away: the instant of its end; 0: never
 	will    *Will
 	willAt  Time                 // the will is due then, while the client is away; 0: not scheduled
-	alarm   *alarm               // for the will and the end; nil until one is needed
+	alarm   alarm                // for the will and the end; its waker is nil until one is needed
 	subs    filters              // of the own queue
 	shared  map[string]*Consumer // "$share/..." and "$queue/..." by the text subscribed with
 	text    int                  // bytes of the filters of both

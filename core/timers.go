@@ -17,26 +17,36 @@ type timers struct {
 
 	mu   sync.Mutex
 	heap alarmHeap
-	now  []func(*Turn)
+	now  []waker
 }
 
-// alarm is the one timer of something. Its function looks whether it still
+// alarm is the one timer of something. What it wakes looks whether it still
 // applies: it may have been taken from the heap just before it was cancelled.
 type alarm struct {
 	// Guarded by timers.mu.
 	at    Time
 	place int // in the heap, from 1; 0: not set
 
-	fn func(*Turn) // immutable
+	what waker // immutable from the first time on that it is set
 }
+
+// waker is what an alarm wakes.
+type waker interface{ wake(t *Turn) }
+
+// wakeFunc is a waker that is a function.
+type wakeFunc func(t *Turn)
+
+func (f wakeFunc) wake(t *Turn) { f(t) }
+
+func newAlarm(fn func(t *Turn)) *alarm { return &alarm{what: wakeFunc(fn)} }
 
 func newTimers(r *Router) *timers {
 	return &timers{r: r, wake: make(chan struct{}, 1), done: make(chan struct{}), end: make(chan struct{})}
 }
 
 // sooner runs the alarm in a turn of its own at the given time or at most 100
-// ms after it, never before. One that is set for earlier stays: its function
-// sets it anew.
+// ms after it, never before. One that is set for earlier stays: what it
+// wakes sets it anew.
 func (x *timers) sooner(a *alarm, at Time) {
 	x.mu.Lock()
 	switch {
@@ -70,7 +80,7 @@ func (x *timers) cancel(a *alarm) {
 // not run under the caller's locks.
 func (x *timers) soon(fn func(*Turn)) {
 	x.mu.Lock()
-	x.now = append(x.now, fn)
+	x.now = append(x.now, wakeFunc(fn))
 	x.mu.Unlock()
 	x.kick()
 }
@@ -97,8 +107,8 @@ func (x *timers) run() {
 	for {
 		t.Begin()
 		due, wait := x.due(t.Now)
-		for _, fn := range due {
-			fn(t)
+		for _, what := range due {
+			what.wake(t)
 		}
 		t.End()
 		if len(due) > 0 {
@@ -115,18 +125,18 @@ func (x *timers) run() {
 }
 
 // due takes what is to run now, and tells how long to wait otherwise.
-func (x *timers) due(now Time) (fns []func(*Turn), wait time.Duration) {
+func (x *timers) due(now Time) (all []waker, wait time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	fns, x.now = x.now, nil
+	all, x.now = x.now, nil
 	for len(x.heap) > 0 && x.heap[0].at <= now {
-		fns = append(fns, heap.Pop(&x.heap).(*alarm).fn)
+		all = append(all, heap.Pop(&x.heap).(*alarm).what)
 	}
 	wait = time.Hour
 	if len(x.heap) > 0 {
 		wait = min(wait, x.heap[0].at.Until(now))
 	}
-	return fns, wait
+	return all, wait
 }
 
 // pending is the number of alarms that are set.

@@ -20,7 +20,7 @@ func (q *Queue) limitAge(t *Turn, seq uint64) {
 		return
 	}
 	if q.age == nil {
-		q.age = &ageing{late: map[uint64]struct{}{}, alarm: &alarm{fn: q.ageDue}}
+		q.age = &ageing{late: map[uint64]struct{}{}, alarm: newAlarm(q.ageDue)}
 	}
 	at := t.Now.After(q.spec.TTL)
 	if n := len(q.age.deadlines); n > 0 && q.age.deadlines[n-1].at == at {
