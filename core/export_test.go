@@ -15,6 +15,38 @@ func (r *Router) Waiting() (turns, marks, changes int) {
 // Alarms is the number of timers that are set.
 func (r *Router) Alarms() int { return r.timers.pending() }
 
+func (r *Router) inboxOf(client string) *Queue {
+	for _, ns := range r.allNamespaces() {
+		ns.mu.Lock()
+		st := ns.sessions[sessionKey{Anonymous.User, client}]
+		ns.mu.Unlock()
+		if st != nil {
+			return st.inbox
+		}
+	}
+	return new(Queue)
+}
+
+// InMemory is how many messages the own queue of an anonymous client's session
+// has in memory, and InQueue all that it holds.
+func (r *Router) InMemory(client string) int {
+	q := r.inboxOf(client)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.paged != nil {
+		return q.count - q.paged.count
+	}
+	return q.count
+}
+
+// InQueue is what counts for its limits.
+func (r *Router) InQueue(client string) (messages int, bytes int64) {
+	q := r.inboxOf(client)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.count, q.bytes
+}
+
 // Groups is the number of groups in every namespace.
 func (r *Router) Groups() (n int) {
 	for _, ns := range r.allNamespaces() {
