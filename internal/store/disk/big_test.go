@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -280,6 +281,14 @@ func TestBigSessions(t *testing.T) {
 	w.publishAll(n, func(i int) string { return fmt.Sprint("device/", i) }, nil)
 	w.close()
 	w.open(n)
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	each := int(m.HeapAlloc) / n
+	t.Logf("%d bytes each", each)
+	if each > 1100 && n >= 100_000 {
+		t.Errorf("%d bytes for each session that is away", each)
+	}
 	w.close()
 }
 

@@ -1,0 +1,23 @@
+package core
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// A million sessions that are away are a million of these: none may grow into
+// the next class of the allocator unnoticed.
+func TestWhatThereIsOfEachSessionIsSmall(t *testing.T) {
+	for name, c := range map[string]struct{ size, most uintptr }{
+		"session":      {unsafe.Sizeof(session{}), 208},
+		"Queue":        {unsafe.Sizeof(Queue{}), 288},
+		"paged":        {unsafe.Sizeof(paged{}), 112},
+		"segment":      {unsafe.Sizeof(segment{}), 80},
+		"subscription": {unsafe.Sizeof(binding{}), 64},
+		"entry":        {unsafe.Sizeof(entry{}), 48},
+	} {
+		if unsafe.Sizeof(uintptr(0)) == 8 && c.size > c.most {
+			t.Errorf("a %s is %d bytes, more than %d", name, c.size, c.most)
+		}
+	}
+}
