@@ -19,7 +19,7 @@ type identified[V comparable] struct {
 	v  V // the zero value once it was removed
 }
 
-// put adds one that is not there.
+// put adds one that never was there.
 func (x *byID[V]) put(id uint64, v V) {
 	x.shuffled = x.shuffled || len(x.list) > 0 && id < x.list[len(x.list)-1].id
 	x.list = append(x.list, identified[V]{id, v})
