@@ -163,7 +163,11 @@ func (q *Queue) deliver(k *taking, seq uint64, e *entry) bool {
 		return true
 	}
 	k.window--
-	if e.state == waiting {
+	switch {
+	case e.state == received:
+	case qos == 2:
+		e.state = takenOnce
+	default:
 		e.state = taken
 	}
 	e.owner, e.out = k.c, true

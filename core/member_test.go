@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -61,6 +62,35 @@ func TestQoS2ThatWasSentGoesToNobodyElseWhenItsSessionEnds(t *testing.T) { // [M
 				expect(t, "entries", w.store.count('q'), 0)
 			})
 		})
+	}
+}
+
+// What counts is the QoS that a message was sent with, not what the subscription
+// has become since: QoS 1 goes to others, QoS 2 to nobody.
+func TestAnotherQoSOfASubscriptionChangesNothingOfWhatWasSent(t *testing.T) { // [MQTT-4.8.2-5]
+	for name, client := range map[string]core.Client{"durable": durable("a"), "transient": {ID: "a"}} {
+		for _, filter := range []string{"$share/g/x", "$queue/x"} {
+			for _, last := range []uint8{0, 1, 2} {
+				t.Run(fmt.Sprint(name, " ", filter, " ", last), func(t *testing.T) {
+					simulate(t, func(w *world) {
+						a, b, p := w.attach(client), w.attach(durable("b")), w.attach(core.Client{})
+						a.sub(filter, 1)
+						p.pub("x", "1", 2)
+						a.expect(9, "x=1/1")
+						a.sub(filter, 2)
+						p.pub("x", "2", 2)
+						a.expect(9, "x=2/2")
+						a.sub(filter, last)
+						b.sub(filter, 2)
+						b.expect(9, "")
+						a.SetExpiry(w.turn, 0)
+						a.Detach(w.turn, core.ConnectionLost)
+						b.settle(core.Accepted, b.expect(9, "x=1/2")...)
+						expect(t, "entries", w.store.count('q'), 0)
+					})
+				})
+			}
+		}
 	}
 }
 

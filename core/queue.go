@@ -78,7 +78,8 @@ type entryState uint8
 const (
 	waiting entryState = iota
 	taken
-	received // QoS 2, first half done
+	takenOnce // with QoS 2, whatever the subscription becomes
+	received  // QoS 2, first half done
 	settled
 )
 

@@ -223,7 +223,7 @@ func (q *Queue) detach(t *Turn, c *Consumer) (woken []*Consumer) {
 		case !e.out || e.owner != c:
 		case q.kind == sessionQueue:
 			q.giveBack(seq, e)
-		case c.filter != "" && q.qosFor(c, e) == 2:
+		case c.filter != "" && (e.state == takenOnce || e.state == received):
 			q.remove(t, seq)
 		default:
 			if w := q.release(t, seq, e); w != nil {
