@@ -12,6 +12,7 @@ type work struct {
 	freed   []freed    // references that end with the work
 	left    []*session // whose attachments ended
 	delayed []*delayed
+	clears  []clearing    // what the pager removes once the work is stored: not before what it makes room for
 	done    chan struct{} // closed when it has been written, or could not be; nil: nobody waits
 }
 
@@ -171,6 +172,9 @@ func (c *committer) write(t *Turn, group []*work) {
 			c.lost(t, w.entries)
 		}
 		settleDelayed(w.delayed, err)
+		if err == nil {
+			c.r.pager.clear(w.clears...)
+		}
 		for _, m := range w.marks {
 			m.s.settleMark(t, m.from, m.to, err)
 		}
@@ -224,10 +228,11 @@ func (w *work) recycle() {
 	clear(w.freed)
 	clear(w.left)
 	clear(w.delayed)
+	clear(w.clears)
 	w.batch.Reset()
 	*w = work{
 		batch: w.batch, marks: w.marks[:0], entries: w.entries[:0],
-		changes: w.changes[:0], freed: w.freed[:0], left: w.left[:0], delayed: w.delayed[:0],
+		changes: w.changes[:0], freed: w.freed[:0], left: w.left[:0], delayed: w.delayed[:0], clears: w.clears[:0],
 	}
 	if cap(w.batch.buf) <= 1<<20 {
 		workPool.Put(w)

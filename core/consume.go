@@ -114,7 +114,7 @@ func (s *Session) TakeOne(t *Turn, queue string, noAck bool) (d Delivery, waitin
 	q.used(t)
 	c := s.getter(q, noAck)
 	out := c.Take(t, make([]Delivery, 0, 1), 1)
-	if len(out) == 0 && q.fetch() { // nobody could be told later
+	for n := 0; len(out) == 0 && n < mostFetches && q.fetch(); n++ { // nobody could be told later
 		out = c.Take(t, out, 1)
 	}
 	waiting = c.Waiting()

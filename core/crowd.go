@@ -48,6 +48,7 @@ func (x *crowd) join(r *Router, to, w *work) {
 	to.freed = append(to.freed, w.freed...)
 	to.left = append(to.left, w.left...)
 	to.delayed = append(to.delayed, w.delayed...)
+	to.clears = append(to.clears, w.clears...)
 	if w.done != nil { // the pager's: it waits for one thing at a time
 		to.done = w.done
 	}

@@ -365,21 +365,21 @@ func (m *model) step(op uint32) {
 // modelSteps draws what a run does. rapid prefers small numbers and few of them:
 // so the bits of a step are drawn four at a time, or two of three would have no
 // later choices, and some runs are long.
-func modelSteps(t *rapid.T) []uint32 {
+func modelSteps(t *rapid.T, most int) []uint32 {
 	step := rapid.Custom(func(t *rapid.T) (op uint32) {
 		for i := range 8 {
 			op |= uint32(rapid.Uint8Range(0, 15).Draw(t, "bits")) << (4 * i)
 		}
 		return op
 	})
-	least := rapid.SampledFrom([]int{1, 50, 200}).Draw(t, "least")
-	return rapid.SliceOfN(step, least, 300).Draw(t, "ops")
+	least := rapid.SampledFrom([]int{1, most / 6, most * 2 / 3}).Draw(t, "least")
+	return rapid.SliceOfN(step, least, most).Draw(t, "ops")
 }
 
 func TestRouterBehavesAsItsModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		ops := modelSteps(rt)
+		ops := modelSteps(rt, 300)
 		options := core.Options{}
 		if window := rapid.SampledFrom([]int{0, 1, 2, 5}).Draw(rt, "window"); window > 0 {
 			options = core.SmallPages(options, window)

@@ -70,7 +70,7 @@ func (q *Queue) letGo(t *Turn, from, to uint64, n int, refers bool, cause DropCa
 		if buried {
 			c.q, c.cause = q, cause
 		}
-		q.ns.r.pager.clear(c)
+		t.clears(c)
 	case to == from+1:
 		t.delete(key2(keyEntry, q.id, from))
 	default:
@@ -165,5 +165,5 @@ func (q *Queue) emptyPaged(t *Turn) {
 	}
 	b.DeleteRange(key2(keyEntry, q.id, 0), key2(keyEntry, q.id, p.edge))
 	b.DeleteRange(key2(keyEntry, q.id, p.freshAt), key1(keyEntry, q.id+1))
-	q.ns.r.pager.clear(clearing{id: q.id, from: p.edge, to: p.freshAt})
+	t.clears(clearing{id: q.id, from: p.edge, to: p.freshAt})
 }

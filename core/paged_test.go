@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/entrepot/entrepot/core"
@@ -51,6 +52,54 @@ func TestWhatIsDroppedUnreadGoesToItsUndertaker(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a full queue drops is gone when what it made room for is stored, and not
+// before.
+func TestACrashKeepsWhatATurnThatWasLostHasDropped(t *testing.T) {
+	options := core.SmallPages(core.Options{}, 2)
+	simulateWith(t, options, func(w *world) {
+		a, b, p := w.attach(core.Client{ID: "a", Expiry: time.Hour, Queue: core.QueueLimits{Messages: 6}}), w.attach(durable("b")), w.attach(core.Client{})
+		a.sub("x", 1)
+		b.sub("x", 1) // one record for both
+		a.Detach(w.turn, core.ConnectionLost)
+		for i := range 6 {
+			p.pub("x", fmt.Sprint(i), 1)
+			w.end()
+		}
+		for i := range 6 {
+			p.pub("x", fmt.Sprint("later ", i), 1)
+		}
+		synctest.Wait() // the pager has nothing to do yet
+		w.crash(options)
+		expect(t, "not stored", text(w.attach(durable("a")).takeAll(9)), "x=0/1 x=1/1 x=2/1 x=3/1 x=4/1 x=5/1")
+		p = w.attach(core.Client{})
+		for i := range 9 {
+			p.pub("x", fmt.Sprint("again ", i), 1)
+		}
+		w.end()
+		expect(t, "records of a and b", w.store.count('q'), 6+6+9)
+	})
+}
+
+// Of a long queue, all that is read back may have expired.
+func TestAGetGoesPastWindowsThatHaveExpired(t *testing.T) {
+	simulateWith(t, core.SmallPages(core.Options{}, 2), func(w *world) {
+		p := w.attach(core.Client{})
+		p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true})
+		for i := range 20 {
+			p.send("$queue/q", fmt.Sprint(i), func(m *core.Message) { m.QoS, m.Expires = 1, w.turn.Now.After(time.Second) })
+			w.end()
+		}
+		w.sleep(2 * time.Second)
+		w.fill(p, "q", 1)
+		d, left, ok, _ := p.TakeOne(w.turn, "q", true)
+		expect(t, "found", ok, true)
+		expect(t, "payload", string(d.Message.Payload), "0")
+		expect(t, "left", left, 0)
+		w.end()
+		expect(t, "records", w.store.count('q')+w.store.count('p'), 0)
+	})
 }
 
 func TestARangeIsDeletedWhereALongQueueWasDrained(t *testing.T) {

@@ -61,20 +61,35 @@ func (x *pager) want(q *Queue) {
 	x.kick()
 }
 
-func (x *pager) clear(c clearing) {
-	if c.from >= c.to {
+func (x *pager) clear(list ...clearing) {
+	if len(list) == 0 {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if n := len(x.clears); n > 0 {
-		if last := &x.clears[n-1]; last.id == c.id && last.to == c.from && last.drained == c.drained && last.q == c.q && last.cause == c.cause {
+	for _, c := range list {
+		x.clears = addClearing(x.clears, c)
+	}
+	x.kick()
+}
+
+func addClearing(list []clearing, c clearing) []clearing {
+	if c.from >= c.to {
+		return list
+	}
+	if n := len(list); n > 0 {
+		if last := &list[n-1]; last.id == c.id && last.to == c.from && last.drained == c.drained && last.q == c.q && last.cause == c.cause {
 			last.to = c.to
-			return
+			return list
 		}
 	}
-	x.clears = append(x.clears, c)
-	x.kick()
+	return append(list, c)
+}
+
+// clears makes the pager remove a range once the turn is stored.
+func (t *Turn) clears(c clearing) {
+	w := t.pendingWork()
+	w.clears = addClearing(w.clears, c)
 }
 
 // next takes what is to be done: reading goes first, since somebody waits.

@@ -176,7 +176,7 @@ func TestARetainedWalkGoesOnAfterARestart(t *testing.T) {
 func (c *conn) takeAll(window int) (got []core.Delivery) {
 	for {
 		c.w.end()
-		more := c.Inbox().Take(c.w.turn, make([]core.Delivery, 0, 64), window-len(got))
+		more := c.Inbox().Take(c.w.turn, make([]core.Delivery, 0, min(64, window-len(got))), window)
 		got = append(got, more...)
 		if len(more) == 0 && !c.told() || len(got) == window {
 			return got
