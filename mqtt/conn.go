@@ -18,6 +18,7 @@ const (
 	awaitTurn                 // the session is taken over too often; this one is the next
 	awaitAttach               // the session is held by another connection, or not safe yet
 	connected                 // CONNACK 00 is out
+	leaving                   // DISCONNECT is in, answers to what came before it wait for the store
 	ended                     // nothing is read or written any more
 )
 
@@ -93,7 +94,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 		used += n
 		c.choke(t, out)
 	}
-	if c.phase == ended {
+	if c.phase >= leaving {
 		return len(in), nil
 	}
 	if c.freed && c.phase == connected {
@@ -162,6 +163,9 @@ func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 	if c.phase == awaitAttach {
 		c.pollAttach(t, out)
 	}
+	if c.phase == leaving {
+		c.lastAnswers(t, out)
+	}
 	if c.phase != connected {
 		return
 	}
@@ -180,6 +184,9 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 	}
 	if at := c.auth.due(); at != 0 && t.Now >= at {
 		c.refuseAuth(t, out, core.IdleTimeout)
+	}
+	if c.phase == leaving { // the store took too long
+		c.finish(t, out, core.Normal)
 	}
 	if c.phase != connected {
 		return
@@ -220,8 +227,8 @@ func (c *conn) arm() {
 // [MQTT-3.1.4-3] [3: MQTT-3.1.4-2]
 func (c *conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 	switch {
-	case c.phase == ended:
-		out.CloseAfterFlush(r)
+	case c.phase >= leaving:
+		c.finish(t, out, r)
 	case c.phase == connected:
 		c.disconnect(t, out, codesOf(r).disconnect, r.String(), r)
 	case c.phase == awaitConnect:

@@ -10,8 +10,9 @@ import (
 
 var errExpiryRaised = &packet.Error{Code: packet.ProtocolError, Rule: "MX1 session expiry raised from 0"}
 
-// onDisconnect ends the connection by the client's wish. We send nothing more
-// and close. [MQTT-3.14.4-1] [MQTT-3.14.4-2]
+// onDisconnect ends the connection by the client's wish. The session is left at
+// once; what came before is answered, in order, when the store has it. Then we
+// close. [MQTT-3.14.4-1] [MQTT-3.14.4-2]
 func (c *conn) onDisconnect(t *core.Turn, sc *scratch, body []byte, out *adapters.Output) error {
 	d := &sc.disconnect
 	if err := d.Parse(&c.room.rules, c.version, 0, body); err != nil {
@@ -30,13 +31,41 @@ func (c *conn) onDisconnect(t *core.Turn, sc *scratch, body []byte, out *adapter
 		}
 		c.session.SetExpiry(t, c.expiry(asked))
 	}
+	owed := c.answers
 	if d.Code == packet.Success { // the will goes with a plain DISCONNECT alone [MQTT-3.14.4-3] [3: MQTT-3.14.4-3]
 		c.leave(t, core.Normal)
 	} else {
 		c.leave(t, core.ConnectionLost)
 	}
-	c.finish(t, out, core.Normal)
+	if owed.empty() {
+		c.finish(t, out, core.Normal)
+		return nil
+	}
+	c.phase, c.answers = leaving, owed
+	out.PauseReading() // so that the end of the stream is not noticed before the answers are out
+	c.handle.TickAt(t.Now.After(farewell))
 	return nil
+}
+
+// farewell is how long a client that has left is kept for its answers.
+const farewell = 5 * time.Second
+
+// lastAnswers sends what has become safe to a client that has left, and closes
+// behind the last one. What could not be stored ends it without a word: the
+// session may be somebody else's by now, and the client has to ask again.
+func (c *conn) lastAnswers(t *core.Turn, out *adapters.Output) {
+	safe := c.session.Safe()
+	for c.phase == leaving && !c.answers.empty() {
+		a, ok := c.answers.pop(safe)
+		if !ok {
+			return
+		}
+		if a.seq != 0 && c.session.Failed(a.seq) {
+			break
+		}
+		c.write(t, out, a)
+	}
+	c.finish(t, out, core.Normal)
 }
 
 // expiry turns a Session Expiry Interval into what is granted. MC18
@@ -80,6 +109,11 @@ func (c *conn) finish(t *core.Turn, out *adapters.Output, why core.Reason) {
 // the will. [MQTT-3.1.2-8]
 func (c *conn) leave(t *core.Turn, why core.Reason) {
 	if c.phase == ended {
+		return
+	}
+	if c.phase == leaving { // it has left the session already
+		c.phase, c.answers = ended, answers{}
+		c.handle.TickAt(0)
 		return
 	}
 	if o := c.opening; o != nil && o.cancel != nil {
