@@ -27,7 +27,7 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 // attach is Attach for a client that has its place.
 func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	r := ns.r
-	if reason := r.checkWill(c.Principal, c.Will); reason != OK {
+	if reason := r.checkWill(c.Principal, c.ID, c.Will); reason != OK {
 		return nil, reason
 	}
 	s := &Session{r: r, ns: ns, sink: sink, client: c, principal: c.Principal}

@@ -136,5 +136,8 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 		woken.notify(t)
 	}
 	notifyAll(t, waited)
+	if k.withheld > 0 {
+		q.ns.r.withheld(c.member.principal.Load(), c.member.key.client, k.withheld, k.first)
+	}
 	return k.out
 }

@@ -72,9 +72,10 @@ func (r *Router) mayPublish(p *Principal, m *Message) Reason {
 		return reason
 	}
 	if reserved(m.Topic) || !r.allows(p, ActionPublish, m.Topic) {
+		r.denied(p, p.ClientID, ActionPublish, m.Topic)
 		return NotAuthorized
 	}
-	if m.Retain && !r.allows(p, ActionRetain, m.Topic) {
+	if m.Retain && !r.permits(p, p.ClientID, ActionRetain, m.Topic) {
 		return NotAuthorized
 	}
 	return OK

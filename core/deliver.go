@@ -8,10 +8,14 @@ type taking struct {
 	c      *Consumer
 	out    []Delivery
 	window int
-	share  int  // how many more this consumer may have for now
-	given  int  // deliveries that went to the session's own queue instead
-	later  int  // deliveries that leave when they are stored
-	walked int  // deliveries of retained walks
+	share  int // how many more this consumer may have for now
+	given  int // deliveries that went to the session's own queue instead
+	later  int // deliveries that leave when they are stored
+	walked int // deliveries of retained walks
+
+	withheld int    // entries that the consumer may not read
+	first    string // topic of the first of them
+
 	short  bool // stopped by window or capacity: the room comes back
 	wait   bool // stopped by something that will notify: store, subscription not yet safe
 	parked bool // stopped until the session's own queue has sent what this one gave it
@@ -75,6 +79,13 @@ func (q *Queue) serve(k *taking) {
 	}
 }
 
+// withhold notes what may not be read, for the log.
+func (k *taking) withhold(topic string) {
+	if k.withheld++; k.withheld == 1 {
+		k.first = topic
+	}
+}
+
 // stopped tells that nothing more may be taken now.
 func (k *taking) stopped() bool { return k.short || k.wait || k.parked }
 
@@ -134,6 +145,7 @@ func (q *Queue) deliver(k *taking, seq uint64, e *entry) bool {
 		return true
 	}
 	if e.state != received && !k.c.mayRead(e) { // also what was sent before: the rights of now count
+		k.withhold(e.m.Topic)
 		q.remove(k.t, seq)
 		q.ns.r.drop(DropDenied)
 		return true

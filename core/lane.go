@@ -135,6 +135,7 @@ func (q *Queue) serveSide(k *taking) {
 		}
 		x.back = x.back[1:]
 		if e.state != received && !k.c.mayRead(e) {
+			k.withhold(e.m.Topic)
 			q.finish(k.t, seq)
 			q.ns.r.drop(DropDenied)
 			continue
@@ -194,7 +195,11 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 		items, next, done := q.ns.retained.Scan(nil, l.sub.Filter, l.after, min(laneSlice, max(1, cap(k.out)-len(k.out))))
 		for i := range items {
 			m := items[i].Value
-			if m.rev > l.rev || m.Expired(k.t.Now) || !k.c.mayReadTopic(m.Topic, l.free) {
+			if m.rev > l.rev || m.Expired(k.t.Now) {
+				continue
+			}
+			if !k.c.mayReadTopic(m.Topic, l.free) {
+				k.withhold(m.Topic)
 				continue
 			}
 			qos := min(m.QoS, l.sub.QoS)

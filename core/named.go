@@ -58,7 +58,7 @@ func (ns *Namespace) queueFor(t *Turn, p *Principal, name string) (*Queue, Reaso
 	if q := ns.queue(name); q != nil {
 		return q, OK
 	}
-	if !ns.r.allows(p, ActionQueue, name) {
+	if !ns.r.permits(p, p.ClientID, ActionQueue, name) {
 		return nil, NotAuthorized
 	}
 	q, _, reason := ns.declare(t, QueueSpec{Name: name, Durable: true})
@@ -74,7 +74,7 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	if topic.CheckFilter(name, s.r.topicLimits()) != nil || len(name) > maxQueueName {
 		return nil, BadFilter
 	}
-	if !s.r.allows(s.principal, ActionQueue, name) || !s.r.allows(s.principal, ActionSubscribe, name) {
+	if !s.Permits(ActionQueue, name) || !s.Permits(ActionSubscribe, name) {
 		return nil, NotAuthorized
 	}
 	if reason := t.refusesMore(true); reason != OK {
@@ -146,7 +146,7 @@ func (s *Session) Declare(t *Turn, spec QueueSpec) (info QueueInfo, created bool
 		}
 		return info, false, 0, false, reason
 	}
-	if !(spec.Exclusive && spec.Unnamed) && !s.r.allows(s.principal, ActionQueue, spec.Name) {
+	if !(spec.Exclusive && spec.Unnamed) && !s.Permits(ActionQueue, spec.Name) {
 		return info, false, 0, false, NotAuthorized
 	}
 	durable := spec.Durable && !spec.Exclusive
@@ -214,8 +214,8 @@ func (s *Session) lookup(name string, a Action) (*Queue, Reason) {
 	case !s.mayUse(q):
 		return nil, Locked
 	case s.owns(q): // nobody else can use it, and each delivery is checked
-	case a == ActionQueue && !s.r.allows(s.principal, a, name),
-		a == ActionSubscribe && !s.r.allows(s.principal, a, queuePrefix+name):
+	case a == ActionQueue && !s.Permits(a, name),
+		a == ActionSubscribe && !s.Permits(a, queuePrefix+name):
 		return nil, NotAuthorized
 	}
 	return q, OK

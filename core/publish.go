@@ -76,7 +76,7 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 		m.topic = string(name)
 	}
 	if reserved(m.topic) || !s.mayPublish(m.topic) {
-		return nil, NotAuthorized
+		return nil, s.denies(ActionPublish, m.topic)
 	}
 	if queue, ok := strings.CutPrefix(m.topic, queuePrefix); ok {
 		q, reason := ns.queueFor(t, s.principal, queue)
@@ -101,7 +101,7 @@ func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, R
 	m := &s.match
 	m.valid = false
 	if reserved(name) || !s.mayPublish(name) {
-		return nil, NotAuthorized
+		return nil, s.denies(ActionPublish, name)
 	}
 	m.topic = name
 	m.setQueues()
@@ -179,7 +179,7 @@ func (s *Session) Admits(t *Turn, mt *Match, m *Message, messages int, bytes int
 	if reason := t.refusesMessage(m); reason != OK {
 		return reason
 	}
-	if m.Retain && !mt.direct && !s.r.allows(s.principal, ActionRetain, mt.topic) {
+	if m.Retain && !mt.direct && !s.Permits(ActionRetain, mt.topic) {
 		return NotAuthorized
 	}
 	for i := range mt.targets {
@@ -212,7 +212,7 @@ func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Messa
 		}
 	}
 	if m.Retain && !mt.direct {
-		if !s.r.allows(s.principal, ActionRetain, m.Topic) {
+		if !s.Permits(ActionRetain, m.Topic) {
 			return 0, false, NotAuthorized
 		}
 		m.owner = owner(s.principal)

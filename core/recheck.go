@@ -299,5 +299,13 @@ func (s *Session) withdraw(t *Turn, action string, denied []verdict) {
 }
 
 func (st *session) logDenied(action, filter string) {
-	st.ns.r.log.Info("acl.denied", "action", action, "namespace", st.ns.name, "user", st.key.user, "client", st.key.client, "filter", filter)
+	r, who := st.ns.r, st.principal.Load()
+	asked, name := ActionSubscribe, filter
+	if _, behind, shared, err := topic.SplitShare(filter); shared && err == nil {
+		if name = behind; r.allows(who, asked, name) {
+			asked = ActionShare
+		}
+	}
+	r.log.Info("acl.denied", "action", action, "namespace", st.ns.name, "user", st.key.user, "client", st.key.client,
+		"topic", filter, "rule", &refusal{r, who, asked, name})
 }

@@ -126,7 +126,7 @@ func (s *Session) Retained(t *Turn, name string) (*Message, Reason) {
 	if topic.CheckName(name, s.r.topicLimits()) != nil {
 		return nil, BadTopic
 	}
-	if !s.r.allows(s.principal, ActionDeliver, name) {
+	if !s.Permits(ActionDeliver, name) {
 		return nil, NotAuthorized
 	}
 	m, ok := s.ns.retained.Get(name)

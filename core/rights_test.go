@@ -195,7 +195,7 @@ func TestSecurity_Z8_StoredSubscriptionsAreAskedForAgainOnResume(t *testing.T) {
 				p.pub("x", "live", 1)
 				p.pub("z", "live", 1)
 				a.expect(9, "")
-				expect(t, "lines", strings.Count(lines.String(), `msg=acl.denied action=resume namespace=default user=a client=a filter=`), 4)
+				expect(t, "lines", strings.Count(lines.String(), `msg=acl.denied action=resume namespace=default user=a client=a topic=`), 4)
 				l.set(w)
 				w.crash(o) // they have left the store
 				a = w.attach(user("a", time.Hour))

@@ -37,7 +37,7 @@ func (s *Session) Subscribe(t *Turn, subs []Subscription, grants []Grant) (_ []G
 		if g.Reason == OK && s.r.policy.Load() != policy && !s.r.mayHold(s.principal, sub.Filter) { // the rules changed under our hands
 			s.unsubscribe(t, sub.Filter)
 			lanes = slices.DeleteFunc(lanes, func(l *lane) bool { return l.sub.Filter == sub.Filter })
-			g.Reason = NotAuthorized
+			g.Reason = s.denies(ActionSubscribe, sub.Filter)
 		}
 		if g.Reason == OK {
 			durable = durable || st.durable
@@ -64,7 +64,7 @@ func (s *Session) checkSubscribe(sub *Subscription) Reason {
 	if check(sub.Filter, s.r.topicLimits()) != nil {
 		return BadFilter
 	}
-	if !s.r.allows(s.principal, ActionSubscribe, sub.Filter) {
+	if !s.Permits(ActionSubscribe, sub.Filter) {
 		return NotAuthorized
 	}
 	return OK
@@ -176,7 +176,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 func (s *Session) sharedQueue(t *Turn, sub Subscription) (*Queue, Reason) {
 	ns := s.ns
 	if name, ok := strings.CutPrefix(sub.Filter, queuePrefix); ok {
-		if !s.r.allows(s.principal, ActionSubscribe, sub.Filter) {
+		if !s.Permits(ActionSubscribe, sub.Filter) {
 			return nil, NotAuthorized
 		}
 		return ns.boundQueue(t, s, name)
@@ -189,7 +189,7 @@ func (s *Session) sharedQueue(t *Turn, sub Subscription) (*Queue, Reason) {
 	if reason := s.checkSubscribe(&sub); reason != OK {
 		return nil, reason
 	}
-	if !s.r.allows(s.principal, ActionShare, filter) {
+	if !s.Permits(ActionShare, filter) {
 		return nil, NotAuthorized
 	}
 	return ns.group(t, group, filter, s.st.durable, sub.Wide), OK

@@ -1,6 +1,6 @@
 package core
 
-func (r *Router) checkWill(p *Principal, w *Will) Reason {
+func (r *Router) checkWill(p *Principal, client string, w *Will) Reason {
 	if w == nil {
 		return OK
 	}
@@ -8,7 +8,11 @@ func (r *Router) checkWill(p *Principal, w *Will) Reason {
 	if reason := r.checkTopic(name); reason != OK {
 		return reason
 	}
-	if reserved(name) || !r.allows(p, ActionWill, name) || !r.allows(p, ActionPublish, name) {
+	if reserved(name) {
+		r.denied(p, client, ActionWill, name)
+		return NotAuthorized
+	}
+	if !r.permits(p, client, ActionWill, name) || !r.permits(p, client, ActionPublish, name) {
 		return NotAuthorized
 	}
 	return OK
@@ -66,7 +70,7 @@ func (st *session) dueWill(t *Turn) *Will {
 // publishWill sends a will like any publish, with the rights of now.
 func (st *session) publishWill(t *Turn, w *Will) {
 	r := st.ns.r
-	if r.checkWill(st.principal.Load(), w) != OK {
+	if r.checkWill(st.principal.Load(), st.key.client, w) != OK {
 		r.drop(DropDenied)
 		st.counts(w).Denied.Add(1)
 		return

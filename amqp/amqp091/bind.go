@@ -69,7 +69,7 @@ func (ch *channel) binding(queue, name, key string, args wire.Table) (b exchange
 	if r != core.OK {
 		return b, false, queueError(r, queue)
 	}
-	if !info.Spec.Exclusive && !ch.c.session.Allows(core.ActionQueue, queue) {
+	if !info.Spec.Exclusive && !ch.c.session.Permits(core.ActionQueue, queue) {
 		return b, false, queueError(core.NotAuthorized, queue)
 	}
 	if name != exchange.AmqTopic { // there the core asks for the filter

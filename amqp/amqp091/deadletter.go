@@ -64,7 +64,7 @@ func (ch *channel) mayDeadLetter(spec *core.QueueSpec) error {
 		where = queueTopic + where
 	}
 	s := ch.c.session
-	if !s.Allows(core.ActionPublish, where) || (name != exchange.Default && name != exchange.AmqTopic && !s.Allows(core.ActionQueue, name)) {
+	if !s.Permits(core.ActionPublish, where) || (name != exchange.Default && name != exchange.AmqTopic && !s.Permits(core.ActionQueue, name)) {
 		return refusal(core.NotAuthorized, "dead-letter exchange '"+name+"' of queue '"+spec.Name+"'")
 	}
 	return nil

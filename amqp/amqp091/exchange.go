@@ -37,7 +37,7 @@ func (ch *channel) exchangeTakes(name string) error {
 // allowed asks for the right to declare, delete or bind an exchange: that of
 // the queue of its name (AQ40).
 func (ch *channel) allowed(name string) error {
-	if ch.c.session.Allows(core.ActionQueue, name) {
+	if ch.c.session.Permits(core.ActionQueue, name) {
 		return nil
 	}
 	return refusal(core.NotAuthorized, "exchange '"+name+"'")

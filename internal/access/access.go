@@ -36,6 +36,7 @@ var (
 	_ core.Opener        = (*Control)(nil)
 	_ core.Freer         = (*Control)(nil)
 	_ core.Limiter       = (*Control)(nil)
+	_ core.Reasoner      = (*Control)(nil)
 )
 
 // Options of a control.
@@ -100,6 +101,11 @@ func (c *Control) Begin(method string, cr adapters.Credentials) adapters.Convers
 // Authorize decides about an action.
 func (c *Control) Authorize(p *core.Principal, a core.Action, name string) bool {
 	return c.open.Load() || c.authorizer.Authorize(p, a, name)
+}
+
+// Refuses names the rule that denies an action; "" when no rule allows it.
+func (c *Control) Refuses(p *core.Principal, a core.Action, name string) string {
+	return c.authorizer.Refuses(p, a, name)
 }
 
 // Open tells that nothing is configured, so that everybody may do everything.

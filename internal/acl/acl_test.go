@@ -330,3 +330,23 @@ func BenchmarkAThousandRules(b *testing.B) {
 		}
 	}
 }
+
+func TestSecurity_Z15_TheAuthorizerNamesTheRuleThatRefuses(t *testing.T) {
+	set := rules(t, "pub a/#", "deny retain a/b", "sub $SYS/#", "deny sub $SYS/secret")
+	set[1].At = "roles.yaml:7"
+	a := NewAuthorizer(NewPolicy(Options{Roles: []Role{{Name: "r", Rules: set}}}))
+	p := &core.Principal{User: "u", Roles: []string{"r"}, Method: "jwt"}
+	for _, c := range []struct {
+		action     core.Action
+		name, want string
+	}{
+		{core.ActionRetain, "a/b", "deny retain a/b at roles.yaml:7"},
+		{core.ActionSubscribe, "$SYS/secret", "deny sub $SYS/secret"},
+		{core.ActionPublish, "b", ""},
+		{core.ActionPublish, "a/b", ""}, // nothing refuses it
+	} {
+		if got := a.Refuses(p, c.action, c.name); got != c.want {
+			t.Errorf("%v %s: %q, want %q", c.action, c.name, got, c.want)
+		}
+	}
+}

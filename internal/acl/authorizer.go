@@ -16,6 +16,7 @@ var (
 	_ core.Authorizer = (*Authorizer)(nil)
 	_ core.Freer      = (*Authorizer)(nil)
 	_ core.Limiter    = (*Authorizer)(nil)
+	_ core.Reasoner   = (*Authorizer)(nil)
 )
 
 // NewAuthorizer makes an authorizer with a policy.
@@ -60,6 +61,22 @@ func (a *Authorizer) Authorize(p *core.Principal, action core.Action, name strin
 		a.counts[action][0].Add(1)
 	}
 	return ok
+}
+
+// Refuses names the rule that denies, and where it stands; "" when no rule allows. It looks at all rules.
+func (a *Authorizer) Refuses(p *core.Principal, action core.Action, name string) string {
+	g := a.grantOf(p)
+	if g.set == nil {
+		return ""
+	}
+	e := g.set.Explain(&g.values, action, name)
+	switch {
+	case e.Allowed || e.Decisive == nil:
+		return ""
+	case e.Decisive.Rule.At == "":
+		return e.Decisive.Rule.Text
+	}
+	return e.Decisive.Rule.Text + " at " + e.Decisive.Rule.At
 }
 
 // Free tells that whatever the filter matches may be read, as long as the policy stays.

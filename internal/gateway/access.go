@@ -88,14 +88,12 @@ func readAccess(c *config.Config, sections map[string]any) (*permits, config.Pro
 	return p, append(problems, p.readDevices(c)...)
 }
 
-// actions are the actions of an authorizer as the metric has them.
-var actions = [core.ActionCount]string{"publish", "retain", "subscribe", "share", "deliver", "will", "queue"}
-
 // decisions is the metrics source of logins and rules.
 func (g *Gateway) decisions(emit metrics.Emit) {
 	emit("entrepot_auth_queue", float64(g.access.Waiting()))
-	for a, name := range actions {
-		denied, allowed := g.access.Decisions(core.Action(a))
+	for a := range core.Action(core.ActionCount) {
+		name := a.String()
+		denied, allowed := g.access.Decisions(a)
 		emit("entrepot_acl_decisions_total", float64(allowed), name, "allow")
 		emit("entrepot_acl_decisions_total", float64(denied), name, "deny")
 	}

@@ -1,0 +1,80 @@
+package core
+
+import "log/slog"
+
+// Reasoner is an Authorizer that can tell which rule refuses something; "" if
+// none does, and nothing is allowed without one.
+type Reasoner interface {
+	Refuses(p *Principal, a Action, topic string) (rule string)
+}
+
+// permits is allows for what is refused otherwise: a denial is a line of the
+// log, of which the log bounds how many there are.
+func (r *Router) permits(p *Principal, client string, a Action, name string) bool {
+	if r.allows(p, a, name) {
+		return true
+	}
+	r.denied(p, client, a, name)
+	return false
+}
+
+// denied writes the line of a denial.
+func (r *Router) denied(p *Principal, client string, a Action, name string) {
+	r.log.Info("acl.denied", "action", a.String(), "namespace", spaceOf(p), "user", p.User, "client", client, "topic", name, "rule", &refusal{r, p, a, name})
+}
+
+// withheld tells of messages that were dropped because their receiver may not
+// read them, the first of them by name. There can be as many as messages are.
+func (r *Router) withheld(p *Principal, client string, n int, first string) {
+	r.log.Debug("acl.denied", "action", ActionDeliver.String(), "namespace", spaceOf(p), "user", p.User, "client", client,
+		"topic", first, "messages", n, "rule", &refusal{r, p, ActionDeliver, first})
+}
+
+// Permits is Allows for what the caller refuses otherwise: a denial is logged.
+func (s *Session) Permits(a Action, name string) bool {
+	return s.r.permits(s.principal, s.client.ID, a, name)
+}
+
+// denies refuses an action that was judged already.
+func (s *Session) denies(a Action, name string) Reason {
+	s.r.denied(s.principal, s.client.ID, a, name)
+	return NotAuthorized
+}
+
+func spaceOf(p *Principal) string {
+	if p.Namespace == "" {
+		return DefaultNamespace
+	}
+	return p.Namespace
+}
+
+// refusal finds the rule when its line is written, and not for one that the
+// log holds back: a search looks at all rules.
+type refusal struct {
+	r    *Router
+	p    *Principal
+	a    Action
+	name string
+}
+
+var _ slog.LogValuer = (*refusal)(nil)
+
+// LogValue names the rule.
+func (f *refusal) LogValue() slog.Value {
+	rule := ""
+	switch why, ok := f.r.auth.(Reasoner); {
+	case reserved(f.name) && (f.a == ActionPublish || f.a == ActionWill):
+		rule = "reserved"
+	case ok:
+		rule = why.Refuses(f.p, f.a, f.name)
+	}
+	if rule == "" {
+		rule = "none"
+	}
+	return slog.StringValue(rule)
+}
+
+var actionNames = [ActionCount]string{"publish", "retain", "subscribe", "share", "deliver", "will", "queue"}
+
+// String is the action as logs and metrics name it.
+func (a Action) String() string { return actionNames[a] }

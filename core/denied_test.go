@@ -1,0 +1,107 @@
+package core_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// reasoning is a law that can say which line of it refuses.
+type reasoning struct {
+	*law
+	searches *int
+}
+
+func (l reasoning) Refuses(p *core.Principal, a core.Action, name string) string {
+	*l.searches++
+	return p.User + " " + verbOf[a] + " " + name
+}
+
+// The E-rows: one line per denial, with action, user, client, topic and the
+// rule that decided.
+func TestSecurity_E_EachDenialIsALineOfTheLog(t *testing.T) {
+	l := reasoning{&law{}, new(int)}
+	var lines bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	simulateWith(t, core.Options{Authorizer: l, Log: log}, func(w *world) {
+		l.set(w, "a pub p", "a retain kept", "a sub s", "a share g", "a queue q", "a sub $queue/there", "a will w", "a read r", "a pub later")
+		p, a := w.attach(core.Client{}), w.attach(user("a", time.Hour))
+		p.Declare(w.turn, core.QueueSpec{Name: "there"})
+		said := func(what string, want ...string) {
+			t.Helper()
+			var got []string
+			for line := range strings.Lines(lines.String()) {
+				if _, denial, ok := strings.Cut(line, "msg=acl.denied "); ok {
+					got = append(got, strings.TrimSpace(denial))
+				}
+			}
+			lines.Reset()
+			expect(t, what, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		of := func(action, topic, rule string) string {
+			return fmt.Sprintf("action=%s namespace=default user=a client=a topic=%s rule=%s", action, topic, rule)
+		}
+		refused := func(reason core.Reason) { t.Helper(); expect(t, "reason", reason, core.NotAuthorized) }
+
+		for range 2 { // also what was decided before
+			_, reason := a.Route(w.turn, []byte("p"))
+			refused(reason)
+			said("publish", of("publish", "p", `"a pub p"`))
+		}
+		_, reason := a.Route(w.turn, []byte("$SYS/x"))
+		refused(reason)
+		said("a topic of the house", of("publish", "$SYS/x", "reserved"))
+		mt, _ := a.Route(w.turn, []byte("kept"))
+		_, _, reason = a.Publish(w.turn, mt, func() *core.Message { m := core.NewMessage(nil); m.Topic, m.Retain = "kept", true; return m }())
+		refused(reason)
+		said("retain", of("retain", "kept", `"a retain kept"`))
+		refused(a.sub("s", 1).Reason)
+		said("subscribe", of("subscribe", "s", `"a sub s"`))
+		refused(a.sub("$share/n/g", 1).Reason)
+		said("share", of("share", "g", `"a share g"`))
+		refused(a.sub("$queue/there", 1).Reason)
+		said("consume", of("subscribe", "$queue/there", `"a sub $queue/there"`))
+		_, _, _, _, reason = a.Declare(w.turn, core.QueueSpec{Name: "q"})
+		refused(reason)
+		said("declare", of("queue", "q", `"a queue q"`))
+		_, reason = a.Route(w.turn, []byte("$queue/q"))
+		refused(reason)
+		m := core.NewMessage(nil)
+		m.Topic = "w"
+		refused(a.SetWill(w.turn, &core.Will{Message: m}))
+		lines.Reset()
+		_, _, reason = a.PublishLater(w.turn, func() *core.Message { m := core.NewMessage(nil); m.Topic = "later"; return m }(), time.Hour, 9)
+		refused(reason)
+		lines.Reset()
+		_, reason = a.Retained(w.turn, "r")
+		refused(reason)
+		said("read", of("deliver", "r", `"a read r"`))
+
+		a.sub("+", 1)
+		said("what is allowed")
+		for range 3 {
+			p.pub("r", "m", 1)
+		}
+		a.expect(9, "")
+		said("deliveries are summed up", strings.Replace(of("deliver", "r", `"a read r"`), " rule", " messages=3 rule", 1))
+	})
+}
+
+// A line that is not written costs no search for its rule.
+func TestSecurity_L31_TheRuleOfALineThatIsNotWrittenIsNotSearched(t *testing.T) {
+	l := reasoning{&law{}, new(int)}
+	log := slog.New(slog.NewTextHandler(new(bytes.Buffer), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	simulateWith(t, core.Options{Authorizer: l, Log: log}, func(w *world) {
+		a := w.attach(user("a", time.Hour))
+		l.set(w, "a pub p")
+		for range 100 {
+			a.Route(w.turn, []byte("p"))
+		}
+		expect(t, "searches", *l.searches, 0)
+	})
+}
