@@ -23,7 +23,7 @@ type counters struct {
 	notified   [2]*atomic.Uint64                     // CON, NON
 
 	retransmissions, timeouts, coalesced, separate *atomic.Uint64
-	resetsIn, resetsOut, rateLimited               *atomic.Uint64
+	resetsIn, resetsOut, withheld                  *atomic.Uint64
 	endpoints                                      gauge
 }
 
@@ -39,6 +39,7 @@ func (c *counters) open(m *adapters.Metrics) {
 	c.separate = m.Counter("coap_separate_responses_total")
 	c.resetsIn = m.Counter("coap_resets_total", "in")
 	c.resetsOut = m.Counter("coap_resets_total", "out")
+	c.withheld = m.Counter("udp_amplification_refused_total", Protocol)
 	c.endpoints.counter = m.Counter("coap_endpoints")
 }
 
@@ -60,6 +61,10 @@ func (c *counters) request(method, code message.Code) {
 
 func (c *counters) malformed(reason string) {
 	c.metrics.Counter("coap_malformed_total", reason).Add(1)
+	c.dropped(reason)
+}
+
+func (c *counters) dropped(reason string) {
 	c.metrics.Counter("udp_dropped_total", Protocol, reason).Add(1)
 }
 

@@ -49,6 +49,7 @@ func (p *peer) bound(t *core.Turn, tok message.Token, start int, out *adapters.O
 	if p.proof.Allow(len(out.B) - start) {
 		return
 	}
+	p.ep.room.count.withheld.Add(1)
 	b := out.B[start:]
 	typ, id := message.Type(b[0]>>4&3), uint16(b[2])<<8|uint16(b[3])
 	var r response

@@ -41,6 +41,7 @@ func (x *exchange) setID(id uint16) {
 // emit sends the datagram, unless the address is unproven and has had enough.
 func (p *peer) emit(x *exchange, out *adapters.Output) {
 	if !p.proof.Allow(len(x.frame)) {
+		p.ep.room.count.withheld.Add(1)
 		return
 	}
 	out.B = append(out.B, x.frame...)

@@ -12,14 +12,15 @@ import (
 
 // metrics keeps the counters that every packet touches.
 type metrics struct {
-	set     *adapters.Metrics
-	traffic *adapters.Traffic
-	packets [2][32]*atomic.Uint64 // by direction and type; the last is FRWDENCAP
-	states  [stateCount]*atomic.Uint64
+	set      *adapters.Metrics
+	traffic  *adapters.Traffic
+	withheld *atomic.Uint64        // by the budget of an unproven address
+	packets  [2][32]*atomic.Uint64 // by direction and type; the last is FRWDENCAP
+	states   [stateCount]*atomic.Uint64
 }
 
 func newMetrics(set *adapters.Metrics) *metrics {
-	m := &metrics{set: set, traffic: set.Traffic(Name)}
+	m := &metrics{set: set, traffic: set.Traffic(Name), withheld: set.Counter("udp_amplification_refused_total", Name)}
 	for dir, word := range [2]string{adapters.In: "in", adapters.Out: "out"} {
 		for i := range m.packets[dir] {
 			if t := typeOf(i); t.Known() {

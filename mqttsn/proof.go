@@ -15,10 +15,15 @@ func (e *endpoint) budget(at origin) limit.Amplification {
 	return a
 }
 
-// affords tells whether a packet of n octets is within the budget.
+// affords tells whether a packet of n octets is within the budget; one that is
+// not is withheld.
 func (p *peer) affords(n int) bool {
 	a := p.budget // a copy: nothing is spent
-	return a.Allow(n)
+	if !a.Allow(n) {
+		p.e.metrics.withheld.Add(1)
+		return false
+	}
+	return true
 }
 
 // spend takes n octets from the budget.

@@ -133,6 +133,9 @@ func TestMQTTSN_X7_UnprovenAddressIsSentThreeTimesWhatItSent(t *testing.T) {
 		if sent > 3*(9+8) {
 			t.Fatalf("%d octets were sent to an unproven address for 17", sent)
 		}
+		if s.count("udp_amplification_refused_total", Name) == 0 {
+			t.Error("nothing is counted as withheld")
+		}
 		d.send("07 0b 04 01 00 01 00")
 		if got := d.take(); len(got) != 1 || len(got[0]) != 1009 {
 			t.Fatalf("after the proof: % x", got)

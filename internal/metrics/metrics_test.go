@@ -163,3 +163,41 @@ func counterCall(n ast.Node) (name string, labels int, ok bool) {
 	name, err := strconv.Unquote(lit.Value)
 	return name, len(call.Args) - 1, err == nil
 }
+
+// A metric that is documented and that nothing counts would always read 0.
+func TestEveryDocumentedMetricIsCountedSomewhere(t *testing.T) {
+	t.Parallel()
+	named := map[string]bool{}
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != root:
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasPrefix(filepath.Base(path), "definitions"):
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+				if text, err := strconv.Unquote(l.Value); err == nil {
+					named[strings.TrimPrefix(text, "entrepot_")] = true
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range Definitions {
+		if !named[strings.TrimPrefix(d.Name, "entrepot_")] {
+			t.Errorf("nothing counts %s", d.Name)
+		}
+	}
+}
