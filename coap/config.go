@@ -3,6 +3,8 @@ package coap
 import (
 	"fmt"
 	"time"
+
+	"github.com/entrepot/entrepot/adapters/limit"
 )
 
 // Config is the section `coap` of the configuration. The zero value of a field
@@ -75,6 +77,11 @@ type Config struct {
 	// AddressProof says who must echo a value before large answers and observations: on, off, or public, which is all but private ranges. Default: public.
 	AddressProof string `yaml:"address_proof" enum:"public,on,off"`
 
+	// RatePerSource is how many datagrams an address may send that has proven nothing; limits.trusted is exempt. Default: 1000/s.
+	RatePerSource limit.Rate `yaml:"rate_per_source"`
+	// RatePerClient is how many a peer may send; what comes beyond is not read. Default: unlimited.
+	RatePerClient limit.Rate `yaml:"rate_per_client"`
+
 	// ConnectionRequired refuses requests to topics without the token of a connection. Default: false.
 	ConnectionRequired bool `yaml:"connection_required"`
 	// Heartbeat is how often a connection is heard of; after one and a half it has ended. Default: 30s.
@@ -126,6 +133,12 @@ func (c Config) withDefaults() Config {
 	num(&c.ObservesPerEndpoint, 256)
 	num(&c.ObservesPerSource, 1024)
 	num(&c.MaxObserves, 200_000)
+	if c.RatePerSource == 0 {
+		c.RatePerSource = 1000
+	}
+	if c.RatePerClient == 0 {
+		c.RatePerClient = limit.Unlimited
+	}
 	str(&c.Notify, "qos")
 	str(&c.PublishQoS, "coap")
 	str(&c.SubscribeQoS, "coap")
@@ -175,6 +188,11 @@ func (c *Config) Validate() error {
 	} {
 		if r.v < r.low || r.v > r.high {
 			return fmt.Errorf("coap.%s: %d is not between %d and %d", r.key, r.v, r.low, r.high)
+		}
+	}
+	for key, v := range map[string]limit.Rate{"rate_per_source": d.RatePerSource, "rate_per_client": d.RatePerClient} {
+		if v < 1 && v != limit.Unlimited || v > 1e9 {
+			return fmt.Errorf("coap.%s: %d/s is neither 1/s to 1000000000/s nor unlimited", key, v)
 		}
 	}
 	if d.AckRandomFactor < 1 || d.AckRandomFactor > 4 {

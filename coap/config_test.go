@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/entrepot/entrepot/adapters/limit"
 )
 
 func TestZeroConfigIsTheDocumentedDefault(t *testing.T) {
@@ -14,7 +16,8 @@ func TestZeroConfigIsTheDocumentedDefault(t *testing.T) {
 	}
 	d := c.withDefaults()
 	if d.AckTimeout != 2*time.Second || d.AckRandomFactor != 1.5 || d.MaxRetransmit != 4 || d.NStart != 1 ||
-		d.DedupPerEndpoint != 64 || d.MaxDatagram != 1152 || d.BlockSize != 1024 || d.MaxBody != 1<<20 || d.Prefix != "ps" {
+		d.DedupPerEndpoint != 64 || d.MaxDatagram != 1152 || d.BlockSize != 1024 || d.MaxBody != 1<<20 || d.Prefix != "ps" ||
+		d.RatePerSource != 1000 || d.RatePerClient != limit.Unlimited {
 		t.Fatalf("%+v", d)
 	}
 }
@@ -30,6 +33,8 @@ func TestConfigOutOfRangeIsRefusedByName(t *testing.T) {
 		"notify":            func(c *Config) { c.Notify = "never" },
 		"publish_qos":       func(c *Config) { c.PublishQoS = "3" },
 		"prefix":            func(c *Config) { c.Prefix = strings.Repeat("p", 256) },
+		"rate_per_source":   func(c *Config) { c.RatePerSource = -2 },
+		"rate_per_client":   func(c *Config) { c.RatePerClient = -2 },
 		"observer_check":    func(c *Config) { c.CheckEvery = 25 * time.Hour },
 	} {
 		c := Config{}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/coap/message"
 	"github.com/entrepot/entrepot/core"
 )
@@ -28,6 +29,7 @@ type Endpoint struct {
 	recent  peerList
 	tokens  map[string]*peer   // of connections, to who holds them
 	sources map[netip.Addr]int // observations of each IP address
+	rates   *limit.Sources     // datagrams of unproven addresses
 	in      message.Message    // scratch
 	req     request            // scratch
 	batch   []core.Delivery    // scratch
@@ -39,7 +41,8 @@ const headroom = 64
 
 func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *Endpoint {
 	return &Endpoint{
-		room: r, cfg: &r.cfg, loop: l, info: info,
+		rates: limit.NewSources(r.cfg.RatePerSource),
+		room:  r, cfg: &r.cfg, loop: l, info: info,
 		szx:    message.SZXFor(min(r.cfg.BlockSize, r.cfg.MaxDatagram-headroom)),
 		spread: rand.Float64,
 		peers:  map[source]*peer{}, tokens: map[string]*peer{}, sources: map[netip.Addr]int{},
@@ -53,6 +56,7 @@ func (e *Endpoint) Reconfigure(r adapters.DatagramRoom) {
 		return
 	}
 	e.room, e.cfg = room, &room.cfg
+	e.rates = limit.NewSources(e.cfg.RatePerSource)
 	e.szx = message.SZXFor(min(e.cfg.BlockSize, e.cfg.MaxDatagram-headroom))
 	if t, ok := e.handler.(*topics); ok {
 		t.room, t.cfg = e.room, e.cfg
@@ -65,6 +69,10 @@ func (e *Endpoint) Datagram(t *core.Turn, from netip.AddrPort, in []byte, out *a
 }
 
 func (e *Endpoint) datagram(t *core.Turn, from source, in []byte, out *adapters.Output) {
+	p := e.peers[from]
+	if !e.admit(t.Now, from, p) {
+		return
+	}
 	m := &e.in
 	if err := message.Parse(in, m); err != nil {
 		e.malformed(from, err.(*message.FormatError), out)
@@ -74,7 +82,7 @@ func (e *Endpoint) datagram(t *core.Turn, from source, in []byte, out *adapters.
 	}
 	switch {
 	case m.Code.IsRequest() && m.Type != message.ACK:
-		if p := e.peer(t, from); p != nil {
+		if p = e.peer(t, from, p); p != nil {
 			p.request(t, m, in, out)
 			p.schedule(t.Now)
 		} else {
@@ -83,17 +91,35 @@ func (e *Endpoint) datagram(t *core.Turn, from source, in []byte, out *adapters.
 	case m.Type == message.CON: // a ping (M5), or a response to no request of ours (M12)
 		e.reset(m.ID, from, out)
 	case m.Type == message.ACK:
-		if p := e.peers[from]; p != nil {
+		if p != nil {
 			p.acknowledged(t, m.ID, out)
 			p.schedule(t.Now)
 		}
 	case m.Type == message.RST:
 		e.room.count.resetsIn.Add(1)
-		if p := e.peers[from]; p != nil {
+		if p != nil {
 			p.rejected(t, m.ID, out)
 			p.schedule(t.Now)
 		}
 	}
+}
+
+// admit holds the rates of datagrams: what exceeds them is dropped unread.
+// [SECURITY K6]
+func (e *Endpoint) admit(now core.Time, from source, p *peer) bool {
+	if p != nil && !e.cfg.RatePerClient.Take(&p.rate, now) {
+		e.room.count.dropped("rate_per_client")
+		return false
+	}
+	proof := from.atFirst(e.cfg.AddressProof)
+	if p != nil {
+		proof = p.proof
+	}
+	if proof.Proven() || e.room.host.Limits.Exempt(from.addr.Addr()) || e.rates.Take(now, from.addr.Addr()) {
+		return true
+	}
+	e.room.count.dropped("rate_per_source")
+	return false
 }
 
 // malformed rejects (M6): a Reset for a Confirmable, silence for the rest.
@@ -122,10 +148,10 @@ func (e *Endpoint) refuse(m *message.Message, to source, out *adapters.Output) {
 	to.end(out)
 }
 
-// peer finds the peer of an address, or makes it; nil when there are too many
-// and none can go.
-func (e *Endpoint) peer(t *core.Turn, from source) *peer {
-	if p := e.peers[from]; p != nil {
+// peer is the peer of an address, p if it has one, or a new one; nil when there
+// are too many and none can go.
+func (e *Endpoint) peer(t *core.Turn, from source, p *peer) *peer {
+	if p != nil {
 		p.seenAt = t.Now
 		e.recent.touch(p)
 		return p
@@ -136,7 +162,7 @@ func (e *Endpoint) peer(t *core.Turn, from source) *peer {
 	if len(e.peers) >= halved(t, e.cfg.MaxEndpoints) { // two for one, until half of the proofs are left
 		_ = e.makeRoom(t) && len(e.peers) >= halved(t, e.cfg.MaxEndpoints) && e.makeRoom(t)
 	}
-	p := &peer{ep: e, source: from, seenAt: t.Now, ids: messageIDs{next: uint16(rand.Uint32())}}
+	p = &peer{ep: e, source: from, seenAt: t.Now, ids: messageIDs{next: uint16(rand.Uint32())}}
 	p.handle = e.loop.Handle(p)
 	p.proof = from.atFirst(e.cfg.AddressProof)
 	e.peers[from] = p

@@ -26,7 +26,8 @@ type peer struct {
 	// Owned by the loop.
 	seenAt core.Time
 	proof  limit.Amplification
-	proven core.Time // until then the proof holds; 0: it needs none or there is none
+	rate   limit.Bucket // rate_per_client
+	proven core.Time    // until then the proof holds; 0: it needs none or there is none
 	ids    messageIDs
 	dedup  dedup
 

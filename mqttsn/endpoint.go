@@ -40,8 +40,8 @@ type endpoint struct {
 	parked    parking
 	tables    map[string]*predefined // by the patterns of their clients
 	common    *predefined            // of those without a session
-	sources   *buckets               // datagrams of unproven addresses
-	answers   *buckets               // answers without a session
+	sources   *limit.Sources         // datagrams of unproven addresses
+	answers   *limit.Sources         // answers without a session
 	anonymous *minusOne
 	proven    map[*adapters.Association]*minusOne // of those that DTLS has proven to be somebody
 	taken     []core.Delivery                     // scratch of deliver
@@ -80,8 +80,8 @@ func (e *endpoint) Reconfigure(r adapters.DatagramRoom) {
 	e.parked.limit = e.cfg.MaxClients
 	e.tables = map[string]*predefined{}
 	e.common = e.cfg.predefinedBy(nil)
-	e.sources = newBuckets(e.cfg.RatePerSource)
-	e.answers = newBuckets(e.cfg.UnsolicitedRate)
+	e.sources = limit.NewSources(e.cfg.RatePerSource)
+	e.answers = limit.NewSources(e.cfg.UnsolicitedRate)
 }
 
 // Datagram takes one datagram.
@@ -145,11 +145,11 @@ func (e *endpoint) dispatch(t *core.Turn, from origin, ty packet.Type, body []by
 
 // admit holds the rates of datagrams: X5.
 func (e *endpoint) admit(now core.Time, from origin, p *peer) bool {
-	if p != nil && !e.cfg.RatePerClient.take(&p.rate, now) {
+	if p != nil && !e.cfg.RatePerClient.Take(&p.rate, now) {
 		e.drop("rate_per_client")
 		return false
 	}
-	if from.secure != nil || p != nil && p.budget.Proven() || e.trusted(from.addr.Addr()) || e.sources.take(now, from.addr.Addr()) {
+	if from.secure != nil || p != nil && p.budget.Proven() || e.trusted(from.addr.Addr()) || e.sources.Take(now, from.addr.Addr()) {
 		return true
 	}
 	e.drop("rate_per_source")

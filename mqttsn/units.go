@@ -3,31 +3,23 @@ package mqttsn
 import (
 	"fmt"
 	"strconv"
-	"strings"
+
+	"github.com/entrepot/entrepot/adapters/limit"
 )
 
-// Unlimited is the value that the word "unlimited" stands for; no number in a
-// configuration means it.
-const Unlimited = -1
+// Unlimited is the value that the word "unlimited" stands for.
+const Unlimited = limit.Unlimited
 
 // Max is a count that may be unlimited.
 type Max int
 
 // Rate is a number of events a second, written "10/s", that may be unlimited.
-type Rate int
+type Rate = limit.Rate
 
 // UnmarshalText reads a count or "unlimited".
 func (m *Max) UnmarshalText(text []byte) error {
 	n, err := positive(string(text))
 	*m = Max(n)
-	return err
-}
-
-// UnmarshalText reads a rate or "unlimited".
-func (r *Rate) UnmarshalText(text []byte) error {
-	s, _ := strings.CutSuffix(string(text), "/s")
-	n, err := positive(s)
-	*r = Rate(n)
 	return err
 }
 
@@ -43,14 +35,9 @@ func positive(s string) (int, error) {
 }
 
 // MarshalText writes what UnmarshalText reads.
-func (m Max) MarshalText() ([]byte, error) { return []byte(word(int(m), "")), nil }
-
-// MarshalText writes what UnmarshalText reads.
-func (r Rate) MarshalText() ([]byte, error) { return []byte(word(int(r), "/s")), nil }
-
-func word(n int, unit string) string {
-	if n == Unlimited {
-		return "unlimited"
+func (m Max) MarshalText() ([]byte, error) {
+	if m == Unlimited {
+		return []byte("unlimited"), nil
 	}
-	return strconv.Itoa(n) + unit
+	return []byte(strconv.Itoa(int(m))), nil
 }

@@ -51,7 +51,7 @@ func (e *endpoint) stranger(now core.Time, to origin, out *adapters.Output) {
 // unsolicited uses up one of the answers that an address without session may
 // get (unsolicited_rate).
 func (e *endpoint) unsolicited(now core.Time, to origin, what string) bool {
-	if !e.trusted(to.addr.Addr()) && !e.answers.take(now, to.addr.Addr()) {
+	if !e.trusted(to.addr.Addr()) && !e.answers.Take(now, to.addr.Addr()) {
 		e.metrics.unsolicited("limited")
 		return false
 	}

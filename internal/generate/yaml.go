@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding"
 	"fmt"
 	"maps"
 	"reflect"
@@ -131,6 +132,9 @@ func (w *writer) value(v reflect.Value, f config.Field, comment string) (text st
 	for _, c := range candidates(comment) {
 		fresh := reflect.New(v.Type()).Elem()
 		if config.SetText(fresh, c, f.Tag) == nil && !fresh.IsZero() {
+			if _, worded := fresh.Addr().Interface().(encoding.TextUnmarshaler); worded && fresh.Kind() == reflect.Int {
+				return c, true // 10/s, unlimited
+			}
 			return config.Format(fresh), true
 		}
 	}
