@@ -23,10 +23,13 @@ type wrapped struct {
 	Retain      bool        `cbor:"3,keyasint"`
 	ContentType string      `cbor:"4,keyasint,omitempty"`
 	Properties  [][2]string `cbor:"5,keyasint,omitempty"`
+	ReplyTo     string      `cbor:"6,keyasint,omitempty"`
+	Correlation []byte      `cbor:"7,keyasint,omitempty"`
 }
 
-// appendEnvelope appends the message with its facts as CBOR. Reply-to and
-// correlation travel as properties of those names. What is not UTF-8 cannot be
+// appendEnvelope appends the message with its facts as CBOR. Reply topic and
+// correlation data have keys of their own, so that no user property can be
+// taken for them. What is not UTF-8 cannot be
 // a text string (RFC 8949, section 3.1): a receiver would refuse the envelope,
 // so it is left out, and lost is called with its name.
 func appendEnvelope(b []byte, m *core.Message, e envelope, lost func(field string)) []byte {
@@ -35,23 +38,27 @@ func appendEnvelope(b []byte, m *core.Message, e envelope, lost func(field strin
 		w.Payload = []byte{}
 	}
 	if x := m.Meta; x != nil {
-		property := func(field, name, value string) {
-			switch {
-			case !utf8.ValidString(name) || !utf8.ValidString(value):
+		text := func(field, value string) string {
+			if !utf8.ValidString(value) {
 				lost(field)
-			case value != "" || field == "headers":
-				w.Properties = append(w.Properties, [2]string{name, value})
+				return ""
 			}
+			return value
 		}
-		if w.ContentType = x.ContentType; !utf8.ValidString(w.ContentType) {
-			w.ContentType = ""
-			lost("content_type")
+		w.ContentType, w.Correlation = text("content_type", x.ContentType), x.Correlation
+		if x.Replies() {
+			w.ReplyTo = x.ReplyTo
+		} else if x.ReplyTo != "" {
+			lost("reply_to")
 		}
 		for _, h := range x.Headers {
-			property("headers", h.Name, h.String())
+			value := h.String()
+			if !utf8.ValidString(h.Name) || !utf8.ValidString(value) {
+				lost("headers")
+				continue
+			}
+			w.Properties = append(w.Properties, [2]string{h.Name, value})
 		}
-		property("reply_to", "reply", x.ReplyTo)
-		property("correlation", "cid", string(x.Correlation))
 	}
 	enc, err := cbor.Marshal(w)
 	if err != nil {

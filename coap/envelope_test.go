@@ -39,7 +39,28 @@ func TestSecurity_E12_WhatIsNotUTF8IsLeftOutOfTheEnvelope(t *testing.T) {
 	if err := unwrap(appendEnvelope(nil, m, envelope{}, func(f string) { lost = append(lost, f) }), &w); err != nil {
 		t.Fatal(err)
 	}
-	if w.ContentType != "" || !slices.Equal(w.Properties, [][2]string{{"l", ""}, {"reply", "r"}}) || !slices.Equal(lost, []string{"content_type", "headers", "correlation"}) {
-		t.Errorf("%q, %q, lost %q", w.ContentType, w.Properties, lost)
+	if w.ContentType != "" || !slices.Equal(w.Properties, [][2]string{{"l", ""}}) || w.ReplyTo != "r" || string(w.Correlation) != "\xce\x00" ||
+		!slices.Equal(lost, []string{"content_type", "headers"}) {
+		t.Errorf("%+v, lost %q", w, lost)
+	}
+	m.Meta = &core.Meta{ReplyTo: "r\n"} // nobody could publish there
+	lost = nil
+	if err := unwrap(appendEnvelope(nil, m, envelope{}, func(f string) { lost = append(lost, f) }), &w); err != nil || w.ReplyTo != "" || !slices.Equal(lost, []string{"reply_to"}) {
+		t.Errorf("%v, %+v, lost %q", err, w, lost)
+	}
+}
+
+// A user property of any name is one, and nothing else.
+func TestSecurity_E12_NoPropertyLooksLikeAReplyTopic(t *testing.T) {
+	t.Parallel()
+	m := core.NewMessage([]byte("1"))
+	m.Topic = "a"
+	m.Meta = &core.Meta{Headers: []core.Header{{Name: "reply", Text: "x"}, {Name: "cid", Text: "y"}}}
+	var w wrapped
+	if err := unwrap(appendEnvelope(nil, m, envelope{}, nil), &w); err != nil {
+		t.Fatal(err)
+	}
+	if w.ReplyTo != "" || w.Correlation != nil || !slices.Equal(w.Properties, [][2]string{{"reply", "x"}, {"cid", "y"}}) {
+		t.Errorf("%+v", w)
 	}
 }

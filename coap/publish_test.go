@@ -183,7 +183,7 @@ func TestCoAP_R12_EnvelopeTellsTheTopic(t *testing.T) {
 			t.Fatal(err)
 		}
 		if w.Topic != "t" || string(w.Payload) != "22" || w.QoS != 0 || w.Retain || w.ContentType != "text/csv" ||
-			fmt.Sprint(w.Properties) != "[[unit C] [reply r/1] [cid 77]]" {
+			fmt.Sprint(w.Properties) != "[[unit C]]" || w.ReplyTo != "r/1" || string(w.Correlation) != "77" {
 			t.Fatalf("%+v", w)
 		}
 		x.expect(message.Created, message.PUT, "ps/t", payload("v"))

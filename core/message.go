@@ -1,10 +1,13 @@
 package core
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/entrepot/entrepot/core/topic"
 )
 
 // Message is what was published. It does not change after Publish and is
@@ -99,6 +102,16 @@ func (h Header) String() string {
 	default:
 		return h.Text
 	}
+}
+
+// replyLimits is what the wire of any protocol allows: a reply topic is passed
+// on, not published to.
+var replyLimits = topic.Limits{Levels: math.MaxUint16 + 1}
+
+// Replies tells whether the message has a reply topic that can be published
+// to. No protocol is told another: it would only be read as something else.
+func (x *Meta) Replies() bool {
+	return x.ReplyTo != "" && topic.CheckName(x.ReplyTo, replyLimits) == nil
 }
 
 // Remaining is the time until the message expires in whole units, rounded up

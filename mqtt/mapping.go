@@ -10,7 +10,6 @@ import (
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
-	"github.com/entrepot/entrepot/core/topic"
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
 
@@ -143,10 +142,6 @@ func setField(x *core.Meta, name, value string) bool {
 	return false
 }
 
-// replyLimits is what the wire allows: a Response Topic of ours is passed on,
-// not published to.
-var replyLimits = topic.Limits{Levels: math.MaxUint16 + 1}
-
 // mapper appends the properties of a message of any origin, and counts what
 // MQTT cannot carry.
 type mapper struct {
@@ -167,7 +162,7 @@ func appendMeta(dst []byte, m *core.Message, met *adapters.Metrics) []byte {
 		w.dst = packet.AppendNum(w.dst, packet.PayloadFormatIndicator, 1) // [MQTT-3.3.2-4]
 	}
 	w.str(packet.ContentType, "content_type", x.ContentType) // [MQTT-3.3.2-20]
-	if x.ReplyTo != "" && topic.CheckName(x.ReplyTo, replyLimits) != nil {
+	if x.ReplyTo != "" && !x.Replies() {
 		w.lost("reply_to")
 	} else {
 		w.str(packet.ResponseTopic, "reply_to", x.ReplyTo) // [MQTT-3.3.2-15]

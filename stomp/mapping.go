@@ -1,9 +1,9 @@
 package stomp
 
 import (
-	"bytes"
 	"encoding/base64"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/entrepot/entrepot/core"
@@ -36,20 +36,27 @@ func (c *conn) appendProperties(b []byte, m *core.Message) []byte {
 
 func (c *conn) encodeProperties(b []byte, m *core.Message) []byte {
 	x, v := m.Meta, c.version
+	lost := func(field string) { c.room.count.metrics.Lost(m.Origin, Name, field) }
 	put := func(name, value string) {
-		if value != "" {
+		switch {
+		case value == "":
+		case !frame.Says(v, name, value):
+			lost(strings.ReplaceAll(name, "-", "_"))
+		default:
 			b = frame.AppendHeader(b, v, name, value)
 		}
 	}
 	put("content-encoding", x.ContentEncoding)
-	if utf8.Valid(x.Correlation) && bytes.IndexByte(x.Correlation, 0) < 0 { // a header holds no NUL
+	if utf8.Valid(x.Correlation) && frame.Says(v, "correlation-id", x.Correlation) { // a header holds no NUL
 		put("correlation-id", string(x.Correlation))
 	} else {
 		put("correlation-id", base64.StdEncoding.EncodeToString(x.Correlation))
 		put("correlation-id-encoding", "base64")
 	}
-	if x.ReplyTo != "" {
+	if _, own := native(x, "reply-to"); own || x.Replies() {
 		put("reply-to", replyTo(x))
+	} else if x.ReplyTo != "" {
+		lost("reply_to")
 	}
 	if x.HasPriority {
 		put("priority", strconv.Itoa(int(x.Priority)))
@@ -71,11 +78,12 @@ func (c *conn) encodeProperties(b []byte, m *core.Message) []byte {
 	}
 	for i := range x.Headers {
 		h := &x.Headers[i]
-		if h.Name == "" || taken(x, h.Name) {
-			c.room.count.metrics.Lost(m.Origin, Name, "header")
+		value := h.String()
+		if taken(x, h.Name) || !frame.Says(v, h.Name, value) {
+			lost("header")
 			continue
 		}
-		b = frame.AppendHeader(b, v, h.Name, h.String())
+		b = frame.AppendHeader(b, v, h.Name, value)
 	}
 	put("content-type", x.ContentType)
 	return b

@@ -152,3 +152,38 @@ func TestSTOMP_ST68_ADotInsideALevelSurvives(t *testing.T) {
 		}
 	})
 }
+
+// SECURITY E12: a value that a header cannot hold is lost and counted, never
+// altered.
+func TestSecurity_E12_WhatAHeaderCannotHoldIsCounted(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		p := w.connect("1.2")
+		p.say("SUBSCRIBE", "id:1", "destination:/topic/a")
+		m := core.NewMessage([]byte("x"))
+		m.Meta = &core.Meta{ContentType: "text/\x00", ReplyTo: "r\n", Type: "\xff", Correlation: []byte("a\x00"), Headers: []core.Header{
+			{Name: "k", Text: "a\x00b"}, {Name: "n\x00", Text: "v"}, {Name: "ok", Text: "a\r\n:b"}}}
+		other(w, m, "a")
+		got := p.bodies("x")[0]
+		const order = "subscription destination message-id redelivered correlation-id correlation-id-encoding ok content-length"
+		if got.order != order || got.header["ok"] != "a\r\n:b" {
+			t.Errorf("%v", got)
+		}
+		for field, want := range map[string]uint64{"content_type": 1, "reply_to": 1, "type": 1, "header": 2} {
+			if n := w.room.count.metrics.Counter("mapping_dropped_total", "mqtt", Name, field).Load(); n != want {
+				t.Errorf("%s: %d losses", field, n)
+			}
+		}
+	})
+}
+
+// A reply topic that is none for anybody else passes between clients of STOMP.
+func TestSecurity_E12_AnIllegalReplyTopicPassesAsItIs(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		p := w.connect("1.2")
+		p.say("SUBSCRIBE", "id:1", "destination:/topic/a")
+		p.say("SEND", "destination:/topic/a", `reply-to:/topic/r\n`, "", "x")
+		if got := p.bodies("x")[0]; got.header["reply-to"] != "/topic/r\n" {
+			t.Errorf("%v", got)
+		}
+	})
+}

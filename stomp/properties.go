@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/core/topic"
 	"github.com/entrepot/entrepot/stomp/frame"
 )
 
@@ -158,6 +159,11 @@ func readTimestamp(x *core.Meta, v string) bool {
 // unchanged, as a user header.
 func (c *conn) readReplyTo(t *core.Turn, x *core.Meta, v string) *failure {
 	d, bad := c.room.cfg.parseSend(v)
+	if bad != nil && v != "" && topic.CheckName(v, topic.Limits{Levels: len(v) + 1}) != nil { // nobody else can be told; STOMP is, as it is
+		x.ReplyTo = v
+		keepNative(x, "reply-to", v)
+		return nil
+	}
 	if bad != nil || v[0] != '/' {
 		x.Headers = append(x.Headers, core.Header{Name: "reply-to", Text: v})
 		return nil

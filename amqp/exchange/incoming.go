@@ -103,18 +103,17 @@ func (in *Incoming) Fill(m *core.Message) {
 	m.Meta = &e.meta
 }
 
-// meta reads the properties for receivers of other protocols.
+// meta reads the properties for receivers of other protocols. Each of these
+// drops, and counts, what it cannot say: NUL, what is no UTF-8, and the like.
 func (in *Incoming) meta(x *core.Meta) {
 	p := in.P
-	x.ContentType, x.ContentEncoding = text(p.ContentType), text(p.ContentEncoding)
-	x.MessageID, x.Type, x.AppID, x.UserID = text(p.MessageID), text(p.Type), text(p.AppID), text(p.UserID)
+	x.ContentType, x.ContentEncoding = string(p.ContentType), string(p.ContentEncoding)
+	x.MessageID, x.Type, x.AppID, x.UserID = string(p.MessageID), string(p.Type), string(p.AppID), string(p.UserID)
 	if p.Has(wire.FlagCorrelationID) {
 		x.Correlation = append([]byte{}, p.CorrelationID...)
 	}
 	if p.Has(wire.FlagReplyTo) && len(p.ReplyTo) > 0 {
-		if t := queuePrefix + string(p.ReplyTo); topic.CheckName(t, topic.Limits{}) == nil {
-			x.ReplyTo = t
-		}
+		x.ReplyTo = queuePrefix + string(p.ReplyTo)
 	}
 	if p.Has(wire.FlagPriority) {
 		x.Priority, x.HasPriority = p.Priority, true
@@ -127,8 +126,7 @@ func (in *Incoming) meta(x *core.Meta) {
 	}
 }
 
-// text is a shortstr for a receiver that knows UTF-8 only; what is none is
-// lost to it.
+// text is b if it is a text without NUL, else nothing.
 func text(b []byte) string {
 	s := string(b)
 	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
@@ -145,8 +143,8 @@ func (in *Incoming) headers(x *core.Meta) {
 		if in.own(x, name, v) {
 			continue
 		}
-		if s := text(n); s != "" && !(hasDup && duplicated(dup, s)) {
-			x.Headers = append(x.Headers, headerOf(s, v))
+		if !(hasDup && duplicated(dup, name)) {
+			x.Headers = append(x.Headers, headerOf(name, v))
 		}
 	}
 	if hasDup {
@@ -167,7 +165,7 @@ func (in *Incoming) own(x *core.Meta, name string, v wire.Value) bool {
 		x.Correlation = append([]byte{}, v.Raw...)
 	case headerReplyTopic:
 		s, _ := v.Text()
-		x.ReplyTo, _ = in.Codec.DecodeName(s)
+		x.ReplyTo = in.Codec.DecodeText(s)
 	case headerGroup:
 		x.GroupID, _ = v.Text()
 	case headerGroupSeq:
@@ -186,7 +184,7 @@ func duplicates(v wire.Value) (all []core.Header) {
 		t, ok := e.Table()
 		name, _ := t.Get("name")
 		value, has := t.Get("value")
-		if s := text(name.Raw); ok && has && s != "" {
+		if s := string(name.Raw); ok && has && s != "" {
 			all = append(all, headerOf(s, value))
 		}
 	}

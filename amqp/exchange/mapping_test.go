@@ -104,6 +104,7 @@ func TestAMQP_AM5_TypedHeadersReachTheOthersAsText(t *testing.T) {
 		{Name: "t", Kind: core.Date, Bits: 1700000000000}, {Name: "v", Kind: core.Null}, {Name: "x", Kind: core.Bytes, Text: "\xff"},
 		{Name: "d", Text: "-0.05"}, {Name: "a", Kind: core.JSON, Text: `[1,"q\"\u000a",{"k":null},"aGk=",false]`},
 		{Name: "nul", Kind: core.Bytes, Text: "a\x00b"},
+		{Name: "\xff", Kind: core.Int, Bits: 1}, // which each receiver's protocol counts as lost
 	}
 	if got := m.Meta.Headers; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\n%+v", got, want)
@@ -232,5 +233,39 @@ func BenchmarkIncomingAndOutgoing(b *testing.B) {
 		m := core.Message{Topic: "a/b"}
 		in.Fill(&m)
 		o.Envelope(&core.Delivery{Message: &m, Attempt: 1}, 0)
+	}
+}
+
+// SECURITY E12: what another protocol sent and AMQP cannot say is counted.
+func TestSecurity_E12_WhatAMQPCannotSayIsCounted(t *testing.T) {
+	t.Parallel()
+	meta := core.Meta{ReplyTo: "r\n", Headers: []core.Header{{Name: "a\x00", Text: "x"}, {Name: "k", Text: "v"}}}
+	m := &core.Message{Topic: "a", Origin: "mqtt", Meta: &meta}
+	var lost []string
+	o := Outgoing{Lost: func(from, field string) { lost = append(lost, from+" "+field) }}
+	e := o.Envelope(&core.Delivery{Message: m, Attempt: 1}, 1000)
+	var p wire.Properties
+	if err := p.Parse(e.Properties); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := p.Headers.Get("x-reply-to-topic"); ok || p.Has(wire.FlagReplyTo) {
+		t.Error("a reply topic that nobody can publish to")
+	}
+	if v, _ := p.Headers.Get("k"); string(v.Raw) != "v" || strings.Join(lost, ", ") != "mqtt reply-to, mqtt header" {
+		t.Errorf("%+v, lost %q", p, lost)
+	}
+}
+
+// What came from AMQP reaches the core as it is, for each receiver to judge.
+func TestSecurity_E12_WhatOnlyAMQPCanSayIsNotLostBeforeItIsCounted(t *testing.T) {
+	t.Parallel()
+	h := wire.Table{}.Append("a\x00b", wire.Longstr("x")).Append("x-reply-to-topic", wire.Longstr("r.\n"))
+	m := publish(AmqTopic, "a", wire.Properties{Flags: wire.FlagHeaders | wire.FlagType, Type: []byte("t\x00"), Headers: h}, false)
+	if x := m.Meta; x.Type != "t\x00" || x.ReplyTo != "r/\n" || x.Replies() || len(x.Headers) != 1 || x.Headers[0].Name != "a\x00b" {
+		t.Errorf("%+v", x)
+	}
+	m = publish(AmqTopic, "a", wire.Properties{Flags: wire.FlagReplyTo, ReplyTo: []byte("q\x01")}, false)
+	if x := m.Meta; x.ReplyTo != "$queue/q\x01" || x.Replies() {
+		t.Errorf("%+v", x)
 	}
 }

@@ -175,6 +175,10 @@ func (o *Outgoing) correlation(p *wire.Properties, c []byte) {
 // replyTo: a queue's name is AMQP's reply-to, a topic goes into a header.
 func (o *Outgoing) replyTo(p *wire.Properties, m *core.Message) {
 	to := m.Meta.ReplyTo
+	if to != "" && !m.Meta.Replies() {
+		o.lost(m, "reply-to")
+		return
+	}
 	if q, ok := strings.CutPrefix(to, queuePrefix); ok {
 		o.short(p, wire.FlagReplyTo, &p.ReplyTo, m, q, "reply-to")
 	} else if to != "" {

@@ -121,6 +121,8 @@ type envelope struct {
 	Retain      bool        `cbor:"3,keyasint"`
 	ContentType string      `cbor:"4,keyasint"`
 	Properties  [][2]string `cbor:"5,keyasint"`
+	ReplyTo     string      `cbor:"6,keyasint"`
+	Correlation []byte      `cbor:"7,keyasint"`
 }
 
 var strict = func() cbor.DecMode {
@@ -137,16 +139,6 @@ func open(body []byte) (Message, error) {
 	if err := strict.Unmarshal(body, &e); err != nil {
 		return Message{}, fmt.Errorf("coap: no envelope: %w", err)
 	}
-	m := Message{Topic: e.Topic, Payload: e.Payload, QoS: int(e.QoS), Retain: e.Retain, ContentType: e.ContentType}
-	for _, p := range e.Properties {
-		switch p[0] {
-		case "reply":
-			m.ReplyTo = p[1]
-		case "cid":
-			m.Correlation = []byte(p[1])
-		default:
-			m.Properties = append(m.Properties, p)
-		}
-	}
-	return m, nil
+	return Message{Topic: e.Topic, Payload: e.Payload, QoS: int(e.QoS), Retain: e.Retain, ContentType: e.ContentType,
+		Properties: e.Properties, ReplyTo: e.ReplyTo, Correlation: e.Correlation}, nil
 }

@@ -114,13 +114,19 @@ func appendEscape(dst []byte, b byte) []byte {
 	return append(dst, '%', upperHex[b>>4], upperHex[b&15])
 }
 
-// DecodeName turns a routing key into a legal topic. An empty key is ErrEmpty;
-// what has no legal form is the error of CheckName.
-func (c Codec) DecodeName(key string) (string, error) {
+// DecodeText is DecodeName for what may be no legal topic.
+func (c Codec) DecodeText(key string) string {
 	t := c.decode(key)
 	if rest, ok := c.swapFirst(t, sparkplugWord, '/'); ok {
 		t = sparkplugLevel + rest
 	}
+	return t
+}
+
+// DecodeName turns a routing key into a legal topic. An empty key is ErrEmpty;
+// what has no legal form is the error of CheckName.
+func (c Codec) DecodeName(key string) (string, error) {
+	t := c.DecodeText(key)
 	if err := CheckName(t, Limits{}); err != nil {
 		return "", err
 	}

@@ -131,10 +131,7 @@ func topicOf(dest string) string {
 	if !ok || strings.IndexByte(name, '/') >= 0 {
 		return name
 	}
-	if t, err := topic.Dotted.DecodeName(name); err == nil {
-		return t
-	}
-	return name
+	return topic.Dotted.DecodeText(name)
 }
 
 // subscribe is the SUBSCRIBE for a filter.

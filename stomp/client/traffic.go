@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -125,10 +126,18 @@ func (c *Client) message(f *frame.Frame) {
 // Publish sends a message and calls done once, from any goroutine: with nil
 // when the server has acknowledged it (QoS 1) or the connection has taken it
 // (QoS 0), else with the reason. Messages are sent in the order of the calls.
-// Publish waits while the window is full.
+// Publish waits while the window is full. What the version cannot say is an
+// error, and nothing is sent.
 func (c *Client) Publish(ctx context.Context, m Message, done func(error)) {
+	f := m.send()
+	for _, h := range f.Headers {
+		if !frame.Says(c.version, h.Name, h.Value) {
+			done(fmt.Errorf("stomp: the header %q: version %s cannot say its name or value %q", h.Name, c.version, h.Value))
+			return
+		}
+	}
 	if m.QoS <= 0 {
-		c.put(m.send(), nil)
+		c.put(f, nil)
 		select {
 		case <-c.done:
 			err := c.Err()
@@ -147,7 +156,7 @@ func (c *Client) Publish(ctx context.Context, m Message, done func(error)) {
 		done(ctx.Err())
 		return
 	}
-	c.put(m.send(), func(err error) {
+	c.put(f, func(err error) {
 		<-c.window
 		done(err)
 	})

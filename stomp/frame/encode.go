@@ -1,6 +1,9 @@
 package frame
 
-import "strconv"
+import (
+	"strconv"
+	"unicode/utf8"
+)
 
 // AppendTo appends the frame as version v writes it. A body on a frame that
 // may carry one gets a content-length of its own, after all other headers; a
@@ -55,6 +58,22 @@ func AppendHeader[N, T ~string | ~[]byte](dst []byte, v Version, name N, value T
 	dst = append(dst, ':')
 	dst = appendText(dst, value, v, false)
 	return append(dst, '\n')
+}
+
+// Says tells whether version v can write a header as it is. Pass VersionNone
+// for CONNECT and CONNECTED.
+func Says[N, T ~string | ~[]byte](v Version, name N, value T) bool {
+	return sayable(name, v, true) && sayable(value, v, false) && len(name) > 0
+}
+
+func sayable[T ~string | ~[]byte](s T, v Version, name bool) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == 0, c == '\n' && !v.escapes(), c == ':' && name && !v.escapes(), c == '\r' && v != V12:
+			return false
+		}
+	}
+	return utf8.ValidString(string(s))
 }
 
 // HeaderLen is the length of what AppendHeader appends.

@@ -131,13 +131,13 @@ func (g *target) speak(t *testing.T, p string, r *rand.Rand, ears []*ear) {
 			m.Topic = printable(m.Topic)
 		}
 		if can.Headers {
-			m.Headers = []dial.Header{{Name: "x-" + plain(r, 2), Value: plain(r, 4)}}
+			m.Headers = []dial.Header{{Name: []string{"reply", "cid", "x-" + plain(r, 2), "x-" + plain(r, 2)}[r.IntN(4)], Value: plain(r, 4)}}
 		}
 		if can.ContentType {
 			m.ContentType = []string{"", "text/plain", "text/" + plain(r, 2)}[r.IntN(3)]
 		}
 		if can.ReplyTo && r.IntN(2) == 0 {
-			m.ReplyTo = "fz/reply" + printable(plain(r, 2))
+			m.ReplyTo = "fz/reply" + plain(r, 2)
 		}
 		if can.Correlation && r.IntN(2) == 0 {
 			m.Correlation = []byte(fuzzed(r, 2))

@@ -138,6 +138,9 @@ const mappingFoot = `
 MQTT 3.1.1 receives what MQTT-SN receives. CoAP receives headers in envelopes alone (` + "`?env=cbor`" + `, which the clients here ask for); without them they
 are lost. It tells the expiry as Max-Age, at most ` + "`coap.max_age`" + `. What is lost is counted in ` + "`entrepot_mapping_dropped_total{from,to,field}`" + `.
 
+The same holds for single values that a receiver's protocol cannot say: text with NUL or that is not UTF-8, line ends in headers of STOMP 1.0 and 1.1,
+names or properties that are too long for AMQP, and reply topics that nobody can publish to. They are left out and counted, never altered.
+
 ## Topics
 
 A topic has the same name in every protocol; each spells it in its own way, and the spelling back gives the same name.
