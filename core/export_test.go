@@ -1,5 +1,7 @@
 package core
 
+import "time"
+
 // Filter is the text that a membership was subscribed with.
 func (c *Consumer) Filter() string { return c.filter }
 
@@ -81,4 +83,9 @@ func SmallPages(o Options, window int) Options {
 	o.Limits.WindowMessages = window
 	o.paging = paging{burst: 1, span: 4, slice: 3, every: 5}
 	return o
+}
+
+// SetWall makes the wall clock step by a time.
+func (c *Clock) SetWall(step time.Duration) {
+	c.wall = func() time.Time { return time.Now().Add(step) }
 }
