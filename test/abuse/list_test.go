@@ -57,7 +57,8 @@ var proofs = map[string][]string{
 	"E9":  {"rows", "core TestNamespacesDoNotSeeEachOther", "test/credentials TestSecurity_2_2_TheVhostOfAMQPIsTheNamespace"},
 	"E10": {"internal/access TestSecurity_S7_WhatCannotBeReadIsAnError", "internal/gateway TestReload_WhatCannotBeTakenChangesNothing", "internal/access TestSecurity_U5_WithUsersNothingIsImplied"},
 	"E11": {"internal/access TestSecurity_U1_U3_E11_EvidenceOfTheTransport", "test/credentials TestSecurity_2_2_U1_E11_ACertificateIsAUser", "test/credentials TestSecurity_U3_E11_AListenerThatAsksForACertificate", "test/matrix TestSecurity_E11_WhoIsNoUserIsRefused"},
-	"E12": {"test/abuse TestSECURITY_E12_AValueArrivesAsItIsOrNotAtAll", "coap TestSecurity_E12_WhatIsNotUTF8IsLeftOutOfTheEnvelope"},
+	"E12": {"test/abuse TestSECURITY_E12_AValueArrivesAsItIsOrNotAtAll", "coap TestSecurity_E12_WhatIsNotUTF8IsLeftOutOfTheEnvelope",
+		"coap TestSecurity_E12_NoPropertyLooksLikeAReplyTopic", "stomp TestSecurity_E12_WhatAHeaderCannotHoldIsCounted", "amqp/exchange TestSecurity_E12_WhatAMQPCannotSayIsCounted"},
 
 	"F1": {"test/credentials TestSecurity_S1_F1_F2_F5_ASessionIsItsOwners", "core TestAnotherPrincipalHasAnotherSession"},
 	"F2": {"test/abuse TestSECURITY_F2_WrongPasswordsTouchNothing"},
@@ -75,7 +76,7 @@ var proofs = map[string][]string{
 	"K3e": {"rows", "mqttsn TestMQTTSN_F5_ForwarderOutsideTheListIsDropped"},
 	"K4a": {"rows"}, "K4b": {"rows", "coap TestCoAP_B13_TransfersAndMemoryAreBounded"}, "K4c": {"rows"}, "K4d": {"rows"},
 	"K5": {"rows", "test/abuse TestSECURITY_K5_ManySourcesOneDatagramEach", "adapters/limit TestPeers_L24"},
-	"K6": {"test/abuse TestSECURITY_K6_AKnownPeerTurnsHostile", "mqttsn TestMQTTSN_X5_RateOfAClient"},
+	"K6": {"test/abuse TestSECURITY_K6_AKnownPeerTurnsHostile", "mqttsn TestMQTTSN_X5_RateOfAClient", "coap TestSecurity_K6_APeerThatExceedsItsRateIsNotRead"},
 
 	"R4":  {"internal/store/disk TestSECURITY_R4_WhatWasAcknowledgedSurvivesAPowerCut"},
 	"R5":  {"internal/store/disk TestSECURITY_R5_AFlippedBitIsReportedAndNeverRead", "internal/store/disk TestSECURITY_R5_ATornTailIsCutAndWhatWasBeforeItStays"},
