@@ -49,7 +49,7 @@ func TestChild(t *testing.T) {
 	if problems.Failed() {
 		t.Fatal(problems)
 	}
-	g, err := Open(Options{Config: c, Sections: sections, Version: "1", Read: read, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	g, err := Open(Options{Config: c, Sections: sections, Version: "1", Read: read, Disk: childDisk(), Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
