@@ -88,14 +88,17 @@ func (e *epoll) wake() {
 // for the loop: cheaper by a third at some thousand messages a second. An idle
 // loop waits in the ordinary way.
 func (e *epoll) wait(timeout int) {
+	if e.l.yield && timeout != 0 && (e.hot || !e.mayBeHot) {
+		// What the pass woke must not wait for us. It lies in our processor's
+		// queue; a raw wait keeps that, and where no processor is left to take
+		// it from there, the runtime sees an ordinary wait only after some 100 µs.
+		e.l.yield = false
+		runtime.Gosched()
+	}
 	switch {
 	case timeout == 0:
 		e.ready = e.rawWait(0)
 	case e.hot:
-		if e.l.yield { // what the pass woke must not wait for us
-			e.l.yield = false
-			runtime.Gosched()
-		}
 		bounded := hotWait
 		if timeout > 0 {
 			bounded = min(timeout, hotWait)
