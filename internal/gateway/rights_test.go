@@ -149,8 +149,11 @@ func TestSecurity_E5_TheWillOfADeletedUserIsNotPublished(t *testing.T) {
 	for _, client := range lost {
 		client.Close()
 	}
-	for end := time.Now().Add(20 * time.Second); g.router.Stats().Dropped[core.DropDenied] < 4; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) { // of gone and less, at once and delayed
+	tick, end := time.Tick(10*time.Millisecond), time.After(20*time.Second)
+	for g.router.Stats().Dropped[core.DropDenied] < 4 { // of gone and less, at once and delayed
+		select {
+		case <-tick:
+		case <-end:
 			t.Fatal(g.router.Stats().Dropped)
 		}
 	}
