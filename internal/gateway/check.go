@@ -20,6 +20,7 @@ import (
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/access"
 	"github.com/entrepot/entrepot/internal/config"
+	"github.com/entrepot/entrepot/internal/overload"
 	"github.com/entrepot/entrepot/internal/store/disk"
 	"github.com/entrepot/entrepot/internal/unreadable"
 )
@@ -168,7 +169,7 @@ func (k *check) data() {
 	}
 	k.above = above
 	free, total, ok := diskSpace(above)
-	reserve := reserveOf(int64(k.s.store().Reserve), total)
+	reserve := overload.Reserve(int64(k.s.store().Reserve), total)
 	switch {
 	case !ok:
 	case free <= reserve:
@@ -180,14 +181,6 @@ func (k *check) data() {
 
 // minFree is how much free space above the reserve is no reason to speak, in bytes.
 const minFree = 256 << 20
-
-// reserveOf is the free space that store.reserve stands for on a disk. SECURITY O6
-func reserveOf(set, total int64) int64 {
-	if set > 0 {
-		return set
-	}
-	return min(total/20, 1<<30)
-}
 
 // ports takes every address for a moment, all of them together, since two may be one. OPERATIONS C23
 func (k *check) ports() {

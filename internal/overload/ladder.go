@@ -99,7 +99,7 @@ func (m *Monitor) points(r *Reading) (p [resources]float64) {
 		p[Memory] = 100 * float64(r.Memory) / float64(r.MemoryLimit)
 	}
 	if r.DiskFree >= 0 {
-		p[Disk] = 100 * float64(m.reserve(r)) / float64(max(r.DiskFree, 1))
+		p[Disk] = 100 * float64(Reserve(m.kept, r.DiskTotal)) / float64(max(r.DiskFree, 1))
 	}
 	p[CPU] = float64(r.Delay) / float64(point)
 	if r.Descriptors >= 0 && r.Descriptors+spare >= r.MaxOpen {
@@ -108,10 +108,11 @@ func (m *Monitor) points(r *Reading) (p [resources]float64) {
 	return p
 }
 
-// reserve is the free space that is left to deletions and acknowledgements.
-func (m *Monitor) reserve(r *Reading) int64 {
-	if m.kept > 0 {
-		return m.kept
+// Reserve is the free space, in bytes, that is left to deletions and acknowledgements on a disk of total bytes: the one
+// that store.reserve sets, or where it is 0 the twentieth part, at most 1 GiB. SECURITY O6
+func Reserve(set, total int64) int64 {
+	if set > 0 {
+		return set
 	}
-	return min(r.DiskTotal/20, reserveMost)
+	return min(total/20, reserveMost)
 }

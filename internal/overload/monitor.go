@@ -108,7 +108,7 @@ func (m *Monitor) tell(p core.Pressure, worst Resource, r *Reading) {
 	if p.DiskFull != m.seen.DiskFull {
 		state := map[bool]string{true: "disk full", false: "normal"}
 		m.o.Log.Warn("overload.changed", "level", state[p.DiskFull], "was", state[m.seen.DiskFull], "resource", Disk.String(),
-			"free", r.DiskFree, "reserve", m.reserve(r))
+			"free", r.DiskFree, "reserve", Reserve(m.kept, r.DiskTotal))
 	}
 }
 
