@@ -147,16 +147,29 @@ func (c *patient) awaitFor(text string, wait time.Duration) error {
 	}
 }
 
-// beat lets the next client publish; all must receive it, across all protocols.
+// beat lets the next client publish; all must receive it, across all protocols. A datagram to a socket that is flooded may
+// be lost in the kernel; so who publishes by datagrams does so again until the first has it, as a client would.
 func (p *pulse) beat() error {
 	p.beats++
 	from := p.clients[p.beats%len(p.clients)]
 	payload := fmt.Sprintf("beat-%06d.", p.beats)
-	if err := from.send(from.publish(payload)); err != nil {
-		return fmt.Errorf("%s cannot publish: %w", from.on, err)
+	said, wait, tries := from.publish(payload), rig.Patience, 1
+	if from.datagram {
+		wait, tries = time.Second, int(rig.Patience/time.Second)
 	}
-	for _, c := range p.clients {
-		if err := c.await(payload); err != nil {
+	for i, c := range p.clients {
+		err := error(nil)
+		for range tries {
+			if i == 0 {
+				if err := from.send(said); err != nil {
+					return fmt.Errorf("%s cannot publish: %w", from.on, err)
+				}
+			}
+			if err = c.awaitFor(payload, wait); err == nil {
+				break
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("published by %s: %w", from.on, err)
 		}
 	}
