@@ -90,6 +90,7 @@ ifdef ATTACK_TARGET
 	$(GO) test -count=1 -v -timeout 30m -run '^TestAttackTarget$$' ./test/abuse/
 else
 	ATTACK=full ABUSE_MUTATE=$(ATTACKTIME) $(GO) test -race -count=1 -p 1 -timeout 120m ./test/abuse/
+	ENTREPOT_FLOOD=10m $(GO) test -count=1 -timeout 30m -run '_R2_' ./internal/gateway/
 	ENTREPOT_STORM=10000 $(GO) test -count=1 -p 1 -timeout 30m ./test/credentials/
 endif
 
