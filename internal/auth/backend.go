@@ -28,6 +28,7 @@ type Answer struct {
 	Namespaces []string // see User
 	Expires    time.Time
 	Method     string // password, jwt, http, ...
+	Why        string // of Denied, for the log: token, ...; "" is a password
 }
 
 // Backend knows users by name and password. It is safe for concurrent use.

@@ -1,7 +1,10 @@
 package auth
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"net"
@@ -10,8 +13,6 @@ import (
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
-	"github.com/entrepot/entrepot/internal/auth/password"
-	"github.com/entrepot/entrepot/internal/auth/scram"
 )
 
 // Listener is what one listener asks of those who come by it.
@@ -48,10 +49,11 @@ type Options struct {
 
 // Chain asks backends in order. It is an adapters.Authenticator.
 type Chain struct {
-	options  Options
-	failures *failures
-	scram    *scram.Server              // nil: nobody has a credential
-	guests   map[string]*core.Principal // who shows nothing, by listener
+	options   Options
+	failures  *failures
+	strangers *cache                     // passwords of users whom nobody knows: never good ones
+	scramKey  []byte                     // nil: nobody has a credential for SCRAM
+	guests    map[string]*core.Principal // who shows nothing, by listener
 }
 
 var _ adapters.Authenticator = (*Chain)(nil)
@@ -76,7 +78,7 @@ func NewChain(o Options) *Chain {
 	if o.Workers == nil {
 		o.Workers = NewWorkers(0)
 	}
-	c := &Chain{options: o, failures: newFailures(o.Failures, o.Now), guests: map[string]*core.Principal{}}
+	c := &Chain{options: o, failures: newFailures(o.Failures, o.Now), strangers: newCache(o.Now), guests: map[string]*core.Principal{}}
 	c.failures.exempt = o.Trusted
 	for name, l := range o.Listeners {
 		if l.Anonymous && len(l.Kinds) == 0 && l.Devices == nil {
@@ -84,7 +86,8 @@ func NewChain(o Options) *Chain {
 		}
 	}
 	if o.Table.hasSCRAM() {
-		c.scram = scram.New(scram.Options{Directory: directory{c}})
+		c.scramKey = make([]byte, sha256.Size)
+		_, _ = rand.Read(c.scramKey) // never fails, says its documentation
 	}
 	return c
 }
@@ -102,8 +105,14 @@ func (c *Chain) Authenticate(ctx context.Context, cr adapters.Credentials) (*cor
 	if cr.Device != "" || l.Devices != nil && !cr.HasUser {
 		return c.byPlace(&cr, l)
 	}
-	if !cr.HasUser || !l.counts("password") || CheckName(cr.User) != nil {
-		return nil, c.denied(&cr, "no user name that can be one")
+	c.token(&cr)
+	switch {
+	case !cr.HasUser:
+		return nil, c.denied(&cr, "no credentials")
+	case !l.counts("password"):
+		return nil, c.denied(&cr, "the listener takes no passwords")
+	case CheckName(cr.User) != nil:
+		return nil, c.denied(&cr, "user name")
 	}
 	addr := host(cr.Addr)
 	if c.failures.blocked(addr, cr.User) {
@@ -128,7 +137,19 @@ func (c *Chain) Quick(cr adapters.Credentials) (*core.Principal, bool) {
 		return nil, false
 	}
 	nobody := len(c.options.Backends) == 0 && c.options.Table.Len() == 0
-	return guest, nobody || !cr.HasUser && cr.Certificate == nil && cr.PSKIdentity == "" && c.options.Table.User(cr.Device) == nil
+	return guest, nobody || !cr.HasUser && !c.bare(&cr) && cr.Certificate == nil && cr.PSKIdentity == "" && c.options.Table.User(cr.Device) == nil
+}
+
+// bare tells that a token comes without a user name, as MQTT 5 lets it.
+func (c *Chain) bare(cr *adapters.Credentials) bool {
+	return cr.User == "" && isToken(cr.Password) && slices.ContainsFunc(c.options.Backends, func(b Backend) bool { return b.Name() == jwtName })
+}
+
+// token gives a token that comes without a user name the one that stands for whom it names.
+func (c *Chain) token(cr *adapters.Credentials) {
+	if c.bare(cr) {
+		cr.User, cr.HasUser = tokenUser, true
+	}
 }
 
 // ask goes through the backends. The first that knows the user decides, also when it says no (U2).
@@ -140,20 +161,32 @@ func (c *Chain) ask(ctx context.Context, cr *adapters.Credentials) (Answer, core
 			c.denied(cr, "busy")
 			return Answer{}, core.Busy
 		case err != nil:
-			c.options.Log.Warn("auth.denied", "reason", "backend", "backend", b.Name(), "err", err.Error())
+			c.tell(slog.LevelWarn, cr, "backend", slog.String("backend", b.Name()), slog.String("err", err.Error()))
 			return Answer{}, core.Busy
 		case answer.Verdict == Denied:
-			return Answer{}, c.denied(cr, "password")
+			return Answer{}, c.denied(cr, cmp.Or(answer.Why, "password"))
 		case answer.Verdict == Allowed:
 			return answer, core.OK
 		}
 	}
-	// Nobody knows the user: that takes as long as a wrong password (U10).
-	err := c.options.Workers.Do(ctx, func() { password.Decoy.Verify(cr.Password) })
-	if err != nil {
+	if err := c.stranger(ctx, cr); err != nil {
+		c.denied(cr, "busy")
 		return Answer{}, core.Busy
 	}
 	return Answer{}, c.denied(cr, "password")
+}
+
+// stranger takes for a user whom nobody knows as long as a wrong password of most users takes, the second time too (U10).
+func (c *Chain) stranger(ctx context.Context, cr *adapters.Credentials) error {
+	sum := c.strangers.sum(cr.User, cr.Password, "")
+	if _, known := c.strangers.get(sum); known {
+		return nil
+	}
+	err := c.options.Workers.Do(ctx, func() { c.options.Table.Decoy().Verify(cr.Password) })
+	if err == nil {
+		c.strangers.put(sum, false)
+	}
+	return err
 }
 
 func (c *Chain) check(ctx context.Context, b Backend, cr *adapters.Credentials) (Answer, error) {
@@ -210,6 +243,7 @@ func (c *Chain) principal(cr *adapters.Credentials, l Listener, a Answer) (*core
 		switch what := c.options.Unfit(p); what {
 		case "":
 		case "client identifier":
+			c.denied(cr, "client id")
 			return nil, core.BadClientID // U6
 		default:
 			return nil, c.denied(cr, what)
@@ -242,8 +276,19 @@ func namespace(listener, asked string, own []string) (string, bool) {
 
 // denied tells the log. Whoever is refused learns nothing of why.
 func (c *Chain) denied(cr *adapters.Credentials, why string) core.Reason {
-	c.options.Log.Info("auth.denied", "reason", why, "protocol", cr.Protocol, "addr", cr.Addr, "user", cr.User, "client", cr.ClientID)
+	c.tell(slog.LevelInfo, cr, why)
 	return core.NotAuthenticated
+}
+
+// tell writes the one line of the log that a refused login has. What the peer has not shown is left out.
+func (c *Chain) tell(level slog.Level, cr *adapters.Credentials, why string, more ...slog.Attr) {
+	attrs := []slog.Attr{slog.String("reason", why)}
+	for _, a := range [][2]string{{"protocol", cr.Protocol}, {"listener", cr.Listener}, {"addr", cr.Addr}, {"user", cr.User}, {"client", cr.ClientID}} {
+		if a[1] != "" {
+			attrs = append(attrs, slog.String(a[0], a[1]))
+		}
+	}
+	c.options.Log.LogAttrs(context.Background(), level, "auth.denied", append(attrs, more...)...)
 }
 
 // host is the address without its port: who comes from it.

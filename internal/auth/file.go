@@ -27,18 +27,15 @@ func NewFile(t *Table, w *Workers, rehash func(user string, h *password.Hash)) *
 // Name is the backend's word in the configuration.
 func (f *File) Name() string { return "file" }
 
-// Check verifies a password. A user that does not exist costs what one that does costs (U10).
+// Check verifies a password. Whether a user exists, and has a password, cannot be told by the time that it takes (U10).
 func (f *File) Check(ctx context.Context, c *adapters.Credentials) (Answer, error) {
 	u := f.table.User(c.User)
 	if u == nil {
 		return Answer{Verdict: Unknown}, nil
 	}
-	ok := false
-	if u.Password != nil {
-		var err error
-		if ok, err = f.verify(ctx, u, c.Password); err != nil {
-			return Answer{}, err
-		}
+	ok, err := f.verify(ctx, u, c.Password)
+	if err != nil {
+		return Answer{}, err
 	}
 	if !ok {
 		return Answer{Verdict: Denied}, nil
@@ -46,14 +43,20 @@ func (f *File) Check(ctx context.Context, c *adapters.Credentials) (Answer, erro
 	return Answer{Verdict: Allowed, Roles: u.Roles, ClientIDs: u.ClientIDs, Namespaces: u.Namespaces, Method: "password"}, nil
 }
 
+// verify compares a password. Whoever has none takes as long over it.
 func (f *File) verify(ctx context.Context, u *User, given []byte) (ok bool, err error) {
-	sum := f.cache.sum(u.Name, given, u.Password.Text())
+	stored := u.Password
+	if stored == nil {
+		stored = f.table.Decoy()
+	}
+	sum := f.cache.sum(u.Name, given, stored.Text())
 	if ok, known := f.cache.get(sum); known {
 		return ok, nil
 	}
 	var better *password.Hash
 	err = f.workers.Do(ctx, func() {
-		if ok = u.Password.Verify(given); ok && f.rehash != nil && u.Password.Weak() {
+		ok = stored.Verify(given) && u.Password != nil
+		if ok && f.rehash != nil && stored.Weak() {
 			better = password.New(given)
 		}
 	})

@@ -12,6 +12,8 @@ import (
 
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/entrepot/entrepot/internal/unreadable"
 )
 
 const (
@@ -32,17 +34,18 @@ type KeySet struct {
 
 	mu    sync.Mutex
 	keys  keyfunc.Keyfunc // Guarded by mu; nil: never read
+	cause error           // Guarded by mu: of the last try that failed
 	tried time.Time       // Guarded by mu
 	read  time.Time       // Guarded by mu
 }
 
 var _ KeySource = (*KeySet)(nil)
 
-// FileKeySet reads a key set from a file.
+// FileKeySet reads a key set from a file. An error names it.
 func FileKeySet(path string) (*KeySet, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s cannot be read: %s", path, unreadable.Why(err))
 	}
 	defer f.Close()
 	keys, err := readKeySet(f)
@@ -68,7 +71,11 @@ func readKeySet(r io.Reader) (keyfunc.Keyfunc, error) {
 	if len(raw) > maxKeySet {
 		return nil, fmt.Errorf("the key set has more than %d bytes", maxKeySet)
 	}
-	return keyfunc.NewJWKSetJSON(raw)
+	keys, err := keyfunc.NewJWKSetJSON(raw)
+	if err != nil {
+		return nil, errors.New("it is no key set: JSON with a list of keys (RFC 7517)")
+	}
+	return keys, nil
 }
 
 // Key is the key that a token names by its kid.
@@ -80,7 +87,7 @@ func (s *KeySet) Key(ctx context.Context, t *jwt.Token) (any, error) {
 		s.fetch(ctx, now)
 	}
 	if s.keys == nil {
-		return nil, errUnreachable
+		return nil, fmt.Errorf("%w: %w", errUnreachable, s.cause)
 	}
 	key, err := s.keys.KeyfuncCtx(ctx)(t)
 	if err != nil && s.fetch(ctx, now) {
@@ -97,7 +104,7 @@ func (s *KeySet) fetch(ctx context.Context, now time.Time) bool {
 	}
 	s.tried = now
 	keys, err := s.get(ctx)
-	if err != nil {
+	if s.cause = err; err != nil {
 		return false
 	}
 	s.keys, s.read = keys, now

@@ -16,6 +16,7 @@ import (
 )
 
 const (
+	jwtName    = "jwt"
 	maxToken   = 8 << 10 // bytes
 	leeway     = time.Minute
 	leastRSA   = 2048 // bits
@@ -87,18 +88,26 @@ func NewJWT(o JWTOptions) (*JWT, error) {
 }
 
 // Name is the backend's word in the configuration.
-func (j *JWT) Name() string { return "jwt" }
+func (j *JWT) Name() string { return jwtName }
+
+// isToken tells that a password has the shape of a token.
+func isToken(password []byte) bool {
+	return bytes.HasPrefix(password, []byte(tokenStart)) && bytes.Count(password, []byte{'.'}) == 2
+}
+
+// notTaken is the answer to a token, whatever is wrong with it: all faults look the same from outside.
+var notTaken = Answer{Verdict: Denied, Why: "token"}
 
 // Check verifies a token. What is none is left to the next backend, unless the user says that it is one.
 func (j *JWT) Check(ctx context.Context, c *adapters.Credentials) (Answer, error) {
-	if !bytes.HasPrefix(c.Password, []byte(tokenStart)) || bytes.Count(c.Password, []byte{'.'}) != 2 {
+	if !isToken(c.Password) {
 		if c.User == tokenUser {
-			return Answer{Verdict: Denied}, nil
+			return notTaken, nil
 		}
 		return Answer{Verdict: Unknown}, nil
 	}
 	if len(c.Password) > maxToken {
-		return Answer{Verdict: Denied}, nil
+		return notTaken, nil
 	}
 	claims := jwt.MapClaims{}
 	var unreachable error
@@ -112,8 +121,8 @@ func (j *JWT) Check(ctx context.Context, c *adapters.Credentials) (Answer, error
 	switch {
 	case unreachable != nil:
 		return Answer{}, unreachable
-	case err != nil: // all faults look the same from outside
-		return Answer{Verdict: Denied}, nil
+	case err != nil:
+		return notTaken, nil
 	}
 	return j.answer(c, claims), nil
 }
@@ -137,14 +146,25 @@ func (j *JWT) key(ctx context.Context, t *jwt.Token) (any, error) {
 	return key, nil
 }
 
-// answer turns claims into an answer. A user name beside the token must be the token's (U1).
+// answer turns claims into an answer. A user name beside the token must be the token's (U1). A claim that is not of its
+// kind makes the token worthless: what it was to restrict would be free otherwise.
 func (j *JWT) answer(c *adapters.Credentials, claims jwt.MapClaims) Answer {
 	user, _ := claims[j.options.User].(string)
-	if user == "" || c.User != tokenUser && c.User != "" && c.User != user {
-		return Answer{Verdict: Denied}
+	if user == "" || c.User != tokenUser && c.User != user {
+		return notTaken
 	}
-	a := Answer{Verdict: Allowed, User: user, Method: "jwt", Roles: words(claims[j.options.Roles]), ClientIDs: words(claims[j.options.ClientIDs])}
-	if ns, ok := claims[j.options.Namespace].(string); ok && j.options.Namespace != "" {
+	a := Answer{Verdict: Allowed, User: user, Method: jwtName}
+	var roles, ids bool
+	a.Roles, roles = words(claims, j.options.Roles)
+	a.ClientIDs, ids = words(claims, j.options.ClientIDs)
+	ns, namespace := claims[j.options.Namespace].(string)
+	if j.options.Namespace == "" || claims[j.options.Namespace] == nil {
+		ns, namespace = "", true
+	}
+	if !roles || !ids || !namespace {
+		return notTaken
+	}
+	if ns != "" {
 		a.Namespaces = []string{ns}
 	}
 	if exp, err := claims.GetExpirationTime(); err == nil && exp != nil {
@@ -156,18 +176,27 @@ func (j *JWT) answer(c *adapters.Credentials, claims jwt.MapClaims) Answer {
 // maxWords bounds a list in a token or an answer.
 const maxWords = 256
 
-// words reads a claim that is a list of text, or text with blanks.
-func words(claim any) []string {
-	var list []string
-	switch v := claim.(type) {
+// words reads a claim that is a list of text, or text with blanks; none where the claim is not there. ok is false when
+// it is of another kind.
+func words(claims jwt.MapClaims, name string) (list []string, ok bool) {
+	if name == "" {
+		return nil, true
+	}
+	switch v := claims[name].(type) {
+	case nil:
+		return nil, true
 	case string:
 		list = strings.Fields(v)
 	case []any:
 		for _, x := range v {
-			if s, ok := x.(string); ok {
-				list = append(list, s)
+			s, text := x.(string)
+			if !text {
+				return nil, false
 			}
+			list = append(list, s)
 		}
+	default:
+		return nil, false
 	}
-	return slices.Clip(list[:min(len(list), maxWords)])
+	return slices.Clip(list[:min(len(list), maxWords)]), true
 }

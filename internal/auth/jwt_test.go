@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/http"
@@ -20,6 +21,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/entrepot/entrepot/core"
 )
 
 var b64 = base64.RawURLEncoding.EncodeToString
@@ -91,32 +94,39 @@ func TestSecurity_U14_A9_Tokens(t *testing.T) {
 		user, token string
 		want        Verdict
 	}{
-		"good":                    {"jwt", sign(t, rs, "k1", good, claims(nil)), Allowed},
-		"its own user":            {"joe", sign(t, rs, "k1", good, claims(nil)), Allowed},
-		"another user":            {"eve", sign(t, rs, "k1", good, claims(nil)), Denied},
-		"within the leeway":       {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"exp": time.Now().Add(-30 * time.Second).Unix()})), Allowed},
-		"expired":                 {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"exp": time.Now().Add(-2 * time.Minute).Unix()})), Denied},
-		"without exp":             {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"exp": nil})), Denied},
-		"not yet":                 {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"nbf": time.Now().Add(time.Hour).Unix()})), Denied},
-		"another issuer":          {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"iss": "you"})), Denied},
-		"another audience":        {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"aud": "x"})), Denied},
-		"no user":                 {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"sub": nil})), Denied},
-		"user that is no text":    {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"sub": 7})), Denied},
-		"another key":             {"jwt", sign(t, rs, "k1", other, claims(nil)), Denied},
-		"unknown kid":             {"jwt", sign(t, rs, "k9", good, claims(nil)), Denied},
-		"small key":               {"jwt", sign(t, rs, "small", small, claims(nil)), Denied},
-		"alg none":                {"jwt", sign(t, jwt.SigningMethodNone, "k1", jwt.UnsafeAllowNoneSignatureType, claims(nil)), Denied},
-		"HS256 by the public key": {"jwt", sign(t, jwt.SigningMethodHS256, "k1", public, claims(nil)), Denied},
-		"RS512, not listed":       {"jwt", sign(t, jwt.SigningMethodRS512, "k1", good, claims(nil)), Denied},
-		"too long":                {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"x": strings.Repeat("x", 9000)})), Denied},
-		"no token":                {"joe", "secret", Unknown},
-		"no token, but announced": {"jwt", "secret", Denied},
-		"nonsense":                {"jwt", "eyJ.eyJ.x", Denied},
+		"good":                     {"jwt", sign(t, rs, "k1", good, claims(nil)), Allowed},
+		"its own user":             {"joe", sign(t, rs, "k1", good, claims(nil)), Allowed},
+		"another user":             {"eve", sign(t, rs, "k1", good, claims(nil)), Denied},
+		"within the leeway":        {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"exp": time.Now().Add(-30 * time.Second).Unix()})), Allowed},
+		"expired":                  {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"exp": time.Now().Add(-2 * time.Minute).Unix()})), Denied},
+		"without exp":              {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"exp": nil})), Denied},
+		"not yet":                  {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"nbf": time.Now().Add(time.Hour).Unix()})), Denied},
+		"another issuer":           {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"iss": "you"})), Denied},
+		"another audience":         {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"aud": "x"})), Denied},
+		"no user":                  {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"sub": nil})), Denied},
+		"user that is no text":     {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"sub": 7})), Denied},
+		"another key":              {"jwt", sign(t, rs, "k1", other, claims(nil)), Denied},
+		"unknown kid":              {"jwt", sign(t, rs, "k9", good, claims(nil)), Denied},
+		"small key":                {"jwt", sign(t, rs, "small", small, claims(nil)), Denied},
+		"alg none":                 {"jwt", sign(t, jwt.SigningMethodNone, "k1", jwt.UnsafeAllowNoneSignatureType, claims(nil)), Denied},
+		"HS256 by the public key":  {"jwt", sign(t, jwt.SigningMethodHS256, "k1", public, claims(nil)), Denied},
+		"RS512, not listed":        {"jwt", sign(t, jwt.SigningMethodRS512, "k1", good, claims(nil)), Denied},
+		"too long":                 {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"x": strings.Repeat("x", 9000)})), Denied},
+		"tenant that is a list":    {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"tenant": []string{"plant"}})), Denied},
+		"ids that are a number":    {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"ids": 7})), Denied},
+		"an id that is a number":   {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"ids": []any{"gw-*", 7}})), Denied},
+		"roles that are an object": {"jwt", sign(t, rs, "k1", good, claims(jwt.MapClaims{"roles": map[string]bool{"a": true}})), Denied},
+		"no token":                 {"joe", "secret", Unknown},
+		"no token, but announced":  {"jwt", "secret", Denied},
+		"nonsense":                 {"jwt", "eyJ.eyJ.x", Denied},
 	} {
 		cr := creds(c.user, c.token)
 		a, err := j.Check(t.Context(), &cr)
 		if err != nil || a.Verdict != c.want {
 			t.Errorf("%s: %+v, %v", name, a, err)
+		}
+		if a.Verdict == Denied && a.Why != "token" {
+			t.Errorf("%s: the log is told %q", name, a.Why)
 		}
 		if a.Verdict == Allowed && (a.User != "joe" || fmt.Sprint(a.Roles, a.Namespaces, a.ClientIDs) != "[a b] [plant] [gw-* x]" || !a.Expires.After(time.Now())) {
 			t.Errorf("%s: %+v", name, a)
@@ -234,4 +244,53 @@ func FuzzToken(f *testing.F) {
 			t.Fatalf("%q: %+v, %v", token, a, err)
 		}
 	})
+}
+
+// MQTT 5 lets a password come without a user name, and a token says itself whose it is.
+func TestATokenNeedsNoUserName(t *testing.T) {
+	j, err := NewJWT(JWTOptions{Secret: []byte("secret"), Roles: "roles"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := sign(t, jwt.SigningMethodHS256, "", []byte("secret"), jwt.MapClaims{"sub": "joe", "exp": time.Now().Add(time.Hour).Unix(), "": "admin"})
+	for name, c := range map[string]struct {
+		backends []Backend
+		listener Listener
+		pass     string
+		want     string // user; "" is refused
+	}{
+		"a token":                           {[]Backend{j}, Listener{}, token, "joe"},
+		"a token, who shows nothing may in": {[]Backend{j}, Listener{Anonymous: true}, token, "joe"},
+		"a wrong one there":                 {[]Backend{j}, Listener{Anonymous: true}, token + "x", ""},
+		"a password alone":                  {[]Backend{j}, Listener{}, "secret", ""},
+		"where nobody looks at tokens":      {[]Backend{&fake{name: "a"}}, Listener{}, token, ""},
+		"where passwords do not count":      {[]Backend{j}, Listener{Kinds: []string{"cert"}}, token, ""},
+	} {
+		chain := NewChain(Options{Backends: c.backends, Listeners: map[string]Listener{"l": c.listener}})
+		p, r := chain.Authenticate(t.Context(), creds("", c.pass))
+		if (r == core.OK) != (c.want != "") || r == core.OK && (p.User != c.want || p.Roles != nil) {
+			t.Errorf("%s: %+v, %v", name, p, r)
+		}
+	}
+}
+
+func TestWhatIsWrongWithAKeySetIsSaidInASentence(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	if _, err := FileKeySet(path); err == nil || err.Error() != path+" cannot be read: there is no such file" {
+		t.Error(err)
+	}
+	if err := os.WriteFile(path, []byte("# no JSON"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FileKeySet(path); err == nil || err.Error() != path+": it is no key set: JSON with a list of keys (RFC 7517)" {
+		t.Error(err)
+	}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	set := URLKeySet(gone.URL, nil)
+	for range 2 { // the second is not tried, and says why all the same
+		if _, err := set.Key(t.Context(), nil); !errors.Is(err, errUnreachable) || !strings.Contains(err.Error(), "connection refused") {
+			t.Error(err)
+		}
+	}
 }

@@ -20,7 +20,10 @@ type User struct {
 }
 
 // Table is the users of the configuration and of its files. It is immutable.
-type Table struct{ users map[string]*User }
+type Table struct {
+	users map[string]*User
+	decoy *password.Hash // nil: nobody has a password
+}
 
 // A PlaceError is what is wrong with one user.
 type PlaceError struct {
@@ -54,6 +57,7 @@ const maxMistakes = 100
 func NewTable(users ...*User) (*Table, error) {
 	t := &Table{users: make(map[string]*User, len(users))}
 	var errs []error
+	kinds := map[string]int{}
 	for _, u := range users {
 		err := CheckName(u.Name)
 		if err != nil {
@@ -63,11 +67,32 @@ func NewTable(users ...*User) (*Table, error) {
 		}
 		if err == nil {
 			t.users[u.Name] = u
+			t.count(kinds, u.Password)
 		} else if len(errs) < maxMistakes {
 			errs = append(errs, &PlaceError{u.At, err})
 		}
 	}
 	return t, errors.Join(errs...)
+}
+
+// count makes the decoy one of the most usual form.
+func (t *Table) count(kinds map[string]int, h *password.Hash) {
+	if h == nil {
+		return
+	}
+	kind := h.Kind()
+	kinds[kind]++
+	if t.decoy == nil || kinds[kind] > kinds[t.decoy.Kind()] {
+		t.decoy = h
+	}
+}
+
+// Decoy is a hash that costs what those of most users cost, for those whose password there is nothing to compare with.
+func (t *Table) Decoy() *password.Hash {
+	if t == nil || t.decoy == nil {
+		return password.Decoy
+	}
+	return t.decoy
 }
 
 // User is the entry of a name, nil when there is none.
