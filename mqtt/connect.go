@@ -129,8 +129,8 @@ func (c *conn) prepare(p *packet.Connect) {
 		expiry = set.v3Expiry
 	}
 	id := string(p.ClientID)
-	if id == "" && c.version >= packet.V5 {
-		id, o.assigned = assignID(), true // [MQTT-3.1.3-6] [MQTT-3.2.2-16]
+	if id == "" {
+		id, o.assigned = assignID(), c.version >= packet.V5 // [MQTT-3.1.3-6] [MQTT-3.2.2-16] [3: MQTT-3.1.3-6]
 	}
 	o.client = core.Client{
 		ID: id, Protocol: Name, Addr: o.info.Addr(), Clean: p.CleanStart, Expiry: expiry,

@@ -150,6 +150,25 @@ func TestMQTT_MC10_AnEmptyIDGetsOne(t *testing.T) {
 	})
 }
 
+// owned lets nobody in but by identifiers of its own.
+type owned struct{ mine string }
+
+func (o owned) Authenticate(_ context.Context, c adapters.Credentials) (*core.Principal, core.Reason) {
+	if c.ClientID != "" && c.ClientID != o.mine { // as the chain does: who brings none may have any rights that need none
+		return nil, core.BadClientID
+	}
+	return &core.Principal{Namespace: core.DefaultNamespace, User: c.User, ClientID: c.ClientID}, core.OK
+}
+
+// An identifier that the server assigns is one that the user has to be allowed, in every version (SECURITY U9).
+func TestSecurity_U9_WhoMayHaveOneIdentifierGetsNoOther(t *testing.T) {
+	run(t, nil, func(w *world) {
+		w.dial("mine", v311).want("CONNACK")
+		w.dial("", v311).ends("CONNACK code=02")
+		w.dial("", v5).ends("CONNACK code=85")
+	}, func(o *adaptertest.Options) { o.Auth = owned{"mine"} })
+}
+
 func TestMQTT_MC10_AssignedIDsCanBeResumed(t *testing.T) {
 	run(t, nil, func(w *world) {
 		p := w.dial("", v5, keep(60))
