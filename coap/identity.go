@@ -3,6 +3,7 @@ package coap
 import (
 	"context"
 	"crypto/sha256"
+	"log/slog"
 	"strconv"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -45,6 +46,7 @@ func (p *peer) identify(t *core.Turn, q *query, r *response) *identity {
 	plain := p.secure != nil || p.addr.Addr().Unmap().IsLoopback() || p.ep.cfg.AllowPlain
 	switch {
 	case q.hasUser && !plain:
+		p.denied(q, "password without DTLS")
 		r.fail(message.Unauthorized, "a user and password need DTLS, or a client on this machine")
 		return nil
 	case q.hasToken:
@@ -69,6 +71,12 @@ func (p *peer) identify(t *core.Turn, q *query, r *response) *identity {
 		break
 	}
 	return p.login(t, q, proof)
+}
+
+// denied logs credentials that are refused here, without that anybody was asked about them.
+func (p *peer) denied(q *query, why string) {
+	c := adapters.Credentials{Protocol: Protocol, Listener: p.ep.info.Listener, Addr: p.addr.String(), User: q.user, ClientID: q.clientID}
+	adapters.Denied(p.ep.room.host.Log, slog.LevelInfo, &c, why)
 }
 
 // login begins a login.

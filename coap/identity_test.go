@@ -2,7 +2,9 @@ package coap
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,9 +57,14 @@ func TestCoAP_Section6_CredentialsInTheQuery(t *testing.T) {
 
 func TestCoAP_N8_CredentialsAreRefusedWithoutDTLSOffLoopback(t *testing.T) {
 	t.Parallel()
-	scriptWith(t, Config{}, adaptertest.Options{Auth: users{}}, func(d *adaptertest.Driver, c *client) {
+	var log strings.Builder
+	o := adaptertest.Options{Auth: users{}, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	scriptWith(t, Config{}, o, func(d *adaptertest.Driver, c *client) {
 		if m := c.expect(message.Unauthorized, message.GET, "ps/a?u=u&p=p"); string(m.Payload) != "a user and password need DTLS, or a client on this machine" {
 			t.Fatal(m)
+		}
+		if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `msg=auth.denied reason="password without DTLS" protocol=coap`) || !strings.Contains(text, "user=u") {
+			t.Errorf("log:\n%s", text)
 		}
 		local := &client{Peer: d.Peer(netip.MustParseAddrPort("127.0.0.1:4000")), t: t, d: d}
 		local.expect(message.NotFound, message.GET, "ps/a?u=u&p=p")
@@ -66,8 +73,12 @@ func TestCoAP_N8_CredentialsAreRefusedWithoutDTLSOffLoopback(t *testing.T) {
 
 func TestCoAP_N4_UnknownConnectionTokenIsUnauthorized(t *testing.T) {
 	t.Parallel()
-	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
+	var log strings.Builder
+	scriptWith(t, Config{}, adaptertest.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, func(d *adaptertest.Driver, c *client) {
 		c.expect(message.Unauthorized, message.GET, "ps/a?clientid=c&token=12345")
+		if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "msg=auth.denied reason=token protocol=coap") || !strings.Contains(text, "client=c") || strings.Contains(text, "12345") {
+			t.Errorf("log:\n%s", text)
+		}
 	})
 }
 

@@ -56,7 +56,7 @@ func (e *endpoint) onAuth(t *core.Turn, from origin, body []byte, n int, out *ad
 		p.evidence = v
 		p.login(t, out)
 	case p.principal != nil && !v.of(p.principal): // it comes too late, and contradicts (SECURITY U1)
-		p.e.denied(p, core.NotAuthenticated)
+		p.e.denied(p.at, p.id, core.NotAuthenticated.String())
 		p.fail(t, core.NotAuthenticated, out)
 	}
 	return nil
@@ -85,7 +85,7 @@ func (e *endpoint) refuseAuth(t *core.Turn, from origin, p *peer, why string, ou
 	if p != nil {
 		id = p.id
 	}
-	e.deniedAt(from, id, why)
+	e.denied(from, id, why)
 	switch {
 	case p != nil && !p.connected():
 		p.fail(t, core.NotAuthenticated, out)

@@ -196,7 +196,6 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 	case !done:
 		return
 	case r != core.OK:
-		p.e.denied(p, r)
 		p.fail(t, r, out)
 		return
 	}
@@ -205,7 +204,7 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 	old := p.e.byID[identify(principal, p.id)]
 	switch {
 	case old != nil && p.elsewhere(old):
-		p.e.denied(p, core.NotAuthorized)
+		p.e.denied(p.at, p.id, core.NotAuthorized.String())
 		p.fail(t, core.NotAuthorized, out)
 		return
 	case old != nil && p.continues(old):

@@ -1,8 +1,9 @@
 package mqttsn
 
 import (
+	"log/slog"
+
 	"github.com/entrepot/entrepot/adapters"
-	"github.com/entrepot/entrepot/core"
 )
 
 var _ adapters.Identified = (*peer)(nil)
@@ -13,11 +14,8 @@ func (p *peer) Identity() adapters.Identity {
 	return adapters.Identity{Client: p.id, Principal: p.principal, Addr: p.at.addr}
 }
 
-// denied logs a login that was refused.
-func (e *endpoint) denied(p *peer, r core.Reason) { e.deniedAt(p.at, p.id, r.String()) }
-
-func (e *endpoint) deniedAt(at origin, id, why string) {
-	if log := e.room.host.Log; log != nil {
-		log.Info("auth.denied", "protocol", Name, "listener", e.listener, "client", id, "addr", at.addr.String(), "reason", why)
-	}
+// denied logs a login that is refused here, without that anybody was asked who the client is.
+func (e *endpoint) denied(at origin, id, why string) {
+	c := adapters.Credentials{Protocol: Name, Listener: e.listener, Addr: at.addr.String(), ClientID: id}
+	adapters.Denied(e.room.host.Log, slog.LevelInfo, &c, why)
 }

@@ -204,14 +204,19 @@ func TestMQTTSN_X9_WhoIsConnectedIsToldAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestMQTTSN_X9_ARefusedLoginIsLogged(t *testing.T) {
+func TestMQTTSN_X9_ARefusedLoginIsLoggedByWhoRefusesIt(t *testing.T) {
 	var log strings.Builder
 	host := &adapters.Host{Log: slog.New(slog.NewTextHandler(&log, nil)), Auth: loginFunc(func(adapters.Credentials) (*core.Principal, core.Reason) { return nil, core.NotAuthenticated })}
-	simulateHost(t, Config{}, host, core.Options{}, func(s *sim) {
+	simulateHost(t, Config{AuthPacket: true}, host, core.Options{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000")
 		d.put(packet.Connect{Clean: true, ProtocolID: 1, ClientID: []byte("a b")})
 		s.sleep(time.Second)
-		if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `msg=auth.denied protocol=mqttsn`) || !strings.Contains(text, `client="a b"`) {
+		if log.Len() > 0 {
+			t.Errorf("the authenticator tells the log, and here is a second line:\n%s", log.String())
+		}
+		d.put(packet.Auth{Method: []byte(packet.PLAIN), Data: []byte("\x00u\x00p")})
+		s.sleep(time.Second)
+		if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `msg=auth.denied reason=auth_plain protocol=mqttsn`) {
 			t.Errorf("log:\n%s", text)
 		}
 	})

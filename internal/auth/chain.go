@@ -161,7 +161,7 @@ func (c *Chain) ask(ctx context.Context, cr *adapters.Credentials) (Answer, core
 			c.denied(cr, "busy")
 			return Answer{}, core.Busy
 		case err != nil:
-			c.tell(slog.LevelWarn, cr, "backend", slog.String("backend", b.Name()), slog.String("err", err.Error()))
+			adapters.Denied(c.options.Log, slog.LevelWarn, cr, "backend", slog.String("backend", b.Name()), slog.String("err", err.Error()))
 			return Answer{}, core.Busy
 		case answer.Verdict == Denied:
 			return Answer{}, c.denied(cr, cmp.Or(answer.Why, "password"))
@@ -276,19 +276,8 @@ func namespace(listener, asked string, own []string) (string, bool) {
 
 // denied tells the log. Whoever is refused learns nothing of why.
 func (c *Chain) denied(cr *adapters.Credentials, why string) core.Reason {
-	c.tell(slog.LevelInfo, cr, why)
+	adapters.Denied(c.options.Log, slog.LevelInfo, cr, why)
 	return core.NotAuthenticated
-}
-
-// tell writes the one line of the log that a refused login has. What the peer has not shown is left out.
-func (c *Chain) tell(level slog.Level, cr *adapters.Credentials, why string, more ...slog.Attr) {
-	attrs := []slog.Attr{slog.String("reason", why)}
-	for _, a := range [][2]string{{"protocol", cr.Protocol}, {"listener", cr.Listener}, {"addr", cr.Addr}, {"user", cr.User}, {"client", cr.ClientID}} {
-		if a[1] != "" {
-			attrs = append(attrs, slog.String(a[0], a[1]))
-		}
-	}
-	c.options.Log.LogAttrs(context.Background(), level, "auth.denied", append(attrs, more...)...)
 }
 
 // host is the address without its port: who comes from it.

@@ -36,8 +36,12 @@ func TestSecurity_2_2_LoginsByEveryProtocol(t *testing.T) {
 			if p == "mqttsn" && x.what != "good" && x.what != "another's client id" {
 				continue // has no names and passwords
 			}
+			before := strings.Count(h.Log.Text(), "auth.denied")
 			c, err := h.Dial(p, x.user, x.pass, x.id, nil)
 			err = proves(p, c, err)
+			if n := strings.Count(h.Log.Text(), "auth.denied") - before; !x.ok && n != 1 || x.ok && n != 0 {
+				t.Errorf("%s: %s: %d lines auth.denied, %s", p, x.what, n, h.Log.Last("auth.denied"))
+			}
 			if err != nil && (strings.Contains(err.Error(), "0x85") || strings.Contains(err.Error(), "identifier rejected (0x02)")) && strings.HasPrefix(p, "mqtt") && x.what == "another's client id" {
 				continue // U8
 			}
