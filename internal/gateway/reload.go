@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/entrepot/entrepot/adapters/listen"
@@ -33,6 +34,7 @@ type Next struct {
 func (g *Gateway) Reload(ctx context.Context) config.Problems {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
+	before := g.Listening()
 	problems := g.reload(ctx)
 	result := "reloaded"
 	if problems.Failed() {
@@ -41,6 +43,11 @@ func (g *Gateway) Reload(ctx context.Context) config.Problems {
 	g.metrics.Counter("config_reloads_total", result).Add(1)
 	g.warn(problems)
 	if !problems.Failed() {
+		for _, l := range g.Listening() {
+			if !slices.ContainsFunc(before, func(b Listening) bool { return b.URL == l.URL }) {
+				g.log.Info("listener.bound", "protocol", l.Protocol, "listener", l.URL)
+			}
+		}
 		c := g.now().config
 		g.log.Info("config.reloaded", "config", c.Source, "sha256", c.Sum[:8], "listeners", len(c.Listeners))
 	}

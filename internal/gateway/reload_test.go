@@ -164,11 +164,15 @@ func (c *stompClient) alive() {
 
 func TestReload_MH7_ListenersComeAndGoAndConnectionsStay(t *testing.T) {
 	one, two, three := "stomp://"+freeAddress(t, "tcp"), "stomp://"+freeAddress(t, "tcp"), "stomp://"+freeAddress(t, "tcp")
-	r := openFile(t, "listeners: ['"+one+"', '"+two+"']\n")
+	var log buffer
+	r := openLogged(t, "listeners: ['"+one+"', '"+two+"']\n", slog.New(slog.NewTextHandler(&log, nil)))
 	stays, drained := dialStomp(t, one), dialStomp(t, two)
 	r.reload("listeners: ['"+three+"', '"+one+"']\n", "")
 	if got := r.urls(); len(got) != 2 || got[0] != three || got[1] != one {
 		t.Fatal(got)
+	}
+	if text := log.String(); strings.Count(text, "msg=listener.bound") != 1 || !strings.Contains(text, "msg=listener.bound protocol=stomp listener="+three+"\n") {
+		t.Errorf("the log of the reload:\n%s", text)
 	}
 	stays.alive()
 	drained.alive() // limits.drain is not over
