@@ -15,7 +15,7 @@ import (
 // Options tell how to connect. Zero values mean the defaults named.
 type Options struct {
 	Name      string        // connection_name that the server lists
-	User      string        // default guest
+	User      string        // default guest, or whom the certificate of TLS names
 	Password  string        // default guest
 	Vhost     string        // default /
 	Heartbeat time.Duration // default: the server's
@@ -71,9 +71,14 @@ type Client struct {
 
 // Dial connects to host:port. The context bounds the connecting alone.
 func Dial(ctx context.Context, address string, o Options) (*Client, error) {
+	external := o.User == "" && o.TLS != nil && (len(o.TLS.Certificates) > 0 || o.TLS.GetClientCertificate != nil)
 	o = o.withDefaults()
+	sasl := []amqp.Authentication{&amqp.PlainAuth{Username: o.User, Password: o.Password}}
+	if external { // the first that the server offers is taken
+		sasl = append([]amqp.Authentication{&amqp.ExternalAuth{}}, sasl...)
+	}
 	config := amqp.Config{
-		SASL:      []amqp.Authentication{&amqp.PlainAuth{Username: o.User, Password: o.Password}},
+		SASL:      sasl,
 		Vhost:     o.Vhost,
 		Heartbeat: o.Heartbeat,
 		Properties: amqp.Table{

@@ -118,9 +118,6 @@ func TestSecurity_U3_E11_AListenerThatAsksForACertificate(t *testing.T) {
 			names = []string{"mqtts-cert", "stomps-cert", "amqps-cert"}
 		}
 		for _, p := range names {
-			if p == "amqps-cert" && x.user == "" {
-				continue // our client knows PLAIN alone; EXTERNAL is tried above
-			}
 			a, err := config.ParseAddress(h.URL[p])
 			if err != nil {
 				t.Fatal(err)
