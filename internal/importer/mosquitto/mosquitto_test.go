@@ -137,6 +137,32 @@ func TestFilesInPlaceOrConverted(t *testing.T) {
 	}
 }
 
+// mosquitto takes each certificate of the authority; here each is somebody, whether the files name others or not.
+func TestNamesOfCertificatesHaveToBeUsers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"pw": "joe:" + password.New([]byte("x")).Text() + "\n", "acl": "user joe\ntopic a\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const conf = "listener 8883\ncafile DIR/ca\ncertfile DIR/c\nkeyfile DIR/k\nrequire_certificate true\nuse_identity_as_username true\n"
+	for _, files := range []string{"", "password_file DIR/pw\n", "password_file DIR/pw\nacl_file DIR/acl\n"} {
+		if _, report := imported(t, dir, conf+files, Options{}); !strings.Contains(report, ":1: listener 8883: changed: each name of a certificate has to be a user") {
+			t.Errorf("%s%s", files, report)
+		}
+	}
+}
+
+// What one line says of several listeners is told once.
+func TestAReasonIsToldOnce(t *testing.T) {
+	t.Parallel()
+	_, report := imported(t, t.TempDir(), "allow_anonymous true\nlistener 1883\nlistener 1884\nplugin /x\n", Options{})
+	if strings.Count(report, "the plugin does not look") != 1 {
+		t.Error(report)
+	}
+}
+
 func TestIncludedFilesCountWhereTheyAreNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

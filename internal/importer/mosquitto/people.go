@@ -61,12 +61,12 @@ func (c *converter) people() *people {
 
 // add makes users of those that the access control file names and the password file does not: they show a certificate.
 func (p *people) add(c *converter) {
-	if p.rules == nil {
-		for _, l := range c.listeners {
-			if l.identity && l.line != nil {
-				l.line.changed("each name of a certificate has to be a user: entrepot user add NAME --hash none")
-			}
+	for _, l := range c.listeners {
+		if l.identity && l.line != nil {
+			l.line.changed("each name of a certificate has to be a user, and mosquitto's files do not name all of them: entrepot user add NAME --hash none")
 		}
+	}
+	if p.rules == nil {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.rules.Users)) {

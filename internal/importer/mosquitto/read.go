@@ -62,10 +62,13 @@ func (l *Line) note(format string, args ...any) { l.say(OK, format, args...) }
 // say adds to the verdict; the worst counts.
 func (l *Line) say(v Verdict, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if l.Why != "" {
-		text = l.Why + "; " + text
+	l.Verdict = max(l.Verdict, v)
+	switch {
+	case l.Why == "":
+		l.Why = text
+	case !strings.Contains("; "+l.Why+";", "; "+text+";"): // once, however many listeners it is about
+		l.Why += "; " + text
 	}
-	l.Why, l.Verdict = text, max(l.Verdict, v)
 }
 
 // readAll gathers the lines of a file and of those that it includes.
