@@ -329,6 +329,22 @@ func TestBrokenFilesAreReportedWithoutAGoWord(t *testing.T) {
 	}
 }
 
+// Editors of some systems put a mark before a text, which YAML allows.
+func TestAByteOrderMarkIsNoPartOfTheFirstKey(t *testing.T) {
+	t.Parallel()
+	if _, r, err := load(t, "\ufeffmqtt: {max_qos: 1}\n", Input{}); err != nil || r.MaxQoS != 1 {
+		t.Error(err)
+	}
+}
+
+func TestATabIsCalledOne(t *testing.T) {
+	t.Parallel()
+	_, _, err := load(t, "mqtt:\n\tmax_qos: 1\n", Input{})
+	if p := problems(t, err)[0]; p.Line != 2 || p.Message != "not valid YAML: found a tab that cannot start any token" {
+		t.Errorf("%+v", p)
+	}
+}
+
 // Validate is what a room checks itself.
 func (r *room) Validate() error {
 	if r.Depth == 13 {

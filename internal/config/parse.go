@@ -21,6 +21,9 @@ const (
 	maxKeys  = 5_000 // of one map in block style, for which the parser takes the square of their number
 )
 
+// byteOrderMark may stand before a document. YAML 1.2.2, section 5.2
+var byteOrderMark = []byte("\ufeff")
+
 // parse reads one YAML document. The tree is nil if the text is not YAML at all.
 func parse(file string, text []byte) (*node, Problems) {
 	root, _, problems := parseWithin(file, text, "", maxNodes)
@@ -43,6 +46,7 @@ func (c *converter) parse(text []byte) *node {
 
 func (c *converter) document(text []byte) *node {
 	file := c.file
+	text = bytes.TrimPrefix(text, byteOrderMark)
 	if !utf8.Valid(text) {
 		c.problems = Problems{{Code: CodeSyntax, File: file, Line: 1 + c.shift, Column: 1, Message: "the file is not UTF-8 text"}}
 		return nil
@@ -150,7 +154,7 @@ func syntaxProblem(file string, err error) Problem {
 	p := Problem{Code: CodeSyntax, File: file, Line: 1, Column: 1, Message: "the file is not valid YAML"}
 	var se goyaml.Error
 	if errors.As(err, &se) {
-		p.Message = "not valid YAML: " + excess.ReplaceAllString(se.GetMessage(), " ")
+		p.Message = "not valid YAML: " + excess.ReplaceAllString(strings.ReplaceAll(se.GetMessage(), "character '\t'", "a tab"), " ")
 		if t := se.GetToken(); t != nil && t.Position != nil {
 			p.Line, p.Column = t.Position.Line, t.Position.Column
 		}
