@@ -58,29 +58,32 @@ func TestConfigCheck_FindsWhatAStartWouldRefuse(t *testing.T) {
 		text, want string
 		code       int
 	}{
-		"C20 key":          {"listeners: [{url: 'mqtt://127.0.0.1:0', anonymus: true}]\n", `did you mean "anonymous"?`, 3},
-		"C20 role":         {"users: [{name: a, role: [none], password: none}]\n", `has the role "none", which does not exist`, 3},
-		"C21 file":         {"auth: {file: nobody.yaml}\n", "there is no such file", 3},
-		"C22 names":        {"listeners: [{url: 'mqtts://127.0.0.9:0', tls: {cert: server.crt, key: server.key}}]\n", `is not for "127.0.0.9"`, 0},
-		"C22 soon":         {"listeners: [{url: 'mqtts://127.0.0.1:0', tls: {cert: soon.crt, key: soon.key}}]\n", "warning: listeners[0].tls: ", 0},
-		"C23 port":         {"listeners: ['mqtt://127.0.0.1:" + port + "']\n", "address in use by ", 3},
-		"C23 two as one":   {"listeners: ['mqtt://127.0.0.1:28531', 'stomp://localhost:28531']\n", "another listener of this configuration has the address", 3},
-		"C23 udp is apart": {"listeners: ['coap://127.0.0.1:" + port + "']\n", ": ok", 0},
-		"C24 anonymous":    {"listeners: ['mqtt://0.0.0.0:0?anonymous=true&insecure=true']\n", "anybody who reaches this listener may use it", 0},
-		"C22 chain":        {"listeners: [{url: 'mqtts://127.0.0.1:0', tls: {cert: cut.crt, key: cut.key}}]\n", "is missing below, so that clients", 0},
-		"C21 jwks":         {"auth: {jwt: {jwks: 'file:keys/none.json'}}\n", ca.Dir + "/keys/none.json", 3},
-		"C24 reads all":    {users + "roles: {r: [\"sub #\", \"deny sub secret/#\"]}\n", "role \"r\" reads whatever is published in its namespaces, by everybody (sub #), but not secret/#", 0},
-		"C24 client":       {users + "roles: {r: [\"pub a/{client}\"]}\n", "user \"joe\" has a rule with {client} and no client_ids", 0},
-		"C24 anonymous id": {users + "roles: {r: [\"pub a\"], anonymous: [\"pub a/{client}\"]}\n", "which never matches: an identifier without a login", 0},
-		"C24 unused":       {users + "roles: {r: [\"pub a\"], other: [\"pub a\"]}\n", "nobody has the role \"other\"", 0},
-		"C24 tokens":       {users + "roles: {r: [\"pub a\"], other: [\"pub a\"]}\nauth: {http: {url: 'http://127.0.0.1:1/'}}\n", ": ok\n", 0},
-		"C24 dead":         {users + "roles: {r: [\"pub a/b\", \"deny pub a/#\"]}\n", "\"pub a/b\" of role \"r\" allows nothing: \"deny pub a/#\" (", 0},
-		"C24 weak":         {"auth: {mosquitto: {passwords: pw, acl: acl}}\nacl: {subscribe: intersect}\n", "user \"joe\" and 1 more have a weak hash, of the form of mosquitto 1", 0},
-		"C24 mosquitto":    {"auth: {mosquitto: {passwords: pw}}\n", "auth.mosquitto has no acl: as in mosquitto, every user", 0},
-		"C26 reserve":      {"node: {data: none}\nstore: {reserve: 1000000GiB}\n", "so that nothing would be stored", 0},
-		"C26 foreign":      {"node: {data: foreign}\n", "holds files, but no store of entrepot", 3},
-		"C26 newer":        {"node: {data: newer}\n", "written by a newer version of entrepot", 3},
-		"C27 connections":  {"limits: {connections: 1000000000}\n", "need more descriptors than", 0},
+		"C20 key":           {"listeners: [{url: 'mqtt://127.0.0.1:0', anonymus: true}]\n", `did you mean "anonymous"?`, 3},
+		"C20 role":          {"users: [{name: a, role: [none], password: none}]\n", `has the role "none", which does not exist`, 3},
+		"C21 file":          {"auth: {file: nobody.yaml}\n", "there is no such file", 3},
+		"C21 log":           {"log: {file: none/log}\n", "log.file: " + ca.Dir + "/none/log cannot be opened: there is no such file", 3},
+		"C21 log, a folder": {"log: {file: foreign}\n", "log.file: " + ca.Dir + "/foreign cannot be opened: is a directory", 3},
+		"C21 log, new":      {"log: {file: new.log}\n", ": ok\n", 0},
+		"C22 names":         {"listeners: [{url: 'mqtts://127.0.0.9:0', tls: {cert: server.crt, key: server.key}}]\n", `is not for "127.0.0.9"`, 0},
+		"C22 soon":          {"listeners: [{url: 'mqtts://127.0.0.1:0', tls: {cert: soon.crt, key: soon.key}}]\n", "warning: listeners[0].tls: ", 0},
+		"C23 port":          {"listeners: ['mqtt://127.0.0.1:" + port + "']\n", "address in use by ", 3},
+		"C23 two as one":    {"listeners: ['mqtt://127.0.0.1:28531', 'stomp://localhost:28531']\n", "another listener of this configuration has the address", 3},
+		"C23 udp is apart":  {"listeners: ['coap://127.0.0.1:" + port + "']\n", ": ok", 0},
+		"C24 anonymous":     {"listeners: ['mqtt://0.0.0.0:0?anonymous=true&insecure=true']\n", "anybody who reaches this listener may use it", 0},
+		"C22 chain":         {"listeners: [{url: 'mqtts://127.0.0.1:0', tls: {cert: cut.crt, key: cut.key}}]\n", "is missing below, so that clients", 0},
+		"C21 jwks":          {"auth: {jwt: {jwks: 'file:keys/none.json'}}\n", ca.Dir + "/keys/none.json", 3},
+		"C24 reads all":     {users + "roles: {r: [\"sub #\", \"deny sub secret/#\"]}\n", "role \"r\" reads whatever is published in its namespaces, by everybody (sub #), but not secret/#", 0},
+		"C24 client":        {users + "roles: {r: [\"pub a/{client}\"]}\n", "user \"joe\" has a rule with {client} and no client_ids", 0},
+		"C24 anonymous id":  {users + "roles: {r: [\"pub a\"], anonymous: [\"pub a/{client}\"]}\n", "which never matches: an identifier without a login", 0},
+		"C24 unused":        {users + "roles: {r: [\"pub a\"], other: [\"pub a\"]}\n", "nobody has the role \"other\"", 0},
+		"C24 tokens":        {users + "roles: {r: [\"pub a\"], other: [\"pub a\"]}\nauth: {http: {url: 'http://127.0.0.1:1/'}}\n", ": ok\n", 0},
+		"C24 dead":          {users + "roles: {r: [\"pub a/b\", \"deny pub a/#\"]}\n", "\"pub a/b\" of role \"r\" allows nothing: \"deny pub a/#\" (", 0},
+		"C24 weak":          {"auth: {mosquitto: {passwords: pw, acl: acl}}\nacl: {subscribe: intersect}\n", "user \"joe\" and 1 more have a weak hash, of the form of mosquitto 1", 0},
+		"C24 mosquitto":     {"auth: {mosquitto: {passwords: pw}}\n", "auth.mosquitto has no acl: as in mosquitto, every user", 0},
+		"C26 reserve":       {"node: {data: none}\nstore: {reserve: 1000000GiB}\n", "so that nothing would be stored", 0},
+		"C26 foreign":       {"node: {data: foreign}\n", "holds files, but no store of entrepot", 3},
+		"C26 newer":         {"node: {data: newer}\n", "written by a newer version of entrepot", 3},
+		"C27 connections":   {"limits: {connections: 1000000000}\n", "need more descriptors than", 0},
 	} {
 		if !strings.Contains(x.text, "listeners") {
 			x.text += "listeners: ['mqtt://127.0.0.1:0']\n"
@@ -100,8 +103,10 @@ func TestConfigCheck_FindsWhatAStartWouldRefuse(t *testing.T) {
 			t.Errorf("%s: %s", name, out)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(ca.Dir, "entrepot-data")); err == nil {
-		t.Error("a check has made the data directory")
+	for _, name := range []string{"entrepot-data", "new.log"} {
+		if _, err := os.Stat(filepath.Join(ca.Dir, name)); err == nil {
+			t.Errorf("a check has made %s", name)
+		}
 	}
 }
 
@@ -241,15 +246,18 @@ func TestC21_CheckAsAnotherUser(t *testing.T) {
 		}
 	}
 	writeConfig(t, dir, "key", "planted")
+	if err := os.Mkdir(filepath.Join(dir, "log"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Chmod(filepath.Join(dir, "key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file := writeConfig(t, dir, "entrepot.yaml", "node: {data: data}\nlisteners: ['mqtt://127.0.0.1:0']\nlimits: {connections: 10}\nauth: {jwt: {secret: 'file:key'}}\n")
+	file := writeConfig(t, dir, "entrepot.yaml", "node: {data: data}\nlog: {file: log/x}\nlisteners: ['mqtt://127.0.0.1:0']\nlimits: {connections: 10}\nauth: {jwt: {secret: 'file:key'}}\n")
 	if err := os.Chmod(file, 0o644); err != nil { //nolint:gosec // it holds nothing
 		t.Fatal(err)
 	}
 	code, _, stderr := execute(t, "", "config", "check", "--as", nobody.Username, file)
-	for _, want := range []string{"key could not be read by nobody: mode 0600", dir + " could not be written by the user of --as: mode 0755"} {
+	for _, want := range []string{"key could not be read by nobody: mode 0600", dir + " could not be written by the user of --as: mode 0755", "log.file: " + dir + "/log could not be written by the user of --as: mode 0700"} {
 		if code != 3 || !strings.Contains(stderr, want) {
 			t.Errorf("exit %d, want %s: %s", code, want, stderr)
 		}

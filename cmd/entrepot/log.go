@@ -11,6 +11,7 @@ import (
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/eventlog"
 	"github.com/entrepot/entrepot/internal/gateway"
+	"github.com/entrepot/entrepot/internal/unreadable"
 )
 
 // output is where the log of the moment goes.
@@ -26,7 +27,7 @@ func openOutput(c config.Log, stderr io.Writer) (*output, error) {
 	if c.File != "" {
 		f, err := os.OpenFile(c.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
-			return nil, fmt.Errorf("log.file: %s cannot be opened: %w", c.File, err)
+			return nil, fmt.Errorf("log.file: %s cannot be opened: %s", c.File, unreadable.Why(err))
 		}
 		out, to.close = f, func() { _ = f.Close() }
 	}

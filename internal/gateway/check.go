@@ -43,6 +43,7 @@ func Check(ctx context.Context, c *config.Config, sections map[string]any, o Che
 	k.names()
 	k.exposure()
 	k.data()
+	k.logFile()
 	k.ports()
 	k.limits()
 	if o.Online {
