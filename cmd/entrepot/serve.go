@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ func serveCommand(s streams) *cobra.Command {
 
 func (o *serve) run(ctx context.Context, s streams) error {
 	began := time.Now()
+	if err := o.flags(); err != nil {
+		return err
+	}
 	signals := listenForSignals()
 	in := o.input()
 	c, err := config.Load(in)
@@ -102,6 +106,22 @@ func (o *serve) run(ctx context.Context, s streams) error {
 	<-obeyed
 	if err != nil {
 		return &exitError{exitFailed, err.Error()}
+	}
+	return nil
+}
+
+// flags refuses values that a flag of its own does not know.
+func (o *serve) flags() error {
+	for _, f := range []struct {
+		name, value string
+		known       []string
+	}{
+		{"--log-level", o.logLevel, []string{"debug", "info", "warn", "error"}},
+		{"--log-format", o.logFormat, []string{"text", "json", "auto"}},
+	} {
+		if f.value != "" && !slices.Contains(f.known, f.value) {
+			return &exitError{exitUsage, fmt.Sprintf("%s %s: it must be %s. Try: entrepot serve --help", f.name, f.value, strings.Join(f.known, ", "))}
+		}
 	}
 	return nil
 }
