@@ -43,3 +43,16 @@ func TestSecurity_O4_AMQPConfirmsSayNoAndChannelsWithoutThemEndBy406(t *testing.
 		plain.expect("0 connection.blocked Reason:overload\n1 channel.close Code:406 Text:PRECONDITION_FAILED - publish to exchange '': busy ClassID:60 MethodID:40")
 	})
 }
+
+// A connection has no 406: what is refused is the whole of it (SECURITY L5).
+func TestSecurity_O4_AMQPConnectionsAreRefusedWith320(t *testing.T) {
+	simulate(t, func(w *world) {
+		w.press(core.LevelRefuse)
+		p := w.raw()
+		p.SendString(wire.ProtocolHeader)
+		p.send(0, startOk("guest", "guest"), &wire.ConnectionTuneOk{ChannelMax: 2047, FrameMax: 131072})
+		p.recv()
+		p.send(0, vhost)
+		p.expectPrefix("0 connection.close Code:320 Text:CONNECTION_FORCED - connection was refused: busy")
+	})
+}

@@ -204,13 +204,8 @@ func (c *Conn) openVhost(m *wire.ConnectionOpen) error {
 	}
 	c.principal = in
 	s, r := c.l.host.Router.Attach(c.t, core.Client{Principal: c.principal, Protocol: exchange.Protocol, Addr: c.info.Addr()}, c.handle)
-	if r == core.Quota { // L5: no code of a channel
-		e := refusal(r, "connection was refused")
-		e.Code = wire.ConnectionForced
-		return e
-	}
 	if r != core.OK {
-		return refusal(r, "connection was refused")
+		return notAttached(r)
 	}
 	c.session = s
 	c.state = attaching
@@ -218,12 +213,21 @@ func (c *Conn) openVhost(m *wire.ConnectionOpen) error {
 	return nil
 }
 
+// notAttached is why there is no session. What would close a channel with 406 is 320 for a connection (SECURITY L5).
+func notAttached(r core.Reason) *wire.Error {
+	e := refusal(r, "connection was refused")
+	if e.Code == wire.PreconditionFailed {
+		e.Code = wire.ConnectionForced
+	}
+	return e
+}
+
 // attached answers open when the session is there.
 func (c *Conn) attached() {
 	attached, failed := c.session.State()
 	switch {
 	case failed != core.OK:
-		c.fail(refusal(failed, "connection was refused"))
+		c.fail(notAttached(failed))
 	case attached:
 		c.state, c.deadline = open, 0
 		c.space = c.l.space(c.session.Namespace())
