@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"time"
@@ -34,6 +36,10 @@ func (r *report) lists(file string, authorities []*x509.Certificate, now time.Ti
 	}
 	for _, der := range ders {
 		l, err := x509.ParseRevocationList(der)
+		if err != nil && oldList(der) {
+			r.fail("crl", "%s is a revocation list of version 1, and version 2 is needed (openssl writes it where crl_extensions is set)", file)
+			return nil
+		}
 		if err != nil {
 			r.fail("crl", "%s holds no revocation list that can be read", file)
 			return nil
@@ -90,4 +96,16 @@ func (ls lists) chain(chain []*x509.Certificate, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// oldList tells that a list has no version, which makes it one of version 1. RFC 5280, section 5.1.2.1
+func oldList(der []byte) bool {
+	var list struct { // the beginning of a CertificateList
+		ToBeSigned struct {
+			Version   int `asn1:"optional,default:0"`
+			Signature pkix.AlgorithmIdentifier
+		}
+	}
+	_, err := asn1.Unmarshal(der, &list)
+	return err == nil && list.ToBeSigned.Version == 0
 }

@@ -21,6 +21,16 @@ func file(t *testing.T, name, text string) string {
 	return path
 }
 
+// versionOne is what "openssl ca -gencrl" writes without crl_extensions and crlnumber.
+const versionOne = `-----BEGIN X509 CRL-----
+MIHDMGowCgYIKoZIzj0EAwIwEzERMA8GA1UEAwwIQ2xpZW50Q0EXDTI2MTEyOTIz
+MTY0NloYDzIxMjYxMTA1MjMxNjQ2WjAnMCUCFGfBelV0MEkP8oj4IuK/ehlbMCyD
+Fw0yNjExMjkyMzE2MTJaMAoGCCqGSM49BAMCA0kAMEYCIQDMWOtlxmohUxxW2B2I
+fzSygqR0dIR3cgm8Xzum8DsXDgIhALfMKmGfSPz99cCuo7Yt69+u1IWUDGnkqJt4
+u6wf0aM5
+-----END X509 CRL-----
+`
+
 func TestTLS_C22_ProblemsNameTheirKeyAndFile(t *testing.T) {
 	t.Parallel()
 	ca, other := tlstest.New(t, "authority"), tlstest.New(t, "other")
@@ -34,6 +44,7 @@ func TestTLS_C22_ProblemsNameTheirKeyAndFile(t *testing.T) {
 	garbage := file(t, "garbage.pem", "nothing of ours")
 	broken := file(t, "broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 	secret := file(t, "secret.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
+	v1 := file(t, "v1.pem", versionOne)
 	crl, overdue, foreign := ca.Revoke("crl.pem", time.Hour), ca.Revoke("old.pem", -time.Minute), other.Revoke("foreign.pem", time.Hour)
 	forged := forge(t, ca)
 	for _, c := range []struct {
@@ -63,6 +74,7 @@ func TestTLS_C22_ProblemsNameTheirKeyAndFile(t *testing.T) {
 		{"authority that is none", Server{Cert: good.Cert, Key: good.Key, ClientCA: garbage}, "client_ca: " + garbage + " holds no certificate"},
 		{"list without authority", Server{Cert: good.Cert, Key: good.Key, CRL: crl}, "crl: crl lists certificates of clients, but client_ca is not set"},
 		{"list that is none", Server{Cert: good.Cert, Key: good.Key, ClientCA: ca.File, CRL: garbage}, "crl: " + garbage + " holds no revocation list"},
+		{"list of version 1", Server{Cert: good.Cert, Key: good.Key, ClientCA: ca.File, CRL: v1}, "crl: " + v1 + " is a revocation list of version 1, and version 2 is needed"},
 		{"list overdue", Server{Cert: good.Cert, Key: good.Key, ClientCA: ca.File, CRL: overdue}, "crl: " + overdue + ": the list of \"CN=authority\" was to be renewed"},
 		{"list forged", Server{Cert: good.Cert, Key: good.Key, ClientCA: ca.File, CRL: forged}, "crl: " + forged + ": the list of \"CN=authority\" is not signed by it"},
 	} {
