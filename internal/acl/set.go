@@ -161,7 +161,7 @@ func (n *node) walk(rest string, first, filter bool, v *Values, found *mask) {
 		to.next(more, deeper, filter, v, found)
 	}
 	for i := range n.values {
-		if value, ok := v.of(n.values[i].level); ok && value == name {
+		if v.is(n.values[i].level, name) {
 			n.values[i].to.next(more, deeper, filter, v, found)
 		}
 	}
@@ -179,20 +179,17 @@ func (n *node) next(rest string, deeper, filter bool, v *Values, found *mask) {
 // Allows decides about one action on a name, or on a filter for those that subscribe. The filter of a share has lost
 // its prefix.
 func (s *Set) Allows(v *Values, a core.Action, name string) bool {
-	n, ok := needs[a]
-	if !ok {
-		return false
-	}
+	n := &needs[a]
 	if !n.filter {
-		return s.decide(v, n, name, false)
+		return s.decide(v, *n, name, false)
 	}
 	if a == core.ActionShare && s.overlapping(v, name, true, Share) {
 		return false // what it may not share could not be told apart at delivery
 	}
 	if wide(name) || s.intersect {
-		return s.decideSlowly(v, n, name)
+		return s.decideSlowly(v, *n, name)
 	}
-	return s.decide(v, n, name, true)
+	return s.decide(v, *n, name, true)
 }
 
 func (s *Set) decide(v *Values, n need, name string, filter bool) bool {

@@ -15,18 +15,25 @@ type Values struct {
 
 // of is the value of a placeholder; false when there is none, or it cannot be one level that is compared literally.
 func (v *Values) of(l level) (string, bool) {
-	var s string
+	s := v.raw(l)
+	return s, Literal(s)
+}
+
+// is tells that a level is the value of a placeholder. What cannot be one level is equal to none.
+func (v *Values) is(l level, name string) bool { return v.raw(l) == name && Literal(name) }
+
+func (v *Values) raw(l level) string {
 	switch l.kind {
 	case client:
-		s = v.Client
+		return v.Client
 	case user:
-		s = v.User
+		return v.User
 	case namespace:
-		s = v.Namespace
+		return v.Namespace
 	case attr:
-		s = v.Attrs[l.text]
+		return v.Attrs[l.text]
 	}
-	return s, Literal(s)
+	return ""
 }
 
 // Literal tells that a value can stand for one level: not empty, no separator, no wildcard, no leading '$'.

@@ -54,7 +54,7 @@ type need struct {
 	filter      bool // the name is a filter
 }
 
-var needs = map[core.Action]need{
+var needs = [core.ActionCount]need{
 	core.ActionPublish:   {allow: Pub, deny: Pub},
 	core.ActionRetain:    {allow: Pub, deny: Pub | Retain},
 	core.ActionWill:      {allow: Pub, deny: Pub | Will},
