@@ -64,7 +64,7 @@ var arrows = map[string][]string{
 
 	"internal/acl":                {"core", "core/topic"},
 	"internal/access":             plus(below, "internal/acl", "internal/auth", "internal/auth/mosquitto", "internal/auth/password", "internal/config", "internal/unreadable"),
-	"internal/auth":               plus(below, "internal/auth/password", "internal/auth/scram"),
+	"internal/auth":               plus(below, "internal/auth/password", "internal/auth/scram", "internal/unreadable"),
 	"internal/auth/mosquitto":     plus(below, "internal/acl", "internal/auth", "internal/auth/password"),
 	"internal/auth/password":      {"internal/auth/scram"},
 	"internal/config":             {"internal/pskfile", "internal/tlsconf", "internal/unreadable"},
@@ -86,7 +86,7 @@ var arrows = map[string][]string{
 	"internal/generate": plus(below, "internal/config", "internal/standard", "internal/gateway", "internal/metrics", "internal/sys"),
 	"configs":           {},
 	"cmd/entrepot": {"configs", "adapters/listen", "internal/config", "internal/tlsconf", "internal/gateway", "internal/dial", "internal/pskfile", "internal/render", "internal/bench", "internal/eventlog",
-		"internal/access", "internal/acl", "internal/auth", "internal/auth/password", "internal/importer/mosquitto", "internal/store/disk", "core", "core/topic"},
+		"internal/access", "internal/acl", "internal/auth", "internal/auth/password", "internal/importer/mosquitto", "internal/store/disk", "internal/unreadable", "core", "core/topic"},
 
 	"test":             {},
 	"test/script":      {"internal/dial"},
