@@ -76,6 +76,8 @@ type HTTP struct {
 	Timeout time.Duration `yaml:"timeout" min:"100ms" max:"1m"`
 	// HMAC is the key that requests are signed with.
 	HMAC config.Secret `yaml:"hmac"`
+	// Cache is how long a good answer counts without asking again; a bad one counts 5s at most. 0s asks at each login.
+	Cache time.Duration `yaml:"cache" max:"1h"`
 }
 
 // Cert is `auth.cert`.

@@ -206,7 +206,7 @@ func (s *Settings) readBackends() {
 			s.fail("auth.http.url", "auth.http.url: %s", err)
 			return
 		}
-		s.http = auth.NewHTTP(auth.HTTPOptions{URL: h.URL, Timeout: h.Timeout, Secret: []byte(h.HMAC.Reveal())})
+		s.http = auth.NewHTTP(auth.HTTPOptions{URL: h.URL, Timeout: h.Timeout, Secret: []byte(h.HMAC.Reveal()), Cache: h.Cache})
 	}
 }
 

@@ -16,62 +16,64 @@ const (
 	mostResults       = 10_000
 )
 
-// cache remembers whether a password fits a hash, so that a client that comes again costs no hashing. What it stores
-// tells neither: a keyed digest under a key of this process.
-type cache struct {
+// cache remembers what came of a name and password: whether they fit a hash, what a service said. What it stores tells
+// neither: a keyed digest under a key of this process.
+type cache[V any] struct {
 	key [32]byte
 	now func() time.Time
 
 	mu      sync.Mutex
 	results map[[sha256.Size]byte]*list.Element
-	order   list.List // of *result, the oldest first
+	order   list.List // of *result[V], the oldest first
 }
 
-type result struct {
+type result[V any] struct {
 	sum   [sha256.Size]byte
-	ok    bool
+	value V
 	until time.Time
 }
 
-func newCache(now func() time.Time) *cache {
-	c := &cache{now: now, results: map[[sha256.Size]byte]*list.Element{}}
+func newCache[V any](now func() time.Time) *cache[V] {
+	c := &cache[V]{now: now, results: map[[sha256.Size]byte]*list.Element{}}
 	_, _ = rand.Read(c.key[:]) // never fails, says its documentation
 	return c
 }
 
-func (c *cache) sum(user string, password []byte, hash string) (sum [sha256.Size]byte) {
+// sum is the digest of a password and of whatever else an answer depends on.
+func (c *cache[V]) sum(password []byte, rest ...string) (sum [sha256.Size]byte) {
 	h := hmac.New(sha256.New, c.key[:])
-	for _, part := range [][]byte{[]byte(user), password, []byte(hash)} {
+	part := func(b []byte) {
 		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
 		h.Write(n[:])
-		h.Write(part)
+		h.Write(b)
+	}
+	part(password)
+	for _, s := range rest {
+		part([]byte(s))
 	}
 	h.Sum(sum[:0])
 	return sum
 }
 
 // get returns a result that is still good.
-func (c *cache) get(sum [sha256.Size]byte) (ok, known bool) {
+func (c *cache[V]) get(sum [sha256.Size]byte) (value V, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.results[sum]
 	if e == nil {
-		return false, false
+		return value, false
 	}
-	r := e.Value.(*result)
+	r := e.Value.(*result[V])
 	if c.now().After(r.until) {
 		c.drop(e)
-		return false, false
+		return value, false
 	}
-	return r.ok, true
+	return r.value, true
 }
 
-func (c *cache) put(sum [sha256.Size]byte, ok bool) {
-	keep := keepBad
-	if ok {
-		keep = keepGood
-	}
+// put keeps a result for a time.
+func (c *cache[V]) put(sum [sha256.Size]byte, value V, keep time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.results[sum]; e != nil {
@@ -80,10 +82,10 @@ func (c *cache) put(sum [sha256.Size]byte, ok bool) {
 	for len(c.results) >= mostResults {
 		c.drop(c.order.Front())
 	}
-	c.results[sum] = c.order.PushBack(&result{sum, ok, c.now().Add(keep)})
+	c.results[sum] = c.order.PushBack(&result[V]{sum, value, c.now().Add(keep)})
 }
 
-func (c *cache) drop(e *list.Element) {
-	delete(c.results, e.Value.(*result).sum)
+func (c *cache[V]) drop(e *list.Element) {
+	delete(c.results, e.Value.(*result[V]).sum)
 	c.order.Remove(e)
 }

@@ -51,7 +51,7 @@ type Options struct {
 type Chain struct {
 	options   Options
 	failures  *failures
-	strangers *cache                     // passwords of users whom nobody knows: never good ones
+	strangers *cache[bool]               // passwords of users whom nobody knows: never good ones
 	scramKey  []byte                     // nil: nobody has a credential for SCRAM
 	guests    map[string]*core.Principal // who shows nothing, by listener
 }
@@ -78,7 +78,7 @@ func NewChain(o Options) *Chain {
 	if o.Workers == nil {
 		o.Workers = NewWorkers(0)
 	}
-	c := &Chain{options: o, failures: newFailures(o.Failures, o.Now), strangers: newCache(o.Now), guests: map[string]*core.Principal{}}
+	c := &Chain{options: o, failures: newFailures(o.Failures, o.Now), strangers: newCache[bool](o.Now), guests: map[string]*core.Principal{}}
 	c.failures.exempt = o.Trusted
 	for name, l := range o.Listeners {
 		if l.Anonymous && len(l.Kinds) == 0 && l.Devices == nil {
@@ -178,13 +178,13 @@ func (c *Chain) ask(ctx context.Context, cr *adapters.Credentials) (Answer, core
 
 // stranger takes for a user whom nobody knows as long as a wrong password of most users takes, the second time too (U10).
 func (c *Chain) stranger(ctx context.Context, cr *adapters.Credentials) error {
-	sum := c.strangers.sum(cr.User, cr.Password, "")
+	sum := c.strangers.sum(cr.Password, cr.User)
 	if _, known := c.strangers.get(sum); known {
 		return nil
 	}
 	err := c.options.Workers.Do(ctx, func() { c.options.Table.Decoy().Verify(cr.Password) })
 	if err == nil {
-		c.strangers.put(sum, false)
+		c.strangers.put(sum, false, keepBad)
 	}
 	return err
 }

@@ -198,13 +198,13 @@ func TestSecurity_U11_HashingIsBounded(t *testing.T) {
 
 func TestSecurity_U12_ResultsAreCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCache(time.Now)
-		good, bad := c.sum("u", []byte("p"), "h"), c.sum("u", []byte("q"), "h")
-		if good == c.sum("up", nil, "h") || good == bad || good == c.sum("u", []byte("p"), "h2") {
+		c := newCache[bool](time.Now)
+		good, bad := c.sum([]byte("p"), "u", "h"), c.sum([]byte("q"), "u", "h")
+		if good == c.sum(nil, "up", "h") || good == bad || good == c.sum([]byte("p"), "u", "h2") || good == c.sum([]byte("p"), "u") {
 			t.Fatal("sums collide")
 		}
-		c.put(good, true)
-		c.put(bad, false)
+		c.put(good, true, keepGood)
+		c.put(bad, false, keepBad)
 		time.Sleep(4 * time.Second)
 		if ok, known := c.get(bad); ok || !known {
 			t.Error("negative result lost")
@@ -221,7 +221,7 @@ func TestSecurity_U12_ResultsAreCached(t *testing.T) {
 			t.Error("positive result kept too long")
 		}
 		for i := range mostResults + 10 {
-			c.put(c.sum(fmt.Sprint(i), nil, ""), true)
+			c.put(c.sum(nil, fmt.Sprint(i)), true, keepGood)
 		}
 		if len(c.results) != mostResults || c.order.Len() != mostResults {
 			t.Errorf("%d results", len(c.results))

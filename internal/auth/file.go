@@ -12,7 +12,7 @@ import (
 type File struct {
 	table   *Table
 	workers *Workers
-	cache   *cache
+	cache   *cache[bool]
 	rehash  func(user string, h *password.Hash) // nil: weak hashes stay
 }
 
@@ -21,7 +21,7 @@ var _ Backend = (*File)(nil)
 // NewFile makes the backend. rehash, if it is set, is given a stronger hash of a user whose stored one is weak, after a
 // good login.
 func NewFile(t *Table, w *Workers, rehash func(user string, h *password.Hash)) *File {
-	return &File{table: t, workers: w, cache: newCache(time.Now), rehash: rehash}
+	return &File{table: t, workers: w, cache: newCache[bool](time.Now), rehash: rehash}
 }
 
 // Name is the backend's word in the configuration.
@@ -49,7 +49,7 @@ func (f *File) verify(ctx context.Context, u *User, given []byte) (ok bool, err 
 	if stored == nil {
 		stored = f.table.Decoy()
 	}
-	sum := f.cache.sum(u.Name, given, stored.Text())
+	sum := f.cache.sum(given, u.Name, stored.Text())
 	if ok, known := f.cache.get(sum); known {
 		return ok, nil
 	}
@@ -63,7 +63,11 @@ func (f *File) verify(ctx context.Context, u *User, given []byte) (ok bool, err 
 	if err != nil {
 		return false, err
 	}
-	f.cache.put(sum, ok)
+	keep := keepBad
+	if ok {
+		keep = keepGood
+	}
+	f.cache.put(sum, ok, keep)
 	if better != nil {
 		f.rehash(u.Name, better)
 	}

@@ -19,6 +19,7 @@ import (
 
 const (
 	maxAnswer    = 64 << 10 // bytes
+	mostKept     = 4 << 10  // bytes of an answer that is kept
 	breakAfter   = 5        // errors in a row
 	breakFor     = 10 * time.Second
 	defaultHTTP  = 2 * time.Second
@@ -30,6 +31,7 @@ type HTTPOptions struct {
 	URL     string
 	Timeout time.Duration // default 2 s
 	Secret  []byte        // of the signature; none: requests are not signed
+	Cache   time.Duration // how long a good answer is kept, a bad one at most 5 s; 0: the service is asked each time
 	Client  *http.Client  // default: one that follows no redirect
 	Now     func() time.Time
 }
@@ -37,6 +39,7 @@ type HTTPOptions struct {
 // HTTP is a backend that asks a service. It says yes only to a well-formed 200 that says so.
 type HTTP struct {
 	options HTTPOptions
+	answers *cache[Answer]
 
 	mu     sync.Mutex
 	failed int       // Guarded by mu: errors in a row
@@ -56,7 +59,7 @@ func NewHTTP(o HTTPOptions) *HTTP {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &HTTP{options: o}
+	return &HTTP{options: o, answers: newCache[Answer](o.Now)}
 }
 
 // Name is the backend's word in the configuration.
@@ -84,8 +87,47 @@ type reply struct {
 	Expires    int64             `json:"expires"` // seconds since 1970; 0: never
 }
 
-// Check asks the service. After five errors in a row it is not asked for ten seconds.
+// Check asks the service, unless it has answered the same question lately. After five errors in a row it is not asked
+// for ten seconds.
 func (h *HTTP) Check(ctx context.Context, c *adapters.Credentials) (Answer, error) {
+	if h.options.Cache <= 0 {
+		return h.check(ctx, c)
+	}
+	// The port is another one each time, and no service will decide by it.
+	sum := h.answers.sum(c.Password, c.User, c.ClientID, c.Protocol, c.Listener, host(c.Addr), c.Asked)
+	if a, known := h.answers.get(sum); known {
+		return a, nil
+	}
+	a, err := h.check(ctx, c)
+	if err != nil {
+		return a, err // is no answer, and not kept
+	}
+	keep := h.options.Cache
+	if a.Verdict != Allowed {
+		keep = min(keep, keepBad)
+	} else if !a.Expires.IsZero() {
+		keep = min(keep, a.Expires.Sub(h.options.Now()))
+	}
+	if a.size() <= mostKept {
+		h.answers.put(sum, a, keep)
+	}
+	return a, nil
+}
+
+// size is about the memory of an answer, in bytes.
+func (a *Answer) size() (n int) {
+	for _, list := range [][]string{a.Roles, a.ClientIDs, a.Namespaces} {
+		for _, s := range list {
+			n += 16 + len(s)
+		}
+	}
+	for k, v := range a.Attrs {
+		n += 32 + len(k) + len(v)
+	}
+	return n + len(a.User)
+}
+
+func (h *HTTP) check(ctx context.Context, c *adapters.Credentials) (Answer, error) {
 	if err := h.open(); err != nil {
 		return Answer{}, err
 	}

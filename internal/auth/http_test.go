@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/entrepot/entrepot/adapters"
 )
 
 func TestTheHTTPBackend(t *testing.T) {
@@ -79,4 +81,62 @@ func TestTheHTTPBackendThatIsNotThere(t *testing.T) {
 	if a, err := h.Check(t.Context(), &cr); err == nil || a.Verdict == Allowed || strings.Contains(err.Error(), "pw") {
 		t.Errorf("%+v, %v", a, err)
 	}
+}
+
+func TestSecurity_U12_AnswersOfAServiceAreKeptWhereThatIsWanted(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	answer, asked := "", 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		fmt.Fprint(w, answer)
+	}))
+	defer server.Close()
+	h := NewHTTP(HTTPOptions{URL: server.URL, Cache: 30 * time.Second, Now: func() time.Time { return now }})
+	try := func(what string, want Verdict, more int, change func(*adapters.Credentials)) {
+		t.Helper()
+		cr := creds("joe", "pw")
+		if change != nil {
+			change(&cr)
+		}
+		before := asked
+		if a, err := h.Check(t.Context(), &cr); err != nil || a.Verdict != want || asked != before+more {
+			t.Errorf("%s: %+v, %v, asked %d times", what, a, err, asked-before)
+		}
+	}
+	answer = `{"result":"deny"}`
+	try("the first", Denied, 1, nil)
+	answer = `{"result":"allow","roles":["r"]}`
+	try("again", Denied, 0, nil)
+	try("by another port", Denied, 0, func(c *adapters.Credentials) { c.Addr = "192.0.2.1:100" })
+	try("with another password", Allowed, 1, func(c *adapters.Credentials) { c.Password = []byte("pW") })
+	try("from another address", Allowed, 1, func(c *adapters.Credentials) { c.Addr = "192.0.2.2:99" })
+	try("as another client", Allowed, 1, func(c *adapters.Credentials) { c.ClientID = "c2" })
+	try("at another listener", Allowed, 1, func(c *adapters.Credentials) { c.Listener = "m" })
+	try("in another namespace", Allowed, 1, func(c *adapters.Credentials) { c.Asked = "plant" })
+	now = now.Add(6 * time.Second)
+	try("after five seconds", Allowed, 1, nil)
+	answer = `{"result":"deny"}`
+	now = now.Add(29 * time.Second)
+	try("a good one is kept", Allowed, 0, nil)
+	now = now.Add(2 * time.Second)
+	try("but no longer", Denied, 1, nil)
+	now = now.Add(6 * time.Second)
+	answer = fmt.Sprintf(`{"result":"allow","expires":%d}`, now.Unix()+10)
+	try("one that ends", Allowed, 1, nil)
+	now = now.Add(11 * time.Second)
+	answer = `{"result":"unknown"}`
+	try("has ended", Unknown, 1, nil)
+	now = now.Add(6 * time.Second)
+	answer = `{"result":"allow","roles":["` + strings.Repeat("r", mostKept) + `"]}`
+	try("a long one", Allowed, 1, nil)
+	try("is not kept", Allowed, 1, nil)
+	answer = "nonsense"
+	for range 2 {
+		cr := creds("joe", "pw")
+		if a, err := h.Check(t.Context(), &cr); err == nil {
+			t.Errorf("%+v", a)
+		}
+	}
+	answer = `{"result":"allow"}`
+	try("an error is not kept", Allowed, 1, nil)
 }
