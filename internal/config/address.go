@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -82,14 +83,18 @@ func ParseAddress(text string) (Address, error) {
 	return a, nil
 }
 
+// afterScheme is what stands before user and password, with one of its characters missing or none.
+var afterScheme = regexp.MustCompile(`:?//|:/`)
+
 // HidePassword is the URL with *** for its password, if it has one: also of a URL that cannot be parsed, where it goes to
-// the last @.
+// the last @, and of what is none because a colon or a slash is missing.
 func HidePassword(url string) string {
-	begin := strings.Index(url, "://") + len("://")
+	slashes := afterScheme.FindStringIndex(url)
 	end := strings.LastIndexByte(url, '@')
-	if begin < len("://") || end < begin {
+	if slashes == nil || end < slashes[1] {
 		return url
 	}
+	begin := slashes[1]
 	if colon := strings.IndexByte(url[begin:end], ':'); colon >= 0 {
 		return url[:begin+colon+1] + hidden + url[end:]
 	}

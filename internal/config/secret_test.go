@@ -110,6 +110,8 @@ func TestSecurity_R12_NoErrorShowsASecret(t *testing.T) {
 		"vault: {pasword: " + planted + "}\n",
 		"listeners: ['mqtt://joe:" + planted + "/x@127.0.0.1:x']\n",
 		"listeners: ['mqtt://joe:" + planted + "%zz@127.0.0.1']\n",
+		"listeners: ['mqtt//joe:" + planted + "@127.0.0.1']\n",
+		"listeners: ['mqtt:/joe:" + planted + "@127.0.0.1']\n",
 		"vault: {hook: \"" + planted + " x\", limit: x}\n",
 		"vault: {hook: '" + planted + "', limitt: 3}\n",
 		"vault:\n  hook: |\n    " + planted + "\n  limit: x\n",

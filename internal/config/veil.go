@@ -43,7 +43,7 @@ func (s schema) veil(misspelled ...string) *veil {
 		inline: regexp.MustCompile(`((?:^|[^\w])["']?(?:` + list + `)["']?\s*:\s*)` + value),
 		opens:  regexp.MustCompile(`^([\s-]*)["']?(?:` + list + `)["']?\s*:\s*(?:[|>&!].*|#.*|"[^"]*|'[^']*)?$`),
 		query:  regexp.MustCompile(`((?:^|[^\w])(?:` + list + `)(?:[.\[][\w.\[\]]*)?=)[^&\s]*`),
-		login:  regexp.MustCompile(`(://[^/\s@:]*:)[^@\s]*@`),
+		login:  regexp.MustCompile(`((?://|:/)[^/\s@:]*:)[^@\s]*@`), // what is no URL yet because of a colon or slash that is missing, too
 	}
 }
 
