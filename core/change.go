@@ -26,8 +26,13 @@ const (
 	segmentChange                        // q, seq: the first of the segment
 )
 
-// changed makes the turn's work write what c names.
+// changed makes the turn's work write what c names. What a session's queue may
+// send is worked out with its record, so that is asked for although it is not
+// written.
 func (t *Turn) changed(c change) {
+	if t.router.forgets && c.kind != sessionChange {
+		return
+	}
 	w := t.pendingWork()
 	if n := len(w.changes); n > 0 && w.changes[n-1] == c {
 		return
@@ -75,12 +80,17 @@ func (c *change) writeSession(b *Batch) (below uint64) {
 	st := c.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.ended {
+	forgets := st.ns.r.forgets
+	switch {
+	case st.ended && forgets:
+		return 0
+	case st.ended:
 		b.noSession(st.id)
 		return 0
 	}
-	below = st.inbox.sentBelow(st.current != nil)
-	b.session(st, below)
+	if below = st.inbox.sentBelow(st.current != nil); !forgets {
+		b.session(st, below)
+	}
 	return below
 }
 

@@ -356,7 +356,7 @@ func (m *model) step(op uint32) {
 	case 14:
 		m.tag(c, 1+pick(64))
 	case 15:
-		if pick(4) == 0 {
+		if pick(4) == 0 && !m.options.Forget {
 			m.restart()
 		}
 	}
@@ -384,6 +384,7 @@ func TestRouterBehavesAsItsModel(t *testing.T) {
 		if window := rapid.SampledFrom([]int{0, 1, 2, 5}).Draw(rt, "window"); window > 0 {
 			options = core.SmallPages(options, window)
 		}
+		options.Forget = rapid.SampledFrom([]bool{false, false, true}).Draw(rt, "forget")
 		failed := ""
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{t: t, store: newMapStore()}
@@ -401,7 +402,9 @@ func TestRouterBehavesAsItsModel(t *testing.T) {
 				}
 			}
 			m.drain()
-			failed = m.err
+			if failed = m.err; options.Forget && w.store.writes > 0 {
+				failed = "something was written"
+			}
 		})
 		if failed != "" {
 			rt.Fatal(failed)

@@ -61,9 +61,17 @@ func retainedKey(ns, topic string) []byte {
 	return append(append(k, 0), topic...)
 }
 
-func (t *Turn) set(key, value []byte) { t.pendingWork().batch.Set(key, value) }
+func (t *Turn) set(key, value []byte) {
+	if w := t.pendingWork(); !t.router.forgets {
+		w.batch.Set(key, value)
+	}
+}
 
-func (t *Turn) delete(key []byte) { t.pendingWork().batch.Delete(key) }
+func (t *Turn) delete(key []byte) {
+	if w := t.pendingWork(); !t.router.forgets {
+		w.batch.Delete(key)
+	}
+}
 
 // Entries.
 
@@ -78,7 +86,9 @@ const (
 // logEntry writes the first record of an entry.
 func (t *Turn) logEntry(q *Queue, seq uint64, e *entry) {
 	w := t.pendingWork()
-	w.batch.entry(q, seq, e)
+	if !t.router.forgets {
+		w.batch.entry(q, seq, e)
+	}
 	w.entries = append(w.entries, entryRef{q, e.m, seq})
 }
 
@@ -123,13 +133,18 @@ func (b *Batch) entry(q *Queue, seq uint64, e *entry) {
 }
 
 func (t *Turn) deleteEntry(q *Queue, seq uint64, m *Message) {
-	t.delete(key2(keyEntry, q.id, seq))
+	if !t.router.forgets {
+		t.delete(key2(keyEntry, q.id, seq))
+	}
 	if seq&laneBit == 0 {
 		t.releaseMessage(m, holder{q.id, seq})
 	}
 }
 
 func (t *Turn) deleteEntries(q *Queue) {
+	if t.router.forgets {
+		return
+	}
 	t.pendingWork().batch.DeleteRange(key2(keyEntry, q.id, 0), key1(keyEntry, q.id+1))
 }
 

@@ -27,6 +27,9 @@ type Options struct {
 	Authorizer Authorizer        // default: everything is allowed; Recheck says that its rules have changed
 	Hook       PublishHook       // default: none
 	Observer   Observer          // default: none
+	// Forget writes nothing to Store but notes: for one that no later router will
+	// read.
+	Forget bool
 
 	paging paging // zero: the constants
 }
@@ -98,6 +101,7 @@ type Router struct {
 	pager    *pager
 	paging   paging
 	volatile bool // the store keeps nothing: there is no use in reading it back
+	forgets  bool // nothing but notes is written
 	notes    notes
 	orphans  uint64 // records that the start removed; immutable after it
 
@@ -150,8 +154,9 @@ func New(o Options) (*Router, error) {
 	r.commit = newCommitter(r)
 	r.timers = newTimers(r)
 	r.pager = newPager(r)
-	if v, ok := o.Store.(Volatile); ok {
-		r.volatile = v.Volatile()
+	r.forgets = o.Forget
+	if v, ok := o.Store.(Volatile); ok || o.Forget {
+		r.volatile = o.Forget || v.Volatile()
 	}
 	if err := r.load(); err != nil {
 		return nil, err

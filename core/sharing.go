@@ -31,7 +31,9 @@ func (t *Turn) share(m *Message) {
 // shareEnds completes it: the queues that took it are known.
 func (t *Turn) shareEnds(m *Message) {
 	if len(t.holders) > 0 {
-		t.set(key1(keyMessage, m.record.id), appendMessage(appendHolders(nil, t.holders), m))
+		if !t.router.forgets {
+			t.set(key1(keyMessage, m.record.id), appendMessage(appendHolders(nil, t.holders), m))
+		}
 		t.releaseMessage(m, holder{})
 	}
 }
@@ -107,6 +109,9 @@ func (r *Router) sharedMessage(id uint64) (*Message, error) {
 // release ends the references of a group, and removes the messages that nobody
 // refers to any more, in the same change.
 func (c *committer) release(group []*work) {
+	if c.r.forgets {
+		return
+	}
 	var asked []uint64
 	for _, w := range group {
 		for _, f := range w.freed {

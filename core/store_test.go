@@ -13,11 +13,12 @@ import (
 
 // mapStore is a store for core's own tests; write can be made to fail.
 type mapStore struct {
-	mu   sync.Mutex
-	m    map[string]string
-	err  error
-	hold chan struct{}             // when set, Write waits for a value
-	seen func(m map[string]string) // when set, is shown what each Write leaves
+	mu     sync.Mutex
+	m      map[string]string
+	writes int // calls of Write
+	err    error
+	hold   chan struct{}             // when set, Write waits for a value
+	seen   func(m map[string]string) // when set, is shown what each Write leaves
 }
 
 func newMapStore() *mapStore { return &mapStore{m: map[string]string{}} }
@@ -31,6 +32,7 @@ func (s *mapStore) Write(batches []*core.Batch, _ bool) error {
 	if s.err != nil {
 		return s.err
 	}
+	s.writes++
 	for _, b := range batches {
 		for kind, r := range b.All() {
 			switch kind {

@@ -118,7 +118,7 @@ func (g *Gateway) open(s *settings) error {
 	if err != nil {
 		return err
 	}
-	if g.router, err = core.New(core.Options{Store: g.store, Log: g.log, Limits: s.limits().core(), Tenants: s.namespaces().core(), Observer: &g.watch, Authorizer: g.access}); err != nil {
+	if g.router, err = core.New(core.Options{Store: g.store, Forget: s.config.Node.Data == Memory, Log: g.log, Limits: s.limits().core(), Tenants: s.namespaces().core(), Observer: &g.watch, Authorizer: g.access}); err != nil {
 		return fmt.Errorf("the store in %s cannot be read: %w", s.config.Node.Data, err)
 	}
 	g.access.Changed = g.router.Recheck
