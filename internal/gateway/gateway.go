@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -195,6 +196,7 @@ func (g *Gateway) begin(serving context.Context) {
 	g.running.Go(func() { told.run(serving) })
 	g.running.Go(func() { (&clockWatch{ahead: g.router.Clock().Behind, log: g.log}).run(serving) })
 	g.running.Go(func() { g.monitor.Run(serving) })
+	g.running.Go(func() { new(tidier).run(serving, heapReader(), debug.FreeOSMemory) })
 	g.running.Go(func() { g.watchFiles(serving) })
 	g.system = g.publisher(g.now())
 	g.running.Go(func() { g.system.Run(serving) })
