@@ -225,7 +225,8 @@ func (l *listener) serveArrival(a *arrival) {
 	if !l.secure && a.adopt(info) {
 		return
 	}
-	l.runPump(&netCarrier{Conn: nc}, a, l.counts, info, l.streamRoom())
+	room := l.streamRoom()
+	l.server.wg.Go(func() { l.runPump(&netCarrier{Conn: nc}, a, l.counts, info, room) }) // the stack of the handshake goes
 }
 
 // lingered discards what the peer of a failed handshake still sends, for a
