@@ -241,3 +241,36 @@ func (x *bench) safe() bool {
 	x.turn.End()
 	return !pending
 }
+
+// BenchmarkSubscribe is a session that subscribes to 1,000 filters, 100 to a
+// packet, half of them exact, beside 49 others: for each filter.
+func BenchmarkSubscribe(b *testing.B) {
+	r, err := core.New(core.Options{Store: newMapStore(), Forget: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(r.Close)
+	t := r.NewTurn(nil)
+	packets := make([][]core.Subscription, 500)
+	for i := range packets {
+		for j := range 100 {
+			packets[i] = append(packets[i], core.Subscription{Filter: fmt.Sprintf("f/%02d/%04d/%s", i/10, i%10*100+j, []string{"t", "+"}[j%2])})
+		}
+	}
+	var grants []core.Grant
+	for n := 0; n < 490; n++ {
+		s, _ := r.Attach(t, core.Client{}, deafSink{})
+		grants, _, _ = s.Subscribe(t, packets[n], grants[:0])
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s, _ := r.Attach(t, core.Client{}, deafSink{})
+		for n := range 10 {
+			grants, _, _ = s.Subscribe(t, packets[490+n], grants[:0])
+		}
+		b.StopTimer()
+		s.Detach(t, core.Normal)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/filter")
+}

@@ -21,6 +21,7 @@ type lane struct {
 	owner  *Session // the walk starts when owner.Safe() >= hold; nil: at once
 	hold   uint64
 	logged bool
+	again  bool // the filter was subscribed before: a walk of it may be under way
 	rests  Time   // under pressure: the walk goes on then
 	alarm  *alarm // wakes the receiver for it; nil until one was needed
 }
@@ -63,10 +64,11 @@ func (l *lane) rest(k *taking, q *Queue) {
 	k.wait = true
 }
 
-// newLane begins a walk for a binding that is already in the index; nil when
-// nothing is retained.
+// newLane begins a walk for a binding that is already in the index, so that
+// whatever is retained from now on comes live; nil when nothing is retained that
+// it matches.
 func (ns *Namespace) newLane(b *binding) *lane {
-	if ns.retained.Len() == 0 {
+	if ns.retained.Nothing(b.sub.Filter) {
 		return nil
 	}
 	logged := b.queue.kind == sessionQueue && b.queue.durable && b.sub.QoS > 0
@@ -78,7 +80,7 @@ func (ns *Namespace) newLane(b *binding) *lane {
 func (q *Queue) walkFor(t *Turn, s *Session, hold uint64, lanes []*lane) {
 	q.mu.Lock()
 	for _, l := range lanes {
-		had := q.dropLanes(l.sub.Filter)
+		had := l.again && q.dropLanes(l.sub.Filter)
 		l.owner, l.hold = s, hold
 		q.aside().lanes = append(q.aside().lanes, l)
 		if l.logged {
@@ -164,7 +166,7 @@ func (q *Queue) serveLanes(k *taking) {
 		if !q.walk(k, l) {
 			break
 		}
-		x.lanes = slices.Delete(x.lanes, 0, 1)
+		x.lanes[0], x.lanes = nil, x.lanes[1:]
 	}
 	if len(x.lanes) == 0 {
 		x.lanes = nil

@@ -104,7 +104,9 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 		t.changed(change{kind: subscriptionChange, st: st, text: sub.Filter})
 	}
 	if sub.RetainHandling == 0 || (sub.RetainHandling == 1 && old == nil) { // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] [3: MQTT-3.3.1-6]
-		l = st.ns.newLane(b)
+		if l = st.ns.newLane(b); l != nil {
+			l.again = old != nil
+		}
 	}
 	return old != nil, l, OK
 }

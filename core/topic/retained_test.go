@@ -82,9 +82,32 @@ func TestRetainedAgreesWithTheNaiveModel(t *testing.T) {
 				if got := scanAll(&r, filter, rapid.IntRange(0, 10).Draw(t, "budget")); !slices.Equal(got, want) {
 					t.Fatalf("Scan(%q) = %q, want %q of %q", filter, got, want, slices.Sorted(maps.Keys(m)))
 				}
+				switch nothing := r.Nothing(filter); {
+				case nothing && len(want) > 0:
+					t.Fatalf("Nothing(%q), although it matches %q", filter, want)
+				case !nothing && len(want) == 0 && (len(m) == 0 || !IsFilter(filter)):
+					t.Fatalf("there may be something for %q", filter)
+				}
 			},
 		})
 	})
+}
+
+func TestNothingIsSeenAtAGlance(t *testing.T) {
+	t.Parallel()
+	var r Retained[int]
+	for d := range 1000 {
+		r.Set(fmt.Sprintf("$SYS/broker/%03d", d), d)
+		r.Set(fmt.Sprintf("a/%03d/b", d), d)
+	}
+	for filter, want := range map[string]bool{
+		"b/#": true, "a/500x/+": true, "a": true, "a/#": false, "+/500/b": false, "a/500/b": false, "#": false,
+		"x/+/y": true, "A/1/+": true, "$SYS/other/#": true, "a/+/c": false, // the last would take a look at all
+	} {
+		if got := r.Nothing(filter); got != want {
+			t.Errorf("%s: %v", filter, got)
+		}
+	}
 }
 
 func TestAScanVisitsNoMoreThanItsBudget(t *testing.T) {

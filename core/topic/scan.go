@@ -11,7 +11,7 @@ func (r *Retained[V]) Scan(dst []Item[V], filter, after string, budget int) (ite
 	q := newSeeker(filter)
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	c, done := resume(&r.tree, q, after)
+	c, done := resume(&r.tree, &q, after)
 	for n := 0; !done && c.Valid(); n++ {
 		if n > 0 && n >= budget {
 			return dst, next, false
@@ -30,6 +30,40 @@ func (r *Retained[V]) Scan(dst []Item[V], filter, after string, budget int) (ite
 		}
 	}
 	return dst, "", true
+}
+
+// glance is how many names Nothing looks at before it gives up.
+const glance = 4
+
+// Nothing says whether filter matches no name at all. It looks at a few names
+// and may say no without need, never yes wrongly.
+func (r *Retained[V]) Nothing(filter string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.tree.Len() == 0 {
+		return true
+	}
+	if !IsFilter(filter) {
+		return r.tree.At(filter) == nil
+	}
+	q := newSeeker(filter)
+	c := r.tree.Seek(q.prefix)
+	for range glance {
+		if !c.Valid() {
+			return true
+		}
+		switch q.look(c.Key()) {
+		case lookMatch:
+			return false
+		case lookStep:
+			c.Next()
+		case lookSeek:
+			c.Forward(view(q.target))
+		case lookDone:
+			return true
+		}
+	}
+	return false
 }
 
 // resume is a cursor at the first name above after that may match, unless none

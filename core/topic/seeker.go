@@ -24,8 +24,8 @@ const (
 	lookDone       // no match from here on
 )
 
-func newSeeker(filter string) *seeker {
-	q := &seeker{filter: filter, prefix: filter}
+func newSeeker(filter string) seeker {
+	q := seeker{filter: filter, prefix: filter}
 	for pos := first(filter); pos <= len(filter); {
 		end := levelEnd(filter, pos)
 		if level := filter[pos:end]; level == "+" || level == "#" {
