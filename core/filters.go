@@ -1,23 +1,62 @@
 package core
 
-import "iter"
+import (
+	"hash/maphash"
+	"iter"
+)
 
 // filters are the subscriptions of one session by their texts. Most sessions
-// have one or a few: those are a chain, in the order of their coming, and a map
-// is made for more. The zero value is empty.
+// have one or a few: those are one chain, in the order of their coming. More are
+// many chains, by a hash. The zero value is empty.
 type filters struct {
-	first *binding            // the chain, by binding.next; nil when there is a map
-	many  map[string]*binding // nil: the chain holds them
+	first *binding     // the chain, by binding.next; nil when there is a table
+	many  *manyFilters // nil: the chain holds them
 }
 
-// fewFilters is how long a chain may be.
-const fewFilters = 8
+// manyFilters is a table of chains, a power of two, of two filters each in the
+// mean at most.
+type manyFilters struct {
+	chains []*binding
+	n      int
+}
+
+const (
+	fewFilters = 8  // how long a chain without a table may be
+	leastTable = 16 // chains
+)
+
+// filterSeed keys the hash, so that no client can choose filters that collide.
+var filterSeed = maphash.MakeSeed()
+
+func (m *manyFilters) chain(text string) **binding {
+	return &m.chains[maphash.String(filterSeed, text)&uint64(len(m.chains)-1)]
+}
+
+// grow makes room for one more.
+func (m *manyFilters) grow() {
+	if m.n++; m.n <= 2*len(m.chains) {
+		return
+	}
+	old := m.chains
+	m.chains = make([]*binding, 2*len(old))
+	for _, b := range old {
+		for b != nil {
+			next, at := b.next, m.chain(b.sub.Filter)
+			b.next, *at, b = *at, b, next
+		}
+	}
+}
+
+// chain is where the filter of that text is, or would be.
+func (f *filters) chain(text string) **binding {
+	if f.many != nil {
+		return f.many.chain(text)
+	}
+	return &f.first
+}
 
 func (f *filters) get(text string) *binding {
-	if f.many != nil {
-		return f.many[text]
-	}
-	for b := f.first; b != nil; b = b.next {
+	for b := *f.chain(text); b != nil; b = b.next {
 		if b.sub.Filter == text {
 			return b
 		}
@@ -27,8 +66,8 @@ func (f *filters) get(text string) *binding {
 
 // put takes a binding in, in the place of the one that has its text.
 func (f *filters) put(b *binding) {
-	n, at := 0, &f.first
-	for ; f.many == nil && *at != nil; at = &(*at).next {
+	n, at := 0, f.chain(b.sub.Filter)
+	for ; *at != nil; at = &(*at).next {
 		if old := *at; old.sub.Filter == b.sub.Filter {
 			b.next, old.next = old.next, nil
 			*at = b
@@ -36,57 +75,64 @@ func (f *filters) put(b *binding) {
 		}
 		n++
 	}
-	if f.many == nil && n < fewFilters {
+	switch {
+	case f.many == nil && n < fewFilters:
 		*at = b
 		return
-	}
-	if f.many == nil {
-		f.many = make(map[string]*binding, n+1)
+	case f.many == nil:
+		f.many = &manyFilters{chains: make([]*binding, leastTable), n: n}
 		for x := f.first; x != nil; {
-			f.many[x.sub.Filter] = x
-			x, x.next = x.next, nil
+			next, to := x.next, f.many.chain(x.sub.Filter)
+			x.next, *to, x = *to, x, next
 		}
 		f.first = nil
 	}
-	f.many[b.sub.Filter] = b
+	f.many.grow()
+	at = f.many.chain(b.sub.Filter)
+	b.next, *at = *at, b
 }
 
 // remove takes the one of that text out.
 func (f *filters) remove(text string) {
-	if f.many != nil {
-		if delete(f.many, text); len(f.many) == 0 {
-			f.many = nil
+	for at := f.chain(text); *at != nil; at = &(*at).next {
+		b := *at
+		if b.sub.Filter != text {
+			continue
+		}
+		*at, b.next = b.next, nil
+		if f.many != nil {
+			if f.many.n--; f.many.n == 0 {
+				f.many = nil
+			}
 		}
 		return
-	}
-	for at := &f.first; *at != nil; at = &(*at).next {
-		if b := *at; b.sub.Filter == text {
-			*at, b.next = b.next, nil
-			return
-		}
 	}
 }
 
 func (f *filters) len() (n int) {
+	if f.many != nil {
+		return f.many.n
+	}
 	for b := f.first; b != nil; b = b.next {
 		n++
 	}
-	return n + len(f.many)
+	return n
 }
 
 // all walks them. What it yields may be removed meanwhile, and nothing else.
 func (f *filters) all() iter.Seq[*binding] {
 	return func(yield func(*binding) bool) {
-		for b := f.first; b != nil; {
-			next := b.next
-			if !yield(b) {
-				return
-			}
-			b = next
+		chains := []*binding{f.first}
+		if f.many != nil {
+			chains = f.many.chains
 		}
-		for _, b := range f.many {
-			if !yield(b) {
-				return
+		for _, b := range chains {
+			for b != nil {
+				next := b.next
+				if !yield(b) {
+					return
+				}
+				b = next
 			}
 		}
 	}

@@ -12,8 +12,8 @@ func TestFiltersAreLikeAMap(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		var f filters
-		want, texts := map[string]*binding{}, 1+random.IntN(3*fewFilters)
-		for range 200 {
+		want, texts := map[string]*binding{}, 1+random.IntN(20*fewFilters)
+		for range 600 {
 			text := strconv.Itoa(random.IntN(texts))
 			if random.IntN(2) == 0 {
 				b := &binding{sub: Subscription{Filter: text}}

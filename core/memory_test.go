@@ -77,8 +77,8 @@ func TestMemoryOfEachThing(t *testing.T) {
 				publish(pub, fmt.Sprintf("retained/%05d/value", i), true)
 			}
 		}},
-		{"exact filter of 20", 5_000, 380, func(n int) { filled(pub, "f/0000/%05d/measure", n) }},
-		{"filter of 20 with a wildcard", 5_000, 580, func(n int) { filled(pub, "f/000000/%05d/+/xyz", n) }},
+		{"exact filter of 20", 5_000, 176, func(n int) { filled(pub, "f/0000/%05d/measure", n) }},
+		{"filter of 20 with a wildcard", 5_000, 384, func(n int) { filled(pub, "f/000000/%05d/+/xyz", n) }},
 	} {
 		if got := grown(c.n, func() { c.make(c.n) }); got > c.most {
 			t.Errorf("a %s takes %d bytes, more than %d", c.name, got, c.most)

@@ -6,8 +6,13 @@ import "slices"
 // is big, it never changes once published; appending shares the array behind
 // it, which readers of the shorter list do not look at.
 type list[V comparable] struct {
+	one  V        // the value, when there is a single one
+	more *many[V] // all of them, when there are more; nil: one alone
+}
+
+// many is two values or more.
+type many[V comparable] struct {
 	vals []V
-	one  [1]V    // the array behind vals when there is a single value
 	big  *big[V] // holds all values when there are many; changes in place
 }
 
@@ -16,18 +21,35 @@ const (
 	bigMax = 128 // a big list shorter than this becomes a plain one
 )
 
-func single[V comparable](v V) *list[V] {
-	l := &list[V]{one: [1]V{v}}
-	l.vals = l.one[:]
-	return l
+func single[V comparable](v V) *list[V] { return &list[V]{one: v} }
+
+// several is a list of two values or more, or a big one.
+func several[V comparable](m many[V]) *list[V] {
+	x := &struct {
+		list[V]
+		many many[V]
+	}{many: m}
+	x.more = &x.many
+	return &x.list
+}
+
+// listed is a list of the values, which are not changed any more.
+func listed[V comparable](vals []V) *list[V] {
+	if len(vals) == 1 {
+		return single(vals[0])
+	}
+	return several(many[V]{vals: vals})
 }
 
 // appendTo appends the values to dst; it is safe beside a writer.
 func (l *list[V]) appendTo(dst []V) []V {
-	if l.big != nil {
-		return l.big.appendTo(dst)
+	switch {
+	case l.more == nil:
+		return append(dst, l.one)
+	case l.more.big != nil:
+		return l.more.big.appendTo(dst)
 	}
-	return append(dst, l.vals...)
+	return append(dst, l.more.vals...)
 }
 
 // with is l and v after it; l may be nil.
@@ -35,63 +57,63 @@ func (l *list[V]) with(v V) *list[V] {
 	switch {
 	case l == nil:
 		return single(v)
-	case l.big != nil:
-		l.big.add(v)
+	case l.more == nil:
+		return listed([]V{l.one, v})
+	case l.more.big != nil:
+		l.more.big.add(v)
 		return l
-	case len(l.vals) == bigMin:
-		return &list[V]{big: newBig(append(slices.Clone(l.vals), v))}
+	case len(l.more.vals) == bigMin:
+		return several(many[V]{big: newBig(append(slices.Clone(l.more.vals), v))})
 	}
-	return &list[V]{vals: append(l.vals, v)}
+	return listed(append(l.more.vals, v))
 }
 
 // without is l less one v, nil if nothing is left.
 func (l *list[V]) without(v V) (rest *list[V], found bool) {
-	if l == nil {
-		return nil, false
-	}
-	if l.big != nil {
+	switch {
+	case l == nil || l.more == nil && l.one != v:
+		return l, false
+	case l.more == nil:
+		return nil, true
+	case l.more.big != nil:
 		return l.shrunk(v)
 	}
-	i := slices.Index(l.vals, v)
-	switch {
-	case i < 0:
+	old := l.more.vals
+	i := slices.Index(old, v)
+	if i < 0 {
 		return l, false
-	case len(l.vals) == 1:
-		return nil, true
-	case len(l.vals) == 2:
-		return single(l.vals[1-i]), true
 	}
-	vals := make([]V, 0, len(l.vals)-1)
-	return &list[V]{vals: append(append(vals, l.vals[:i]...), l.vals[i+1:]...)}, true
+	vals := make([]V, 0, len(old)-1)
+	return listed(append(append(vals, old[:i]...), old[i+1:]...)), true
 }
 
 // shrunk is without for a big list.
 func (l *list[V]) shrunk(v V) (*list[V], bool) {
-	if !l.big.remove(v) {
+	big := l.more.big
+	if !big.remove(v) {
 		return l, false
 	}
-	if l.big.size >= bigMax {
+	if big.size >= bigMax {
 		return l, true
 	}
-	return &list[V]{vals: l.big.appendTo(nil)}, true
+	return listed(big.appendTo(nil)), true
 }
 
 // replaced is l with one old changed to v, at the same place.
 func (l *list[V]) replaced(old, v V) (*list[V], bool) {
-	if l == nil {
-		return nil, false
+	switch {
+	case l == nil || l.more == nil && l.one != old:
+		return l, false
+	case l.more == nil:
+		return single(v), true
+	case l.more.big != nil:
+		return l, l.more.big.replace(old, v)
 	}
-	if l.big != nil {
-		return l, l.big.replace(old, v)
-	}
-	i := slices.Index(l.vals, old)
+	i := slices.Index(l.more.vals, old)
 	if i < 0 {
 		return l, false
 	}
-	if len(l.vals) == 1 {
-		return single(v), true
-	}
-	n := &list[V]{vals: slices.Clone(l.vals)}
-	n.vals[i] = v
-	return n, true
+	vals := slices.Clone(l.more.vals)
+	vals[i] = v
+	return listed(vals), true
 }
