@@ -16,10 +16,11 @@ func (deafSink) Evict(core.Reason) {}
 
 // bench is a router with a publisher and n subscribers of one topic.
 type bench struct {
-	turn *core.Turn
-	pub  *core.Session
-	subs []*core.Session
-	buf  []core.Delivery
+	router *core.Router
+	turn   *core.Turn
+	pub    *core.Session
+	subs   []*core.Session
+	buf    []core.Delivery
 }
 
 func newBench(b *testing.B, o core.Options, n int, filter string) *bench {
@@ -31,7 +32,7 @@ func newBench(b *testing.B, o core.Options, n int, filter string) *bench {
 		b.Fatal(err)
 	}
 	b.Cleanup(r.Close)
-	x := &bench{turn: r.NewTurn(nil), buf: make([]core.Delivery, 0, 64)}
+	x := &bench{router: r, turn: r.NewTurn(nil), buf: make([]core.Delivery, 0, 64)}
 	x.pub, _ = r.Attach(x.turn, core.Client{}, deafSink{})
 	for range n {
 		s, _ := r.Attach(x.turn, core.Client{}, deafSink{})
@@ -273,4 +274,40 @@ func BenchmarkSubscribe(b *testing.B) {
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/filter")
+}
+
+// BenchmarkWalk is a subscription to 20,000 of 200,000 retained messages, until
+// all are taken: for each of them.
+func BenchmarkWalk(b *testing.B) {
+	const slices, each = 10, 20_000
+	for _, qos := range []uint8{0, 1} {
+		b.Run(fmt.Sprint("qos=", qos), func(b *testing.B) {
+			x := newBench(b, core.Options{Store: voidStore{newMapStore()}, Forget: true}, 0, "")
+			for i := range slices * each {
+				mt, _ := x.pub.Route(x.turn, fmt.Appendf(nil, "r/%03d/%05d", i/each, i%each))
+				m := core.NewMessage(payload64)
+				m.Topic, m.QoS, m.Retain = mt.Topic(), 1, true
+				x.pub.Publish(x.turn, mt, m)
+			}
+			x.turn.End()
+			n := 0
+			for b.Loop() {
+				s, _ := x.router.Attach(x.turn, core.Client{}, deafSink{})
+				s.Subscribe(x.turn, []core.Subscription{{Filter: fmt.Sprintf("r/%03d/#", n%slices), QoS: qos}}, nil)
+				n++
+				got := 0
+				for c := s.NextReady(); got < each; {
+					x.buf = c.Take(x.turn, x.buf[:0], 64)
+					for i := range x.buf {
+						if x.buf[i].QoS > 0 {
+							c.Settle(x.turn, x.buf[i].Seq, core.Accepted)
+						}
+					}
+					got += len(x.buf)
+				}
+				s.Detach(x.turn, core.Normal)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/each, "ns/message")
+		})
+	}
 }

@@ -187,6 +187,7 @@ func (q *Queue) resumeWalk(t *Turn) {
 
 // walk serves one lane; false when it has to be continued later.
 func (q *Queue) walk(k *taking, l *lane) bool {
+	defer k.t.forgetItems()
 	logged := false
 	braked := k.t.Level() >= LevelBrake
 	for scans, began := 0, k.walked; k.has(l.sub.QoS); scans++ {
@@ -194,7 +195,8 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 			l.rest(k, q)
 			break
 		}
-		items, next, done := q.ns.retained.Scan(nil, l.sub.Filter, l.after, min(laneSlice, max(1, cap(k.out)-len(k.out))))
+		items, next, done := q.ns.retained.Scan(k.t.items[:0], l.sub.Filter, l.after, min(laneSlice, max(1, cap(k.out)-len(k.out))))
+		k.t.items = items
 		for i := range items {
 			m := items[i].Value
 			if m.rev > l.rev || m.Expired(k.t.Now) {
@@ -238,7 +240,13 @@ func (q *Queue) walkTo(k *taking, l *lane, m *Message, qos uint8) (logged bool) 
 	x := q.side
 	seq := x.seq | laneBit
 	x.seq++
-	e := &entry{m: m, ids: l.ids, free: l.free, qos: qos, retain: true, logged: l.logged && qos > 0}
+	had := entry{m: m, ids: l.ids, free: l.free, qos: qos, retain: true, logged: l.logged && qos > 0}
+	if qos := q.qosFor(k.c, &had); !had.logged && !k.c.holds(qos) { // over with the delivery
+		k.out = append(k.out, Delivery{Message: m, Consumer: k.c, Seq: seq, Attempt: 1, QoS: qos, Retain: true, Stored: true, IDs: idsOf(l.ids)}) // [3: MQTT-3.3.1-8]
+		return false
+	}
+	e := new(entry)
+	*e = had
 	if e.logged {
 		q.keepSide(seq, e)
 		k.t.logEntry(q, seq, e)
@@ -253,6 +261,13 @@ func (q *Queue) walkTo(k *taking, l *lane, m *Message, qos uint8) (logged bool) 
 	return e.logged
 }
 
+func idsOf(ids *[]uint32) []uint32 {
+	if ids == nil {
+		return nil
+	}
+	return *ids
+}
+
 func (q *Queue) keepSide(seq uint64, e *entry) {
 	x := q.aside()
 	if x.sent == nil {
@@ -265,10 +280,7 @@ func (q *Queue) deliverSide(k *taking, seq uint64, e *entry) {
 	qos := q.qosFor(k.c, e)
 	e.attempts++
 	// Because of a SUBSCRIBE: RETAIN is 1. [3: MQTT-3.3.1-8]
-	d := Delivery{Message: e.m, Consumer: k.c, Seq: seq, Tag: e.tag, Attempt: e.attempts, QoS: qos, Retain: true, Stored: true, Received: e.state == received}
-	if e.ids != nil {
-		d.IDs = *e.ids
-	}
+	d := Delivery{Message: e.m, Consumer: k.c, Seq: seq, Tag: e.tag, Attempt: e.attempts, QoS: qos, Retain: true, Stored: true, Received: e.state == received, IDs: idsOf(e.ids)}
 	k.out = append(k.out, d)
 	if !k.c.holds(qos) {
 		delete(q.side.sent, seq)

@@ -1,5 +1,7 @@
 package core
 
+import "github.com/entrepot/entrepot/core/topic"
+
 // Turn is one pass of an event loop, or of a goroutine that stands for one.
 // It carries the time, the loop that runs it, the writes that must become
 // durable and the loops that are to be notified at its end. A turn belongs to
@@ -22,7 +24,8 @@ type Turn struct {
 	match     []*binding // scratch of Route
 	rings     [][]entry  // small rings of queues that became empty, for the next
 	dead      []deadLetter
-	holders   []holder // the entries of the message that is being shared
+	holders   []holder               // the entries of the message that is being shared
+	items     []topic.Item[*Message] // scratch of retained walks
 }
 
 // Kicker is a loop that sleeps until it is told that something waits for it.
@@ -71,6 +74,12 @@ func (t *Turn) End() (submitted bool) {
 	}
 	t.kicks = t.kicks[:0]
 	return submitted
+}
+
+// forgetItems lets go of what a walk has found.
+func (t *Turn) forgetItems() {
+	clear(t.items[:cap(t.items)])
+	t.items = t.items[:0]
 }
 
 // keptRings bounds the rings that a turn keeps.

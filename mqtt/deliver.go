@@ -77,7 +77,7 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 		c.sendRelease(t, d, out)
 		return
 	}
-	if d.QoS == 0 && c.sendShared(d, out) {
+	if d.QoS == 0 && !d.Stored && c.sendShared(d, out) { // what is retained would hold its bytes twice
 		return
 	}
 	m := d.Message
