@@ -35,7 +35,7 @@ const (
 // (RFC 7252, section 4.5)
 type dedup struct {
 	ring []seen
-	at   int // where the next entry goes
+	at   uint16 // where the next entry goes
 }
 
 // find returns the live entry of a message id, nil when there is none. It is
@@ -61,15 +61,15 @@ func (d *dedup) add(id uint16, typ message.Type, now core.Time, limit int, grow 
 	if len(d.ring) > limit { // it was halved
 		d.shrink(limit)
 	}
-	if n := len(d.ring); d.at == n && n < limit && !d.oldestDead(now) {
-		more := min(max(n, 2), limit-n)
+	if n := len(d.ring); int(d.at) == n && n < limit && !d.oldestDead(now) {
+		more := min(max(n, 1), limit-n)
 		if grow(more) || n == 0 {
 			ring := make([]seen, n+more)
 			copy(ring, d.ring)
 			d.ring = ring
 		}
 	}
-	if d.at >= len(d.ring) {
+	if int(d.at) >= len(d.ring) {
 		d.at = 0
 	}
 	e := &d.ring[d.at]
@@ -87,7 +87,7 @@ func (d *dedup) oldestDead(now core.Time) bool {
 // shrink keeps the newest n entries, so that the oldest is the next to be
 // overwritten.
 func (d *dedup) shrink(n int) {
-	at := d.at % len(d.ring)
+	at := int(d.at) % len(d.ring)
 	ordered := append(slices.Clone(d.ring[at:]), d.ring[:at]...) // the oldest first
 	d.ring = slices.Clip(slices.Clone(ordered[len(ordered)-n:]))
 	d.at = 0

@@ -46,7 +46,7 @@ func TestWindowGrowsByNeedOnly(t *testing.T) {
 	t.Parallel()
 	var d dedup
 	d.add(1, message.CON, 0, 64, always)
-	if len(d.ring) != 2 {
+	if len(d.ring) != 1 {
 		t.Fatalf("%d entries for one request", len(d.ring))
 	}
 	for id := range uint16(1000) {
@@ -57,16 +57,16 @@ func TestWindowGrowsByNeedOnly(t *testing.T) {
 	}
 }
 
-func TestWindowWithoutBudgetKeepsTheFirstEntries(t *testing.T) {
+func TestWindowWithoutBudgetKeepsTheNewestEntry(t *testing.T) {
 	t.Parallel()
 	var d dedup
 	for id := range uint16(10) {
 		d.add(id, message.CON, 0, 64, never)
 	}
-	if len(d.ring) != 2 || d.find(9, 1) == nil || d.find(8, 1) == nil {
+	if len(d.ring) != 1 || d.find(9, 1) == nil {
 		t.Fatalf("%+v", d)
 	}
-	if n := d.clear(); n != 2 || d.find(9, 1) != nil {
+	if n := d.clear(); n != 1 || d.find(9, 1) != nil {
 		t.Fatalf("cleared %d", n)
 	}
 }

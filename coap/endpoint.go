@@ -26,7 +26,10 @@ type Endpoint struct {
 
 	// Owned by the loop.
 	peers   map[source]*peer
-	recent  peerList
+	recent  recent             // with an address that is proven
+	unsure  recent             // without
+	places  *limit.Peers       // of addresses
+	nothing activity           // of peers that have none
 	tokens  map[string]*peer   // of connections, to who holds them
 	sources map[netip.Addr]int // observations of each IP address
 	rates   *limit.Sources     // datagrams of unproven addresses
@@ -46,6 +49,7 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *Endpoint
 		szx:    message.SZXFor(min(r.cfg.BlockSize, r.cfg.MaxDatagram-headroom)),
 		spread: rand.Float64,
 		peers:  map[source]*peer{}, tokens: map[string]*peer{}, sources: map[netip.Addr]int{},
+		places: limit.NewPeers(r.places()),
 	}
 }
 
@@ -57,6 +61,7 @@ func (e *Endpoint) Reconfigure(r adapters.DatagramRoom) {
 	}
 	e.room, e.cfg = room, &room.cfg
 	e.rates = limit.NewSources(e.cfg.RatePerSource)
+	e.places.SetLimits(room.places())
 	e.szx = message.SZXFor(min(e.cfg.BlockSize, e.cfg.MaxDatagram-headroom))
 	if t, ok := e.handler.(*topics); ok {
 		t.room, t.cfg = e.room, e.cfg
@@ -107,7 +112,7 @@ func (e *Endpoint) datagram(t *core.Turn, from source, in []byte, out *adapters.
 // admit holds the rates of datagrams: what exceeds them is dropped unread.
 // [SECURITY K6]
 func (e *Endpoint) admit(now core.Time, from source, p *peer) bool {
-	if p != nil && !e.cfg.RatePerClient.Take(&p.rate, now) {
+	if p != nil && !p.inTime(now) {
 		e.room.count.dropped("rate_per_client")
 		return false
 	}
@@ -148,48 +153,6 @@ func (e *Endpoint) refuse(m *message.Message, to source, out *adapters.Output) {
 	to.end(out)
 }
 
-// peer is the peer of an address, p if it has one, or a new one; nil when there
-// are too many and none can go.
-func (e *Endpoint) peer(t *core.Turn, from source, p *peer) *peer {
-	if p != nil {
-		p.seenAt = t.Now
-		e.recent.touch(p)
-		return p
-	}
-	if len(e.peers) >= e.cfg.MaxEndpoints && !e.makeRoom(t) {
-		return nil
-	}
-	if len(e.peers) >= halved(t, e.cfg.MaxEndpoints) { // two for one, until half of the proofs are left
-		_ = e.makeRoom(t) && len(e.peers) >= halved(t, e.cfg.MaxEndpoints) && e.makeRoom(t)
-	}
-	p = &peer{ep: e, source: from, seenAt: t.Now, ids: messageIDs{next: uint16(rand.Uint32())}}
-	p.handle = e.loop.Handle(p)
-	p.proof = from.atFirst(e.cfg.AddressProof)
-	e.peers[from] = p
-	e.recent.pushFront(p)
-	e.room.count.endpoints.add(1)
-	return p
-}
-
-// makeRoom forgets the peer that was silent longest among those without
-// observations, looking at the oldest only (S7).
-func (e *Endpoint) makeRoom(t *core.Turn) bool {
-	const look = 32
-	p := e.recent.back
-	for range look {
-		if p == nil {
-			return false
-		}
-		if len(p.observations) == 0 && len(p.suspended) == 0 {
-			p.forget(t, core.Quota)
-			p.handle.Ended(core.Quota)
-			return true
-		}
-		p = p.newer
-	}
-	return false
-}
-
 // halved is what a cache may hold at most: under pressure, half of it.
 // [SECURITY O2]
 func halved(t *core.Turn, most int) int {
@@ -197,20 +160,6 @@ func halved(t *core.Turn, most int) int {
 		return max(1, most/2)
 	}
 	return most
-}
-
-// growDedup asks whether a window may hold n entries more; if the total is
-// reached, the windows of the peers that were silent longest go, two at most.
-func (e *Endpoint) growDedup(t *core.Turn, keep *peer, n int) bool {
-	most := halved(t, e.cfg.DedupTotal)
-	cleared := 0
-	for p := e.recent.back; e.room.entries.value()+n > most && cleared < 2 && p != nil && p != keep; p = p.newer {
-		if freed := p.dedup.clear(); freed > 0 {
-			e.room.entries.add(-freed)
-			cleared++
-		}
-	}
-	return e.room.entries.value()+n <= most
 }
 
 // Close ends all peers: observers are told 5.03.

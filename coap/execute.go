@@ -22,6 +22,7 @@ func (p *peer) request(t *core.Turn, m *message.Message, in []byte, out *adapter
 		before := len(p.dedup.ring)
 		p.dedup.add(m.ID, m.Type, t.Now, halved(t, p.ep.cfg.DedupPerEndpoint), func(n int) bool { return p.ep.growDedup(t, p, n) })
 		p.ep.room.entries.add(len(p.dedup.ring) - before)
+		p.asked = min(p.asked+1, 2)
 	}
 	q, r := &p.ep.req, response{}
 	if !check(m, p.ep.cfg.MaxOptions, &r) {
@@ -37,6 +38,7 @@ func (p *peer) request(t *core.Turn, m *message.Message, in []byte, out *adapter
 		return
 	}
 	p.answer(t, &s, q.key, &r, out)
+	p.release(t)
 }
 
 // duplicate answers a request that was seen before (M7, M8). True: execute it
@@ -199,11 +201,15 @@ func (p *peer) suspend(t *core.Turn, q *request, s suspension, out *adapters.Out
 		return
 	}
 	s.key = string(q.key)
-	p.suspended = append(p.suspended, s)
+	a := p.act()
+	a.suspended = append(a.suspended, s)
 }
 
 // resume answers the requests that the core has finished, in their order.
 func (p *peer) resume(t *core.Turn, out *adapters.Output) {
+	if len(p.suspended) == 0 {
+		return
+	}
 	kept := p.suspended[:0]
 	for _, s := range p.suspended {
 		var r response
@@ -216,4 +222,5 @@ func (p *peer) resume(t *core.Turn, out *adapters.Output) {
 	}
 	clear(p.suspended[len(kept):])
 	p.suspended = kept
+	p.release(t)
 }

@@ -84,7 +84,7 @@ func (p *peer) login(t *core.Turn, q *query, proof [32]byte) *identity {
 	if len(p.identities) >= maxIdentities {
 		p.leave(t, 0, core.Normal)
 	}
-	id := &identity{proof: proof, client: "coap-" + p.addr.String(), user: q.user}
+	id := &identity{proof: proof, client: p.name(), user: q.user}
 	if len(p.identities) > 0 { // one user may have several sessions here, none of which takes the other over
 		p.logins++
 		id.client += "-" + strconv.FormatUint(uint64(p.logins), 10)
@@ -118,6 +118,23 @@ func (p *peer) leave(t *core.Turn, i int, r core.Reason) {
 	delete(p.ep.tokens, id.token)
 	id.close(t, r)
 	p.identities = append(p.identities[:i], p.identities[i+1:]...)
+}
+
+// release lets go of the session that the first request of a peer was executed in, when it is answered and nothing is left
+// that needs one: most of those who ask from a forged address ask once, and so do many others. The next request makes
+// another, which stays. (SECURITY K5)
+func (p *peer) release(t *core.Turn) {
+	if p.asked > 1 || p.secure != nil || len(p.observations)+len(p.suspended) > 0 {
+		return
+	}
+	for i := len(p.identities) - 1; i >= 0; i-- {
+		if id := p.identities[i]; id.proof == ([32]byte{}) {
+			p.leave(t, i, core.Normal)
+		}
+	}
+	if len(p.identities) == 0 {
+		p.identities = nil
+	}
 }
 
 // expireLogins ends what came by logins that have ended: observations are told
@@ -170,7 +187,10 @@ func (id *identity) move(t *core.Turn, p *peer) {
 			id.state = ready
 			p.handle.Authenticated()
 			if p.principal == nil {
-				p.client, p.principal = id.client, id.session.Principal()
+				p.principal = id.session.Principal()
+				if id.named || p.logins > 0 {
+					p.client = id.client
+				}
 			}
 			p.handle.Connected()
 		}

@@ -17,8 +17,8 @@ const (
 // each sixteenth of the space, not for each id, so that a reuse comes at most
 // one sixteenth late and never early.
 type messageIDs struct {
+	filled *[16]core.Time // when each sixteenth was used up last; nil in the first one
 	next   uint16
-	filled []core.Time // when each sixteenth was used up last; nil in the first one
 }
 
 const idsPerPart = 1 << 16 / 16
@@ -32,7 +32,7 @@ func (m *messageIDs) take(now core.Time) (id uint16, ok bool) {
 	m.next++
 	if m.next%idsPerPart == 0 {
 		if m.filled == nil {
-			m.filled = make([]core.Time, 16)
+			m.filled = new([16]core.Time)
 		}
 		m.filled[id/idsPerPart] = now
 	}

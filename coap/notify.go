@@ -10,10 +10,11 @@ const takeAtOnce = 32 // deliveries of one Take
 
 // collect takes what core says is ready.
 func (p *peer) collect(t *core.Turn, out *adapters.Output) {
-	again := p.full
-	p.full = nil
-	for _, o := range again {
-		p.pump(t, o, out)
+	if full := p.full; len(full) > 0 {
+		p.full = nil
+		for _, o := range full {
+			p.pump(t, o, out)
+		}
 	}
 	for _, id := range p.identities {
 		if id.session == nil {
@@ -32,7 +33,8 @@ func (p *peer) collect(t *core.Turn, out *adapters.Output) {
 func (p *peer) queueUp(o *observation) {
 	if !o.blocked && !o.gone {
 		o.blocked = true
-		p.blocked = append(p.blocked, o)
+		a := p.act()
+		a.blocked = append(a.blocked, o)
 	}
 }
 
@@ -45,7 +47,8 @@ func (p *peer) pump(t *core.Turn, o *observation, out *adapters.Output) {
 	for !o.gone {
 		if out.Full() {
 			out.More = true
-			p.full = append(without(p.full, o), o)
+			a := p.act()
+			a.full = append(without(a.full, o), o)
 			return
 		}
 		limit, window := p.window(o)

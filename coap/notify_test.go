@@ -286,7 +286,7 @@ func TestCoAP_M9_WithoutAFreeIDNotificationsWaitAndCoalesce(t *testing.T) {
 		c.register("ps/a", "o")
 		c.register("ps/#", "p")
 		p := c.ep.peers[source{addr: c.Addr}]
-		p.ids.filled = make([]core.Time, 16)
+		p.ids.filled = new([16]core.Time)
 		for i := range p.ids.filled {
 			p.ids.filled[i] = d.Now()
 		}

@@ -100,11 +100,12 @@ func (p *peer) mayObserve() bool {
 // enter adds an observation to the list.
 func (p *peer) enter(o *observation, now core.Time) {
 	o.checked = now
-	p.observations = append(p.observations, o)
+	a := p.act()
+	a.observations = append(a.observations, o)
 	p.ep.sources[p.addr.Addr()]++
 	p.ep.room.observes.add(1)
-	if due := now.After(p.ep.cfg.CheckEvery); p.checkAt == 0 || due < p.checkAt {
-		p.checkAt = due
+	if due := now.After(p.ep.cfg.CheckEvery); a.checkAt == 0 || due < a.checkAt {
+		a.checkAt = due
 	}
 }
 

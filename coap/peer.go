@@ -1,6 +1,9 @@
 package coap
 
 import (
+	"cmp"
+	"time"
+
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/coap/message"
@@ -20,41 +23,38 @@ type peer struct {
 	source
 	handle adapters.Handle
 
-	// Owned by the endpoint's list.
-	newer, older *peer
+	links limit.Links[peer] // Owned by the endpoint's lists.
 
-	// Owned by the loop.
-	seenAt core.Time
-	proof  limit.Amplification
-	rate   limit.Bucket // rate_per_client
-	proven core.Time    // until then the proof holds; 0: it needs none or there is none
-	ids    messageIDs
-	dedup  dedup
-
-	outstanding []*exchange // sent, not acknowledged: at most NSTART
-	outbox      []*exchange // responses and farewells that wait for a place
-	suspended   []suspension
-
-	identities   []*identity
-	logins       uint32 // beside the first
-	observations []*observation
-	blocked      []*observation // have something to send and no place
-	full         []*observation // have more to send than one output takes
-	transfers    *transfers
-
-	tickAt  core.Time // what the loop was asked for
-	checkAt core.Time // not after the first check of an observation is due; 0: none
-	gone    bool
+	// Owned by the loop. What a peer does not need that has asked once is behind a pointer.
+	*activity
+	seenAt     core.Time
+	proof      limit.Amplification
+	proven     core.Time     // until then the proof holds; 0: it needs none or there is none
+	rate       *limit.Bucket // rate_per_client; nil where that is unlimited
+	ids        messageIDs
+	dedup      dedup
+	identities []*identity
+	tickAt     core.Time // what the loop was asked for
+	logins     uint32    // beside the first
+	asked      uint8     // requests so far; 2: or more
+	placed     bool      // it has a place among the connections
+	gone       bool
 
 	// Of the first identity: whose peer it is in logs.
-	client    string
+	client    string // "" for the name that its address gives it
 	principal *core.Principal
 }
 
 // Identity is whose peer it is; it may have others besides.
 func (p *peer) Identity() adapters.Identity {
-	return adapters.Identity{Client: p.client, Principal: p.principal, Addr: p.addr}
+	return adapters.Identity{Client: cmp.Or(p.client, p.name()), Principal: p.principal, Addr: p.addr}
 }
+
+// Links are the peer's place in one of the endpoint's lists.
+func (p *peer) Links() *limit.Links[peer] { return &p.links }
+
+// name is the client identifier of who brings none.
+func (p *peer) name() string { return "coap-" + p.addr.String() }
 
 // transfers are the bodies under way, made when the first begins.
 type transfers struct {
@@ -78,7 +78,7 @@ func (p *peer) schedule(now core.Time) {
 	if p.gone {
 		return
 	}
-	next := p.seenAt.After(p.ep.cfg.EndpointIdle)
+	next := p.seenAt.After(p.patience())
 	for _, x := range p.outstanding {
 		next = min(next, x.next)
 	}
@@ -121,7 +121,7 @@ func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 	p.expireConnections(t)
 	p.expireLogins(t, out)
 	p.advance(t, out)
-	if t.Now >= p.seenAt.After(p.ep.cfg.EndpointIdle) {
+	if t.Now >= p.seenAt.After(p.patience()) {
 		if p.idle() {
 			p.forget(t, core.IdleTimeout)
 			p.handle.Ended(core.IdleTimeout)
@@ -129,7 +129,30 @@ func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 		}
 		p.seenAt = t.Now
 	}
+	p.rest()
 	p.schedule(t.Now)
+}
+
+// inTime holds rate_per_client.
+func (p *peer) inTime(now core.Time) bool {
+	if p.ep.cfg.RatePerClient == limit.Unlimited {
+		return true
+	}
+	if p.rate == nil {
+		p.rate = new(limit.Bucket)
+	}
+	return p.ep.cfg.RatePerClient.Take(p.rate, now)
+}
+
+// unprovenIdle is when a silent peer is forgotten whose address may be forged (SECURITY K5).
+const unprovenIdle = 30 * time.Second
+
+// patience is when a silent peer is forgotten.
+func (p *peer) patience() time.Duration {
+	if p.proof.Proven() {
+		return p.ep.cfg.EndpointIdle
+	}
+	return min(p.ep.cfg.EndpointIdle, unprovenIdle)
 }
 
 // idle says that nothing would be lost if the peer were forgotten.
@@ -180,11 +203,8 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 		p.transfers.down.clear(p.ep.room.memory)
 	}
 	p.ep.room.entries.add(-p.dedup.clear())
-	p.blocked, p.full = nil, nil
-	p.outstanding, p.outbox, p.suspended, p.identities, p.transfers = nil, nil, nil, nil, nil
-	delete(p.ep.peers, p.source)
-	p.ep.recent.remove(p)
-	p.ep.room.count.endpoints.add(-1)
+	p.activity, p.identities = &p.ep.nothing, nil
+	p.ep.leave(p)
 }
 
 func removedWith(r core.Reason) string {
@@ -197,7 +217,7 @@ func removedWith(r core.Reason) string {
 // moving returns the transfers of the peer.
 func (p *peer) moving() *transfers {
 	if p.transfers == nil {
-		p.transfers = new(transfers)
+		p.act().transfers = new(transfers)
 	}
 	return p.transfers
 }

@@ -13,14 +13,20 @@ import (
 // heard counts a request of n octets, and lets an old proof expire (S2).
 func (p *peer) heard(n int, now core.Time) {
 	if p.proven != 0 && now >= p.proven {
+		p.ep.order(p).Remove(p)
 		p.proof, p.proven = p.atFirst(p.ep.cfg.AddressProof), 0
+		p.ep.order(p).Add(p)
 	}
 	p.proof.Received(n)
 }
 
 // prove notes that the peer received what only its address was sent.
 func (p *peer) prove(now core.Time) {
-	p.proof.Prove()
+	if !p.proof.Proven() {
+		p.ep.order(p).Remove(p)
+		p.proof.Prove()
+		p.ep.order(p).Add(p)
+	}
 	p.proven = now.After(proofHolds)
 }
 

@@ -29,6 +29,7 @@ type Room struct {
 	echo      *echoKey
 	count     counters
 	takeovers adapters.Takeovers      // of named connections
+	limits    adapters.Limits         // of the listener's peers
 	serve     func(*Endpoint) handler // what lies behind the message layer; nil: the topics
 
 	// Atomic.
@@ -52,7 +53,7 @@ func New(h *adapters.Host, c Config) (*Room, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Room{host: h, cfg: c.withDefaults(), metas: map[message.Format]*core.Meta{}, echo: newEchoKey(), takeovers: limit.TakeoversOf(h)}
+	r := &Room{host: h, cfg: c.withDefaults(), metas: map[message.Format]*core.Meta{}, echo: newEchoKey(), takeovers: limit.TakeoversOf(h), limits: h.Limits.WithDefaults()}
 	r.memory = budgetOf(int64(r.cfg.BlockMemory))
 	r.count.open(h.Metrics)
 	r.observes.counter = h.Metrics.Counter("coap_observers")

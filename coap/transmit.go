@@ -11,7 +11,8 @@ func (p *peer) places() int { return p.ep.cfg.NStart - len(p.outstanding) }
 // transmit sends a CON, or puts it behind those that wait for a place.
 func (p *peer) transmit(t *core.Turn, x *exchange, out *adapters.Output) {
 	if len(p.outbox) > 0 || p.places() <= 0 || !p.send(t, x, out) {
-		p.outbox = append(p.outbox, x)
+		a := p.act()
+		a.outbox = append(a.outbox, x)
 	}
 }
 
@@ -24,7 +25,8 @@ func (p *peer) send(t *core.Turn, x *exchange, out *adapters.Output) bool {
 	}
 	x.setID(id)
 	x.start(t.Now, p.ep.cfg, p.ep.spread())
-	p.outstanding = append(p.outstanding, x)
+	a := p.act()
+	a.outstanding = append(a.outstanding, x)
 	if x.note != nil {
 		x.note.sent(id)
 	}

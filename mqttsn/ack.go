@@ -25,7 +25,7 @@ func (p *peer) onPuback(t *core.Turn, body []byte, out *adapters.Output) error {
 		}
 		return nil // O8
 	}
-	p.budget.Prove()
+	p.prove()
 	switch {
 	case a.Code == packet.Accepted && m.QoS == 2:
 		return nil
@@ -70,7 +70,7 @@ func (p *peer) onPubrec(t *core.Turn, body []byte, out *adapters.Output) error {
 	case m.phase == releasing:
 		return nil
 	}
-	p.budget.Prove()
+	p.prove()
 	if m.phase == sent {
 		safe, pending := m.Consumer.Settle(t, m.Seq, core.Received)
 		if pending && p.session.Safe() < safe {
@@ -106,7 +106,7 @@ func (p *peer) onPubcomp(t *core.Turn, body []byte, out *adapters.Output) error 
 	if m == nil || m.phase != released {
 		return nil // O8
 	}
-	p.budget.Prove()
+	p.prove()
 	p.settle(t, m, core.Accepted)
 	p.outbound.remove(m)
 	p.deliver(t, out)

@@ -42,6 +42,9 @@ func (e *endpoint) onAuth(t *core.Turn, from origin, body []byte, n int, out *ad
 	p := e.peers[from]
 	if p != nil {
 		p.heard(t.Now, n)
+		if p.heir != nil {
+			p = p.heir
+		}
 		defer func() { p.schedule(t.Now) }()
 	}
 	v, why := e.evidence(t.Now, from, a)
@@ -50,7 +53,7 @@ func (e *endpoint) onAuth(t *core.Turn, from origin, body []byte, n int, out *ad
 		e.refuseAuth(t, from, p, why, out)
 	case p == nil:
 		e.authFirst(t, from, v, n, out)
-	case p.state == wantConnect || p.connected():
+	case p.state == wantConnect || p.state == greeted || p.connected():
 		p.evidence = v
 	case p.state == wantAuth, p.state == authenticating && !p.opening.shown: // U1: also beside what DTLS has proven
 		p.evidence = v
@@ -87,7 +90,7 @@ func (e *endpoint) refuseAuth(t *core.Turn, from origin, p *peer, why string, ou
 	}
 	e.denied(from, id, why)
 	switch {
-	case p != nil && !p.connected():
+	case p != nil && p.state != greeted && !p.connected():
 		p.fail(t, core.NotAuthenticated, out)
 	case p == nil && e.unsolicited(t.Now, from, "connack"):
 		e.refuse(from, code(core.NotAuthenticated, e.cfg.EMQXCodes), out)
@@ -109,7 +112,7 @@ func (e *endpoint) authFirst(t *core.Turn, from origin, v *evidence, n int, out 
 	}
 	p.heard(t.Now, n)
 	p.evidence = v
-	p.opening = &opening{deadline: v.until}
+	p.opening = &opening{at: v.until}
 	p.become(wantConnect)
 	p.schedule(t.Now)
 }

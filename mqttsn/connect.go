@@ -25,16 +25,27 @@ func (h *hello) same(c packet.Connect) bool {
 
 // opening is what a client needs until it has its CONNACK.
 type opening struct {
-	login    *adapters.Login
-	cancel   context.CancelFunc // of the login; nil: there is none
-	shown    bool               // the login has what an AUTH showed
-	client   core.Client        // to attach
-	turn     core.Time          // awaitTurn: when it may
-	deadline core.Time          // of the step: AUTH or CONNECT, the login, the attachment
-	tries    int
-	next     core.Time // the question for the will is repeated
-	topic    packet.WillTopic
-	name     string // of the will's topic
+	elder  *peer // that has the place; nil: this one
+	login  *adapters.Login
+	cancel context.CancelFunc // of the login; nil: there is none
+	claim  *claim             // of the session
+	at     core.Time          // deadline of AUTH or CONNECT, the login, the attachment; when the question for the will is repeated; awaitTurn: when it may
+	will   *willOpening       // wantWillMsg: what is known of it
+	tries  uint8
+	shown  bool // the login has what an AUTH showed
+	told   bool // it has its CONNACK
+}
+
+// claim is what a client claims a session with.
+type claim struct {
+	client core.Client
+	held   [][]byte // packets of a client that has its CONNACK and waits for its session
+}
+
+// willOpening is a will whose message is to come.
+type willOpening struct {
+	topic packet.WillTopic
+	name  string // of the topic
 }
 
 func (e *endpoint) onConnect(t *core.Turn, from origin, body []byte, n int, out *adapters.Output) error {
@@ -48,40 +59,44 @@ func (e *endpoint) onConnect(t *core.Turn, from origin, body []byte, n int, out 
 		return nil
 	}
 	p := e.peers[from]
-	if p != nil {
+	if p == nil {
+		if p = e.addPeer(t, from, id); p == nil {
+			e.refuse(from, packet.Congestion, out) // C14
+			return nil
+		}
 		p.heard(t.Now, n)
-		if p.state == wantConnect {
-			p.id = id
-			p.begin(t, c, out)
-			p.schedule(t.Now)
-			return nil
-		}
-		if p.id == id && p.again(t, c, out) {
-			p.schedule(t.Now)
-			return nil
-		}
-		p.forget(t, replaced(p.id == id)) // C13
-	}
-	before := p
-	if p = e.addPeer(t, from, id); p == nil {
-		e.refuse(from, packet.Congestion, out) // C14
+		p.begin(t, c, out)
+		p.schedule(t.Now)
 		return nil
 	}
-	if before != nil {
-		p.evidence = before.evidence
-	}
 	p.heard(t.Now, n)
-	p.begin(t, c, out)
-	p.schedule(t.Now)
+	if h := p.heir; h != nil {
+		if h.id == id && h.again(t, c, out) {
+			h.schedule(t.Now)
+			return nil
+		}
+		p.evidence = h.evidence
+		p.disinherit(t)
+	}
+	p.connectAnew(t, id, c, out)
 	return nil
 }
 
-// replaced is how the session of an address ends when another CONNECT comes.
-func replaced(sameClient bool) core.Reason {
-	if sameClient {
-		return core.TakenOver
+// connectAnew takes a CONNECT from the address of a client.
+func (p *peer) connectAnew(t *core.Turn, id string, c packet.Connect, out *adapters.Output) {
+	switch {
+	case p.state == wantConnect:
+		p.id = id
+		p.begin(t, c, out)
+	case p.id == id && p.again(t, c, out):
+	case p.principal != nil:
+		p.newHeir(t, id, c, out)
+	default: // whose login is under way: it says something else now
+		p.opening.end()
+		p.id = id
+		p.begin(t, c, out)
 	}
-	return core.ConnectionLost
+	p.schedule(t.Now)
 }
 
 // clientID checks what a CONNECT claims (C5, C6, C17).
@@ -114,6 +129,10 @@ func (p *peer) again(t *core.Turn, c packet.Connect, out *adapters.Output) bool 
 			return false
 		}
 		p.ask(t.Now, wantWillTopic, out) // C8
+	case p.state == greeted && p.hello.same(c):
+		p.send(packet.Result{Of: packet.CONNACK}, out) // C7
+	case p.state == greeted:
+		return false
 	case !p.connected():
 		return p.hello.same(c) // the answer to the first one is under way
 	case p.evidence != nil && !p.evidence.of(p.principal):
@@ -132,12 +151,16 @@ func (p *peer) again(t *core.Turn, c packet.Connect, out *adapters.Output) bool 
 // note keeps what a CONNECT says.
 func (p *peer) note(c packet.Connect) {
 	p.hello = hello{will: c.Will, clean: c.Clean, duration: c.Duration}
+}
+
+// keepAlive is that of its CONNECT, with tolerance; 0: none.
+func (p *peer) keepAlive() time.Duration {
 	limit := p.e.cfg.MaxKeepAlive
-	d := min(time.Duration(c.Duration)*time.Second, limit) // C15
+	d := min(time.Duration(p.hello.duration)*time.Second, limit) // C15
 	if d == 0 && !p.e.cfg.AllowZeroKeepAlive {
 		d = limit
 	}
-	p.keepAlive = scale(d, p.e.cfg.KeepAliveFactor)
+	return scale(d, p.e.cfg.KeepAliveFactor)
 }
 
 func scale(d time.Duration, factor float64) time.Duration {
@@ -150,7 +173,7 @@ func (p *peer) begin(t *core.Turn, c packet.Connect, out *adapters.Output) {
 	p.clean = c.Clean
 	if p.e.cfg.AuthPacket && !p.at.secure.Proves() && p.evidence.stale(t.Now) && p.e.private(p.at) {
 		p.become(wantAuth)
-		p.opening = &opening{deadline: t.Now.After(min(authWait, p.e.exchange))}
+		p.opening = &opening{elder: p.elder(), at: t.Now.After(min(authWait, p.e.exchange))}
 		return
 	}
 	p.login(t, out)
@@ -164,8 +187,8 @@ func (p *peer) login(t *core.Turn, out *adapters.Output) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.e.exchange)
 	c := p.credentials(t.Now)
 	p.opening = &opening{
-		login: p.e.room.host.Login(ctx, c, p.handle), cancel: cancel, shown: c.HasUser,
-		deadline: t.Now.After(p.e.exchange + time.Second), // later than the login's own: what it comes to is told
+		elder: p.elder(), login: p.e.room.host.Login(ctx, c, p.handle), cancel: cancel, shown: c.HasUser,
+		at: t.Now.After(p.e.exchange + time.Second), // later than the login's own: what it comes to is told
 	}
 	p.progress(t, out)
 }
@@ -200,8 +223,12 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 		return
 	}
 	p.opening.end()
-	p.principal, p.loginEnds, p.password = principal, principal.Ends(), p.opening.shown
+	p.opening.login, p.opening.cancel = nil, nil
+	p.principal, p.password = principal, p.opening.shown
 	old := p.e.byID[identify(principal, p.id)]
+	if old == p.elder() {
+		old = nil
+	}
 	switch {
 	case old != nil && p.elsewhere(old):
 		p.e.denied(p.at, p.id, core.NotAuthorized.String())
@@ -212,7 +239,13 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 			p.fail(t, core.RateExceeded, out)
 			return
 		}
-		p.e.hand(t, p, old, out)
+		if p.inherit(t) {
+			p.e.hand(t, p, old, out)
+			return
+		}
+	}
+	if !p.inherit(t) {
+		p.fail(t, core.Quota, out)
 		return
 	}
 	if p.hello.will {
@@ -222,18 +255,16 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 	p.attach(t, out)
 }
 
-// attach claims the session now, or when its turn has come (SECURITY F3).
+// attach claims the session now, or when its turn has come (SECURITY F3); or
+// when the client has said something else, if its address is not proven.
 func (p *peer) attach(t *core.Turn, out *adapters.Output) {
-	c := core.Client{
-		ID: p.id, Principal: p.principal, Protocol: Name, Addr: p.at.addr.String(),
-		Clean: p.clean, Will: p.will,
-		Queue: core.QueueLimits{Messages: p.e.cfg.Queue, Overflow: core.DropOldest},
+	if p.defers() {
+		p.greet(t, out)
+		return
 	}
-	if !p.clean {
-		c.Expiry = p.e.cfg.SessionExpiry
-	}
-	p.opening.client = c
-	at, displaced := p.e.room.takeovers.Ask(t.Now, &p.opening.client, p.handle, p.e.room.host.Router.Holds(c))
+	p.opening.claim = &claim{client: p.client()}
+	c := &p.opening.claim.client
+	at, displaced := p.e.room.takeovers.Ask(t.Now, c, p.handle, p.e.room.host.Router.Holds(*c))
 	if displaced != nil {
 		displaced.Evict(core.RateExceeded)
 	}
@@ -242,25 +273,38 @@ func (p *peer) attach(t *core.Turn, out *adapters.Output) {
 		return
 	}
 	p.e.metrics.set.Counter("mqttsn_takeovers_delayed_total").Add(1)
-	p.opening.turn = at
+	p.opening.at = at
 	p.become(awaitTurn)
+}
+
+// client is what the core is told of it.
+func (p *peer) client() core.Client {
+	c := core.Client{
+		ID: p.id, Principal: p.principal, Protocol: Name, Addr: p.at.addr.String(),
+		Clean: p.clean, Will: p.will,
+		Queue: core.QueueLimits{Messages: p.e.cfg.Queue, Overflow: core.DropOldest},
+	}
+	if !p.clean {
+		c.Expiry = p.e.cfg.SessionExpiry
+	}
+	return c
 }
 
 // takeTurn goes on when the turn has come.
 func (p *peer) takeTurn(t *core.Turn, out *adapters.Output) {
-	p.e.room.takeovers.Begin(t.Now, &p.opening.client, p.handle)
+	p.e.room.takeovers.Begin(t.Now, &p.opening.claim.client, p.handle)
 	p.claim(t, out)
 }
 
 // claim asks the core for the session.
 func (p *peer) claim(t *core.Turn, out *adapters.Output) {
-	session, r := p.e.room.host.Router.Attach(t, p.opening.client, p.handle)
+	session, r := p.e.room.host.Router.Attach(t, p.opening.claim.client, p.handle)
 	if r != core.OK {
 		p.fail(t, r, out)
 		return
 	}
 	p.session = session
-	p.opening.deadline = t.Now.After(p.e.exchange)
+	p.opening.at = t.Now.After(p.e.exchange)
 	p.become(attaching)
 	p.attached(t, out)
 }
@@ -275,6 +319,7 @@ func (p *peer) attached(t *core.Turn, out *adapters.Output) {
 	case !ok:
 		return
 	}
+	p.traffic = new(traffic)
 	old, kept := p.e.parked.get(t.Now, identify(p.principal, p.id))
 	if kept && !p.clean && p.session.Present() { // C10, C11
 		p.topics = old.topics
@@ -286,6 +331,10 @@ func (p *peer) attached(t *core.Turn, out *adapters.Output) {
 	p.inbound.subscriptions = len(p.session.Subscriptions())
 	p.known = p.e.predefined(p.id)
 	p.e.list(p)
+	if p.opening.told {
+		p.arrive(t, out)
+		return
+	}
 	p.handle.Authenticated()
 	p.handle.Connected()
 	p.resume(t, out)
@@ -295,12 +344,17 @@ func (p *peer) attached(t *core.Turn, out *adapters.Output) {
 func (p *peer) resume(t *core.Turn, out *adapters.Output) {
 	p.opening = nil
 	p.become(active)
-	p.last = t.Now
-	p.hello.fresh = true
-	p.hello.until = t.Now.After(p.e.cfg.patience())
-	p.send(packet.Result{Of: packet.CONNACK}, out)
+	p.acknowledge(t.Now, out)
 	p.resend(t, 0, out) // of a client that slept
 	p.deliver(t, out)
+}
+
+// acknowledge sends the CONNACK.
+func (p *peer) acknowledge(now core.Time, out *adapters.Output) {
+	p.last = now
+	p.hello.fresh = true
+	p.hello.until = now.After(p.e.cfg.patience())
+	p.send(packet.Result{Of: packet.CONNACK}, out)
 }
 
 // patience is how long a peer repeats a packet: T_RETRY × N_RETRY.
@@ -308,7 +362,13 @@ func (c *Config) patience() time.Duration { return c.RetryInterval * time.Durati
 
 // fail refuses the client.
 func (p *peer) fail(t *core.Turn, r core.Reason, out *adapters.Output) {
-	p.e.refuse(p.at, code(r, p.e.cfg.EMQXCodes), out)
+	if p.opening != nil && p.opening.told {
+		p.send(packet.Disconnect{}, out)
+	} else {
+		no := packet.Result{Of: packet.CONNACK, Code: code(r, p.e.cfg.EMQXCodes)}
+		p.e.metrics.refused(no.Of, no.Code)
+		p.send(no, out)
+	}
 	p.forget(t, core.Normal)
 }
 

@@ -451,7 +451,7 @@ func TestSECURITY_L24_IdleClientOfAnUnprovenAddressMakesRoom(t *testing.T) {
 		late.ask("09 04 04 01 00 3c 63 6c 32", "03 05 01")
 		s.sleep(10 * time.Second)
 		late.ask("09 04 04 01 00 3c 63 6c 32", "03 05 00")
-		if s.e.byName["proven"] == nil || s.e.byName["forged"] != nil {
+		if s.e.byName["proven"] == nil || s.e.peers[origin{addr: netip.MustParseAddrPort("198.51.100.1:1000")}] != nil {
 			t.Error("the wrong client was forgotten")
 		}
 	})

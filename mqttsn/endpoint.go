@@ -32,9 +32,10 @@ type endpoint struct {
 
 	// Owned by the loop.
 	peers     map[origin]*peer
-	byID      map[identity]*peer // whose session it is
-	byName    map[string]*peer   // the first of a list of those with a client id, whoever they are
-	early     int                // that sent AUTH and no CONNECT yet
+	byID      map[identity]*peer        // whose session it is
+	byName    map[string]*peer          // the first of a list of those with a client id, whoever they are
+	early     int                       // that sent AUTH and no CONNECT yet
+	unproven  limit.Recent[peer, *peer] // addresses
 	perSource *limit.Peers
 	perNode   map[origin]int // nodes of a forwarder
 	parked    parking
@@ -57,7 +58,7 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint
 		byID:      map[identity]*peer{},
 		byName:    map[string]*peer{},
 		proven:    map[*adapters.Association]*minusOne{},
-		perSource: limit.NewPeers(r.cfg.MaxClients, r.cfg.MaxClientsPerSource),
+		perSource: limit.NewPeers(r.places()),
 		perNode:   map[origin]int{},
 		taken:     make([]core.Delivery, 0, maxTaken),
 	}
@@ -76,7 +77,7 @@ func (e *endpoint) Reconfigure(r adapters.DatagramRoom) {
 	e.room, e.cfg = room, &room.cfg
 	e.exchange = room.limits.PreauthExchange
 	e.trusted = room.limits.Exempt
-	e.perSource.SetLimits(e.cfg.MaxClients, e.cfg.MaxClientsPerSource)
+	e.perSource.SetLimits(room.places())
 	e.parked.limit = e.cfg.MaxClients
 	e.tables = map[string]*predefined{}
 	e.common = e.cfg.predefinedBy(nil)
@@ -138,6 +139,9 @@ func (e *endpoint) dispatch(t *core.Turn, from origin, ty packet.Type, body []by
 		return e.unknown(t, from, ty, body, out)
 	}
 	p.heard(t.Now, n)
+	if h := p.heir; h != nil && h.asks(ty) {
+		p = h
+	}
 	err := p.input(t, ty, body, out)
 	p.schedule(t.Now)
 	return err
@@ -145,7 +149,7 @@ func (e *endpoint) dispatch(t *core.Turn, from origin, ty packet.Type, body []by
 
 // admit holds the rates of datagrams: X5.
 func (e *endpoint) admit(now core.Time, from origin, p *peer) bool {
-	if p != nil && !e.cfg.RatePerClient.Take(&p.rate, now) {
+	if p != nil && !p.inTime(now) {
 		e.drop("rate_per_client")
 		return false
 	}
@@ -161,6 +165,7 @@ func (e *endpoint) drop(reason string) { e.metrics.set.ProtocolError(Name, reaso
 // Close ends all clients because the listener stops.
 func (e *endpoint) Close(t *core.Turn, r core.Reason, out *adapters.Output) {
 	for _, p := range e.peers {
+		p.disinherit(t)
 		p.evict(t, r, out)
 	}
 	e.anonymous.close(t, r)

@@ -11,6 +11,9 @@ func (e *endpoint) list(p *peer) {
 
 // unlist is list undone; nothing for one that was never entered.
 func (e *endpoint) unlist(p *peer) {
+	if p.traffic == nil {
+		return
+	}
 	if who := identify(p.principal, p.id); e.byID[who] == p {
 		delete(e.byID, who)
 	}

@@ -21,6 +21,7 @@ const (
 	wantWillMsg                 // WILLMSGREQ was sent
 	awaitTurn                   // the session is taken over too often; this one is the next
 	attaching                   // the core has not yet made room
+	greeted                     // it has its CONNACK, has proven nothing and said nothing since: it has no session yet
 	active
 	asleep
 	awake
@@ -29,7 +30,7 @@ const (
 
 func (s state) String() string {
 	return [stateCount]string{"gone", "want_connect", "want_auth", "authenticating", "will_topic", "will_message",
-		"await_turn", "attaching", "active", "asleep", "awake"}[s]
+		"await_turn", "attaching", "greeted", "active", "asleep", "awake"}[s]
 }
 
 // peer is one client.
@@ -41,95 +42,39 @@ type peer struct {
 	at     origin
 	id     string
 
-	// Owned by the loop.
-	state      state
-	clean      bool
-	password   bool      // it logged in by AUTH
-	evidence   *evidence // of an AUTH that no login has used
-	principal  *core.Principal
-	loginEnds  core.Time // 0: never
-	session    *core.Session
-	hello      hello
-	opening    *opening // while connecting
-	will       *core.Will
+	// Owned by the loop. What a client does not need that has said no more than
+	// CONNECT is behind a pointer.
+	*traffic  // nil before the session
+	state     state
+	clean     bool
+	password  bool // it logged in by AUTH
+	probed    bool // PINGREQ was sent since the last packet
+	hello     hello
+	evidence  *evidence // of an AUTH that no login has used
+	principal *core.Principal
+	session   *core.Session
+	opening   *opening // while connecting
+	heir      *peer    // another CONNECT from there, which nobody has logged in by yet
+	will      *core.Will
+	rate      *limit.Bucket       // rate_per_client; nil where that is unlimited
+	budget    limit.Amplification // until the address is proven
+	last      core.Time           // a packet came last
+	tickAt    core.Time           // what was asked of the handle; 0: nothing
+	links     limit.Links[peer]   // of those whose address is not proven
+}
+
+// traffic is what a client needs that has a session.
+type traffic struct {
 	topics     topics
 	inbound    inbound
 	outbound   outbound
 	known      *predefined
-	rate       limit.Bucket        // rate_per_client
-	complain   limit.Bucket        // negative answers to QoS 0
-	budget     limit.Amplification // until the address is proven
-	keepAlive  time.Duration       // with tolerance; 0: none
-	sleep      time.Duration       // with tolerance
-	last       core.Time           // a packet came last
-	tickAt     core.Time           // what was asked of the handle; 0: nothing
-	next, prev *peer               // of the same client id
-	probed     bool                // PINGREQ was sent since the last packet
+	complain   limit.Bucket  // negative answers to QoS 0
+	sleep      time.Duration // with tolerance
+	next, prev *peer         // of the same client id
 }
 
 var _ adapters.Driven = (*peer)(nil)
-
-// addPeer makes the peer of an origin that has none; nil when a limit is
-// reached (C14).
-func (e *endpoint) addPeer(t *core.Turn, at origin, id string) *peer {
-	p := &peer{e: e, at: at, id: id, budget: e.budget(at)}
-	if len(e.peers) >= e.cfg.MaxClients && !e.makeRoom(t) || !e.enter(p) {
-		return nil
-	}
-	p.handle = e.loop.Handle(p)
-	return p
-}
-
-// makeRoom forgets an idle client whose address was never proven, the oldest
-// of a few, so that forged addresses do not keep others out (SECURITY L24).
-func (e *endpoint) makeRoom(t *core.Turn) bool {
-	var oldest *peer
-	tries := 64
-	for _, p := range e.peers {
-		idle := t.Now >= p.last.After(e.cfg.RetryInterval)
-		if idle && !p.budget.Proven() && (oldest == nil || p.last < oldest.last) {
-			oldest = p
-		}
-		if tries--; tries == 0 {
-			break
-		}
-	}
-	if oldest == nil {
-		return false
-	}
-	oldest.forget(t, core.Quota)
-	return true
-}
-
-// enter puts the peer in its place; false when nobody more may come from
-// there (X5, F6).
-func (e *endpoint) enter(p *peer) bool {
-	switch {
-	case p.at.node == "":
-		if !e.perSource.Add(p.at.addr.Addr()) {
-			return false
-		}
-	case e.perNode[p.at.forwarder()] >= e.cfg.MaxNodesPerForwarder:
-		return false
-	default:
-		e.perNode[p.at.forwarder()]++
-	}
-	e.peers[p.at] = p
-	return true
-}
-
-// leave takes the peer out of its place.
-func (e *endpoint) leave(p *peer) {
-	delete(e.peers, p.at)
-	if p.at.node == "" {
-		e.perSource.Remove(p.at.addr.Addr())
-		return
-	}
-	at := p.at.forwarder()
-	if e.perNode[at]--; e.perNode[at] == 0 {
-		delete(e.perNode, at)
-	}
-}
 
 // become changes the state.
 func (p *peer) become(s state) {
@@ -159,11 +104,11 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 		p.session = nil
 	}
 	if p.state == awaitTurn {
-		p.e.room.takeovers.GiveUp(&p.opening.client, p.handle)
+		p.e.room.takeovers.GiveUp(&p.opening.claim.client, p.handle)
 	}
 	p.opening.end()
-	p.e.leave(p)
 	p.e.unlist(p)
+	p.vacate(t)
 	p.become(gone)
 	p.handle.Ended(r)
 }
@@ -172,10 +117,16 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 func (p *peer) heard(now core.Time, n int) {
 	p.last, p.probed = now, false
 	p.budget.Received(n)
+	if !p.budget.Proven() && p.elder() == nil {
+		p.e.unproven.Heard(p)
+	}
 }
 
 // input takes a packet of a known client; CONNECT is the endpoint's.
 func (p *peer) input(t *core.Turn, ty packet.Type, body []byte, out *adapters.Output) error {
+	if p.state == greeted || p.state == attaching && p.opening.told {
+		return p.begins(t, ty, body, out)
+	}
 	if !p.connected() {
 		return p.inputConnecting(t, ty, body, out)
 	}
@@ -239,7 +190,7 @@ func (p *peer) evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 		p.fail(t, r, out)
 		return
 	}
-	if p.state == active || p.state == awake { // K6: a sleeping client hears nothing
+	if p.state == greeted || p.state == active || p.state == awake { // K6: a sleeping client hears nothing
 		p.send(packet.Disconnect{}, out)
 	}
 	p.forget(t, r)

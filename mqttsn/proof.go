@@ -15,6 +15,24 @@ func (e *endpoint) budget(at origin) limit.Amplification {
 	return a
 }
 
+// prove notes that the client has answered what only its address was sent.
+func (p *peer) prove() {
+	if !p.budget.Proven() {
+		p.e.unproven.Remove(p)
+		p.budget.Prove()
+	}
+}
+
+// give replaces the budget of a client that is in its place.
+func (p *peer) give(budget limit.Amplification) {
+	if !p.budget.Proven() {
+		p.e.unproven.Remove(p)
+	}
+	if p.budget = budget; !budget.Proven() {
+		p.e.unproven.Add(p)
+	}
+}
+
 // affords tells whether a packet of n octets is within the budget; one that is
 // not is withheld.
 func (p *peer) affords(n int) bool {

@@ -54,7 +54,7 @@ func (p *peer) onRegack(t *core.Turn, body []byte, out *adapters.Output) error {
 	if open.id == 0 || a.MsgID != open.mid {
 		return nil
 	}
-	p.budget.Prove()
+	p.prove()
 	p.outbound.registering = registering{}
 	name, _ := p.topics.byID(open.id)
 	switch a.Code {

@@ -48,6 +48,7 @@ func (e *endpoint) Gone(t *core.Turn, a *adapters.Association, r core.Reason, _ 
 }
 
 func (p *peer) cutOff(t *core.Turn, r core.Reason) {
+	p.disinherit(t)
 	if p.state != asleep && p.state != awake {
 		p.forget(t, r)
 	}

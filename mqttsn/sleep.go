@@ -82,16 +82,18 @@ func (e *endpoint) wakeElsewhere(t *core.Turn, from origin, q packet.PingReq, ou
 // move gives a client another address. Who was there is lost (C13).
 func (e *endpoint) move(t *core.Turn, p *peer, to origin) bool {
 	if there := e.peers[to]; there != nil {
+		there.disinherit(t)
 		there.forget(t, core.ConnectionLost)
 	}
-	from := p.at
+	p.disinherit(t)
+	from, was := p.at, p.budget
 	e.leave(p)
-	if p.at = to; !e.enter(p) {
-		p.at = from
+	p.at, p.budget = to, e.budget(to)
+	if e.enter(p) != nil {
+		p.at, p.budget = from, was
 		e.enter(p)
 		return false
 	}
-	p.budget = e.budget(to)
 	e.metrics.roam("moved")
 	return true
 }
@@ -110,9 +112,10 @@ func (e *endpoint) hand(t *core.Turn, p, old *peer, out *adapters.Output) {
 		e.refuse(at, packet.Congestion, out)
 		return
 	}
-	old.hello, old.budget, old.keepAlive = hello, budget, p.keepAlive
+	old.hello = hello
+	old.give(budget)
 	old.session.Renew(p.principal) // of the same identity
-	old.principal, old.loginEnds, old.password = p.principal, p.loginEnds, p.password
+	old.principal, old.password = p.principal, p.password
 	old.resume(t, out)
 	old.schedule(t.Now)
 }

@@ -12,29 +12,32 @@ import (
 // keep-alive or sleep time.
 func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 	p.tickAt = 0
-	if p.connected() && p.loginEnds != 0 && t.Now >= p.loginEnds {
+	if at := p.loginEnds(); at != 0 && t.Now >= at {
 		p.evict(t, core.LoginExpired, out)
+		return
+	}
+	if p.tickUnproven(t, out); p.state == gone {
 		return
 	}
 	switch p.state {
 	case wantConnect:
-		if t.Now >= p.opening.deadline {
+		if t.Now >= p.opening.at {
 			p.forget(t, core.IdleTimeout)
 		}
 	case wantAuth:
-		if t.Now >= p.opening.deadline {
+		if t.Now >= p.opening.at {
 			p.login(t, out) // the table of clients decides, or the listener
 		}
 	case awaitTurn:
-		if t.Now >= p.opening.turn {
+		if t.Now >= p.opening.at {
 			p.takeTurn(t, out)
 		}
 	case authenticating, attaching:
-		if t.Now >= p.opening.deadline {
+		if t.Now >= p.opening.at {
 			p.fail(t, core.Busy, out)
 		}
 	case wantWillTopic, wantWillMsg:
-		if t.Now >= p.opening.next {
+		if t.Now >= p.opening.at {
 			p.askAgain(t, out)
 		}
 	case active:
@@ -54,7 +57,7 @@ func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 
 func (p *peer) tickActive(t *core.Turn, out *adapters.Output) {
 	switch {
-	case p.keepAlive > 0 && t.Now >= p.last.After(p.keepAlive): // K1
+	case p.keepAlive() > 0 && t.Now >= p.last.After(p.keepAlive()): // K1
 		p.e.metrics.timeout("keepalive")
 		p.forget(t, core.IdleTimeout)
 		return
@@ -92,10 +95,10 @@ func (p *peer) tickRegister(t *core.Turn, out *adapters.Output) {
 
 // probeAt is when a silent client is asked whether it is there; 0: never.
 func (p *peer) probeAt() core.Time {
-	if !p.e.cfg.ProbeBeforeLost || p.probed || p.keepAlive == 0 {
+	if !p.e.cfg.ProbeBeforeLost || p.probed || p.keepAlive() == 0 {
 		return 0
 	}
-	return p.last.After(time.Duration(float64(p.keepAlive) / p.e.cfg.KeepAliveFactor))
+	return p.last.After(time.Duration(float64(p.keepAlive()) / p.e.cfg.KeepAliveFactor))
 }
 
 // schedule asks for a tick when something is due. A tick that comes early
@@ -112,6 +115,14 @@ func (p *peer) schedule(now core.Time) {
 	}
 }
 
+// loginEnds is when the login of a client ends that has its CONNACK; 0: never.
+func (p *peer) loginEnds() core.Time {
+	if p.state < greeted || p.principal == nil {
+		return 0
+	}
+	return p.principal.Ends()
+}
+
 // due is when the next thing is to be done; 0: nothing.
 func (p *peer) due() core.Time {
 	var at core.Time
@@ -120,21 +131,16 @@ func (p *peer) due() core.Time {
 			at = x
 		}
 	}
-	if p.connected() {
-		sooner(p.loginEnds)
-	}
+	sooner(p.loginEnds())
+	sooner(p.unprovenAt())
 	switch p.state {
-	case wantConnect, wantAuth, authenticating, attaching:
-		sooner(p.opening.deadline)
-	case awaitTurn:
-		sooner(p.opening.turn)
-	case wantWillTopic, wantWillMsg:
-		sooner(p.opening.next)
+	case wantConnect, wantAuth, authenticating, wantWillTopic, wantWillMsg, awaitTurn, attaching:
+		sooner(p.opening.at)
 	case asleep:
 		sooner(p.last.After(p.sleep))
 	case active:
-		if p.keepAlive > 0 {
-			sooner(p.last.After(p.keepAlive))
+		if p.keepAlive() > 0 {
+			sooner(p.last.After(p.keepAlive()))
 		}
 		sooner(p.probeAt())
 	}

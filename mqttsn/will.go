@@ -13,7 +13,7 @@ func (p *peer) ask(now core.Time, s state, out *adapters.Output) {
 		p.become(s)
 		p.opening.tries = 0
 	}
-	p.opening.next = now.After(p.e.cfg.RetryInterval)
+	p.opening.at = now.After(p.e.cfg.RetryInterval)
 	p.send(packet.Bare{Of: p.question()}, out)
 }
 
@@ -26,13 +26,13 @@ func (p *peer) question() packet.Type {
 
 // askAgain repeats the question every T_RETRY, N_RETRY times (C9).
 func (p *peer) askAgain(t *core.Turn, out *adapters.Output) {
-	if p.opening.tries == p.e.cfg.MaxRetries {
+	if int(p.opening.tries) == p.e.cfg.MaxRetries {
 		p.e.metrics.timeout("will")
 		p.forget(t, core.Normal)
 		return
 	}
 	if !p.affords(2) {
-		p.opening.next = t.Now.After(p.e.cfg.RetryInterval)
+		p.opening.at = t.Now.After(p.e.cfg.RetryInterval)
 		p.opening.tries++
 		return
 	}
@@ -72,7 +72,9 @@ func (p *peer) onWillTopic(t *core.Turn, body []byte, out *adapters.Output) erro
 		p.fail(t, core.BadTopic, out)
 		return nil
 	}
-	p.opening.topic, p.opening.name = w, string(w.Topic)
+	name := string(w.Topic)
+	w.Topic = nil
+	p.opening.will = &willOpening{topic: w, name: name}
 	p.ask(t.Now, wantWillMsg, out)
 	return nil
 }
@@ -82,7 +84,7 @@ func (p *peer) onWillMsg(t *core.Turn, body []byte, out *adapters.Output) error 
 	if err != nil {
 		return err
 	}
-	p.will = newWill(p.opening.name, p.opening.topic, w.Payload)
+	p.will = newWill(p.opening.will.name, p.opening.will.topic, w.Payload)
 	p.attach(t, out)
 	return nil
 }

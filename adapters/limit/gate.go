@@ -21,6 +21,12 @@ const (
 	maxAddresses         = 65536 // buckets kept; beyond them the full ones go
 )
 
+// The refusals of Peers.
+const (
+	UDPPeers           Refusal = "udp_peers"
+	UDPPeersPerAddress Refusal = "udp_peers_per_address"
+)
+
 // Gate admits connections: those in all (L5), the unauthenticated in all and
 // of one address (L4), and the rate of one address (L6). It is safe for
 // concurrent use.

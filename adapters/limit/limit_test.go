@@ -168,25 +168,44 @@ func TestAmplification_S9_ThreeTimesUntilProven(t *testing.T) {
 
 func TestPeers_L24(t *testing.T) {
 	t.Parallel()
-	p := limit.NewPeers(4, 2)
-	for i, want := range []bool{true, true, false} {
-		if got := p.Add(far); got != want {
-			t.Errorf("peer %d: %v", i, got)
+	p := limit.NewPeers(limit.Bound{N: 5, Key: "all"}, limit.Bound{N: 2, Key: "address"})
+	for _, x := range []struct {
+		from netip.Addr
+		want string // the key of the bound that is reached
+	}{
+		{far, ""}, {far, ""}, {far, "address"},
+		{loopback, ""}, {loopback, ""}, {loopback, "address"}, // a count: nobody is exempt
+		{far6, ""}, {near6, "all"},
+	} {
+		got := ""
+		if b := p.Add(x.from); b != nil {
+			got = b.Key
+			if want := map[string]limit.Refusal{"all": "udp_peers", "address": "udp_peers_per_address"}[got]; b.Refusal() != want {
+				t.Errorf("%s is called %s", got, b.Refusal())
+			}
 		}
-	}
-	for i, want := range []bool{true, true, false} {
-		if got := p.Add(loopback); got != want {
-			t.Errorf("loopback peer %d: %v", i, got)
+		if got != x.want {
+			t.Errorf("%v: %q, want %q", x.from, got, x.want)
 		}
 	}
 	p.Remove(far)
-	if !p.Add(far6) || p.Len() != 4 {
-		t.Error("a place that was given back")
+	if b := p.Add(near6); b != nil || p.Len() != 5 {
+		t.Errorf("a place that was given back: %v", b)
 	}
-	p = limit.NewPeers(4, 1)
-	p.Exempt(func(netip.Addr) bool { return false })
-	if !p.Add(loopback) || p.Add(loopback) {
-		t.Error("nobody is exempt")
+	p.SetLimits(limit.Bound{N: 6}, limit.Bound{N: 3})
+	if b := p.Add(far6); b != nil {
+		t.Errorf("other bounds: %v", b)
+	}
+}
+
+func TestTheSmallerBoundHolds(t *testing.T) {
+	t.Parallel()
+	a, b := limit.Bound{N: 3, Key: "a"}, limit.Bound{N: 2, Key: "b"}
+	if got := limit.Smaller(a, b); got != b {
+		t.Error(got)
+	}
+	if got := limit.Smaller(limit.Bound{N: 2, Key: "own"}, b); got.Key != "own" {
+		t.Error(got)
 	}
 }
 

@@ -2,56 +2,84 @@ package limit
 
 import "net/netip"
 
-// Peers counts the peers of a datagram room, in all and by address (L24). The
-// zero value refuses everything; see NewPeers. It is not safe for concurrent
-// use.
+// The keys of L24, as a log names them.
+const (
+	KeyPeers           = "limits.udp.peers"
+	KeyPeersPerAddress = "limits.udp.peers_per_address"
+)
+
+// Bound is how many there may be, and the key of the configuration that says
+// so.
+type Bound struct {
+	N          int
+	Key        string
+	PerAddress bool // of one address; else in all
+}
+
+// Smaller is the bound that holds of two, the first one if they are equal.
+func Smaller(a, b Bound) Bound {
+	if b.N < a.N {
+		return b
+	}
+	return a
+}
+
+// Refusal is the bound as metrics show it.
+func (b *Bound) Refusal() Refusal {
+	if b.PerAddress {
+		return UDPPeersPerAddress
+	}
+	return UDPPeers
+}
+
+// Peers counts the peers of a datagram room, in all and by address (L24).
+// Trusted addresses are counted like any other: they are exempt from rates and
+// from places before a login, not from what a peer takes of memory. The zero
+// value refuses everything; see NewPeers. It is not safe for concurrent use.
 type Peers struct {
-	max, perAddress int
-	all             int
-	by              map[netip.Addr]int
-	exempt          func(netip.Addr) bool
+	all, address Bound
+	n            int
+	by           map[[16]byte]int32
 }
 
-// NewPeers makes a counter that holds max peers and perAddress of one
-// address; loopback is exempt from the second, unless Exempt says otherwise.
-func NewPeers(max, perAddress int) *Peers {
-	return &Peers{max: max, perAddress: perAddress, by: map[netip.Addr]int{}, exempt: Loopback}
+// NewPeers makes a counter.
+func NewPeers(all, address Bound) *Peers {
+	p := &Peers{by: map[[16]byte]int32{}}
+	p.SetLimits(all, address)
+	return p
 }
 
-// SetLimits makes other numbers hold for who comes next.
-func (p *Peers) SetLimits(max, perAddress int) { p.max, p.perAddress = max, perAddress }
+// SetLimits makes other bounds hold for who comes next.
+func (p *Peers) SetLimits(all, address Bound) {
+	all.PerAddress, address.PerAddress = false, true
+	p.all, p.address = all, address
+}
 
-// Exempt says which addresses are not counted one by one
-// (adapters.Limits.Exempt). Call it before the first Add.
-func (p *Peers) Exempt(f func(netip.Addr) bool) { p.exempt = f }
-
-// Add counts a peer in; false when it must be refused.
-func (p *Peers) Add(a netip.Addr) bool {
-	if p.all >= p.max {
-		return false
+// Add counts a peer in, or tells the bound that is reached.
+func (p *Peers) Add(a netip.Addr) *Bound {
+	k := Key(a).As16()
+	switch {
+	case int(p.by[k]) >= p.address.N:
+		return &p.address
+	case p.n >= p.all.N:
+		return &p.all
 	}
-	if !p.exempt(a) {
-		k := Key(a)
-		if p.by[k] >= p.perAddress {
-			return false
-		}
-		p.by[k]++
-	}
-	p.all++
-	return true
+	p.by[k]++
+	p.n++
+	return nil
 }
 
 // Remove counts a peer out that Add counted in.
 func (p *Peers) Remove(a netip.Addr) {
-	p.all--
-	if p.exempt(a) {
-		return
-	}
-	k := Key(a)
+	p.n--
+	k := Key(a).As16()
 	if p.by[k]--; p.by[k] <= 0 {
 		delete(p.by, k)
 	}
 }
 
 // Len is the number of peers.
-func (p *Peers) Len() int { return p.all }
+func (p *Peers) Len() int { return p.n }
+
+// All is the bound of all together.
+func (p *Peers) All() *Bound { return &p.all }

@@ -52,13 +52,13 @@ const maxSources = 16384
 // that found no place share one bucket. It is not safe for concurrent use.
 type Sources struct {
 	rate Rate
-	of   map[netip.Addr]*Bucket
+	of   map[[16]byte]Bucket
 	rest Bucket
 }
 
 // NewSources makes the table of a rate.
 func NewSources(rate Rate) *Sources {
-	return &Sources{rate: rate, of: map[netip.Addr]*Bucket{}}
+	return &Sources{rate: rate, of: map[[16]byte]Bucket{}}
 }
 
 // Take uses one token of the source's bucket.
@@ -66,15 +66,14 @@ func (s *Sources) Take(now core.Time, from netip.Addr) bool {
 	if s.rate == Unlimited {
 		return true
 	}
-	from = Key(from)
-	own := s.of[from]
-	if own == nil {
-		if own = &s.rest; s.room(now) {
-			own = new(Bucket)
-			s.of[from] = own
-		}
+	key := Key(from).As16()
+	own, known := s.of[key]
+	if !known && !s.room(now) {
+		return s.rate.Take(&s.rest, now)
 	}
-	return s.rate.Take(own, now)
+	ok := s.rate.Take(&own, now)
+	s.of[key] = own
+	return ok
 }
 
 func (s *Sources) room(now core.Time) bool {

@@ -50,10 +50,9 @@ func (e *endpoint) startDTLS() bool {
 		e: e, l: e.l, room: room, cookies: newCookies(), closed: make(chan struct{}),
 		shaking: map[netip.AddrPort]*association{}, byAddr: map[netip.AddrPort]*association{},
 		byCID: map[cid]*association{}, all: map[*association]struct{}{},
-		places: limit.NewPeers(limits.UDPPeers, limits.UDPPeersPerAddress),
+		places: limit.NewPeers(peerBounds(limits)),
 		live:   map[*adapters.Association]*association{},
 	}
-	d.places.Exempt(limits.Exempt)
 	d.ctx, d.cancel = context.WithCancel(s.ctx)
 	e.dtls = d
 	s.wg.Go(d.read)
@@ -174,17 +173,19 @@ func (d *dtlsServer) begin(from netip.AddrPort, via netip.Addr, h *hello, b []by
 	d.l.server.wg.Go(a.run)
 }
 
-// limitPeers is the refusal of L24.
-const limitPeers limit.Refusal = "udp_peers"
+// peerBounds are those of L24.
+func peerBounds(l *adapters.Limits) (all, address limit.Bound) {
+	return limit.Bound{N: l.UDPPeers, Key: limit.KeyPeers}, limit.Bound{N: l.UDPPeersPerAddress, Key: limit.KeyPeersPerAddress}
+}
 
 // admit takes a place among the unauthenticated and one among the peers.
 func (d *dtlsServer) admit(from netip.AddrPort) limit.Refusal {
 	d.mu.Lock()
-	ok := d.places.Add(from.Addr())
+	within := d.places.Add(from.Addr())
 	d.mu.Unlock()
-	if !ok {
+	if within != nil {
 		d.reclaim()
-		return limitPeers
+		return within.Refusal()
 	}
 	r := d.l.server.gate.Admit(from.Addr(), d.l.server.clock.Now())
 	if r == limit.Admitted && !d.l.enter() {

@@ -31,7 +31,8 @@ type link struct {
 	own  owner // Immutable.
 
 	state atomic.Uint32
-	next  *link // in the mailbox; belongs to who set bitQueued
+	was   peerState // Owned by the loop: of a datagram peer; it is here because it takes no room here.
+	next  *link     // in the mailbox; belongs to who set bitQueued
 
 	// Owned by the loop.
 	prevTimer, nextTimer *link

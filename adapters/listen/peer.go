@@ -11,8 +11,12 @@ import (
 // peer is the handle of one peer of a datagram room.
 type peer struct {
 	link
-	e       *endpoint
-	driven  adapters.Driven
+	e      *endpoint
+	driven adapters.Driven
+}
+
+// peerState is what has become of a peer.
+type peerState struct {
 	counted bool // as connected
 	known   bool // logged as connected
 	ended   bool
@@ -23,8 +27,8 @@ func (p *peer) LoggingIn() {}
 
 // Authenticated counts the peer as connected.
 func (p *peer) Authenticated() {
-	if !p.counted && !p.ended {
-		p.counted = true
+	if !p.was.counted && !p.was.ended {
+		p.was.counted = true
 		p.e.l.counts.connected()
 		p.e.l.counts.authenticated(true)
 	}
@@ -32,8 +36,8 @@ func (p *peer) Authenticated() {
 
 // Connected logs the client.
 func (p *peer) Connected() {
-	if !p.known && !p.ended {
-		p.known = true
+	if !p.was.known && !p.was.ended {
+		p.was.known = true
 		p.log("client.connected", core.OK)
 	}
 }
@@ -45,15 +49,15 @@ func (p *peer) log(event string, r core.Reason) {
 
 // Ended forgets the peer.
 func (p *peer) Ended(r core.Reason) {
-	if p.ended {
+	if p.was.ended {
 		return
 	}
-	p.ended, p.tick = true, 0
+	p.was.ended, p.tick = true, 0
 	p.loop.wheel.remove(&p.link)
-	if p.counted {
+	if p.was.counted {
 		p.e.l.counts.disconnected(r, false)
 	}
-	if p.known {
+	if p.was.known {
 		p.log("client.disconnected", r)
 	}
 }
@@ -70,18 +74,18 @@ func (p *peer) attend(bits uint32) {
 }
 
 func (p *peer) expire(now core.Time) {
-	if p.tick != 0 && now >= p.tick && !p.ended {
+	if p.tick != 0 && now >= p.tick && !p.was.ended {
 		p.tick = 0
 		p.call(func(out *adapters.Output) { p.driven.Tick(p.loop.turn, out) })
 	}
-	if !p.ended {
+	if !p.was.ended {
 		p.loop.wheel.arm(&p.link, p.tick)
 	}
 }
 
 // call drives the peer and sends what came of it.
 func (p *peer) call(f func(out *adapters.Output)) {
-	if p.ended || p.e.over {
+	if p.was.ended || p.e.over {
 		return
 	}
 	out := p.loop.output()

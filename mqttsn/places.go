@@ -1,0 +1,131 @@
+package mqttsn
+
+import (
+	"time"
+
+	"github.com/entrepot/entrepot/adapters/limit"
+	"github.com/entrepot/entrepot/core"
+)
+
+// look is how many clients of an unproven address are looked at for one that
+// may go, lookAt the same for one of a certain address.
+const (
+	look   = 64
+	lookAt = 256
+)
+
+// places are the bounds of a listener's clients, in all and of an address; the
+// smaller ones hold.
+func (r *Room) places() (all, address limit.Bound) {
+	return limit.Smaller(limit.Bound{N: r.cfg.MaxClients, Key: "mqttsn.max_clients"}, limit.Bound{N: r.limits.UDPPeers, Key: limit.KeyPeers}),
+		limit.Smaller(limit.Bound{N: r.cfg.MaxClientsPerSource, Key: "mqttsn.max_clients_per_source"},
+			limit.Bound{N: r.limits.UDPPeersPerAddress, Key: limit.KeyPeersPerAddress})
+}
+
+// nodes is the bound of a forwarder's nodes.
+func (e *endpoint) nodes() *limit.Bound {
+	return &limit.Bound{N: e.cfg.MaxNodesPerForwarder, Key: "mqttsn.max_nodes_per_forwarder", PerAddress: true}
+}
+
+// Links are the client's place among those whose address is not proven.
+func (p *peer) Links() *limit.Links[peer] { return &p.links }
+
+// addPeer makes the peer of an origin that has none; nil when a limit is
+// reached (C14).
+func (e *endpoint) addPeer(t *core.Turn, at origin, id string) *peer {
+	p := &peer{e: e, at: at, id: id, budget: e.budget(at)}
+	why := e.enter(p)
+	if why != nil && e.makeRoom(t, why, at) {
+		why = e.enter(p)
+	}
+	if why != nil {
+		limit.Refused(e.room.host, Name, e.listener, at.addr, why.Refusal(), why.Key)
+		return nil
+	}
+	p.handle = e.loop.Handle(p)
+	return p
+}
+
+// makeRoom forgets a client whose address was never proven, the one that was
+// silent longest, so that forged addresses do not keep others out (SECURITY
+// L24).
+func (e *endpoint) makeRoom(t *core.Turn, within *limit.Bound, at origin) bool {
+	most, of := look, limit.Key(at.addr.Addr())
+	if within.PerAddress {
+		most = lookAt
+	}
+	for p := range e.unproven.Oldest(most) {
+		switch {
+		case within.PerAddress && limit.Key(p.at.addr.Addr()) != of:
+		case t.Now < p.last.After(p.idleBefore()):
+		case within.PerAddress && (p.at.node != "") != (at.node != ""):
+		default:
+			p.disinherit(t)
+			p.forget(t, core.Quota)
+			return true
+		}
+	}
+	return false
+}
+
+// idleBefore is how long a client was silent that may make room.
+func (p *peer) idleBefore() time.Duration {
+	if p.connected() {
+		return p.e.cfg.RetryInterval
+	}
+	return time.Second
+}
+
+// enter puts the peer in its place, or tells what bounds those that may come
+// from there (X5, F6).
+func (e *endpoint) enter(p *peer) *limit.Bound {
+	at, full := p.at.forwarder(), len(e.peers) >= e.perSource.All().N
+	switch {
+	case p.at.node == "":
+		if why := e.perSource.Add(p.at.addr.Addr()); why != nil {
+			return why
+		}
+		if full { // nodes take places, too
+			e.perSource.Remove(p.at.addr.Addr())
+			return e.perSource.All()
+		}
+	case e.perNode[at] >= e.cfg.MaxNodesPerForwarder:
+		return e.nodes()
+	case full:
+		return e.perSource.All()
+	default:
+		e.perNode[at]++
+	}
+	e.peers[p.at] = p
+	if !p.budget.Proven() {
+		e.unproven.Add(p)
+	}
+	return nil
+}
+
+// leave takes the peer out of its place.
+func (e *endpoint) leave(p *peer) {
+	delete(e.peers, p.at)
+	if !p.budget.Proven() {
+		e.unproven.Remove(p)
+	}
+	if p.at.node == "" {
+		e.perSource.Remove(p.at.addr.Addr())
+		return
+	}
+	at := p.at.forwarder()
+	if e.perNode[at]--; e.perNode[at] == 0 {
+		delete(e.perNode, at)
+	}
+}
+
+// inTime holds rate_per_client.
+func (p *peer) inTime(now core.Time) bool {
+	if p.e.cfg.RatePerClient == Unlimited {
+		return true
+	}
+	if p.rate == nil {
+		p.rate = new(limit.Bucket)
+	}
+	return p.e.cfg.RatePerClient.Take(p.rate, now)
+}
