@@ -110,7 +110,7 @@ func (p *peer) holding(token string) *identity {
 
 // adopt moves a connection here from another address (N5). Its observations end there.
 func (p *peer) adopt(t *core.Turn, from *peer, old *identity) *identity {
-	id := &identity{proof: old.proof, client: old.client, user: old.user, token: old.token, until: old.until, expires: old.expires}
+	id := &identity{proof: old.proof, client: old.client, user: old.user, token: old.token, until: old.until, expires: old.expires, handle: p.handle}
 	who := old.session.Principal()
 	old.reason = core.TakenOver
 	from.disown(t, old)

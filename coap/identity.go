@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/coap/message"
@@ -29,6 +30,47 @@ type identity struct {
 	named   bool      // by a client identifier of its own, which another connection may have
 	state   identityState
 	reason  core.Reason
+	handle  adapters.Handle // Immutable: of its peer
+	evicted atomic.Uint32   // the core.Reason for which it has to go; 0: it may stay
+}
+
+var _ core.Sink = (*identity)(nil)
+
+// Ready is the peer's.
+func (id *identity) Ready(t *core.Turn) { id.handle.Ready(t) }
+
+// Evict ends this identity when the loop wakes the peer, who may have others.
+func (id *identity) Evict(r core.Reason) {
+	id.evicted.CompareAndSwap(0, uint32(r))
+	id.handle.Ready(nil)
+}
+
+// evict ends the identities that the core wants to go: observations are told
+// so. The last one takes its peer along. It reports whether the peer stays.
+func (p *peer) evict(t *core.Turn, out *adapters.Output) bool {
+	for i := len(p.identities) - 1; i >= 0; i-- {
+		id := p.identities[i]
+		r := core.Reason(id.evicted.Load())
+		switch {
+		case r == core.OK:
+			continue
+		case len(p.identities) == 1:
+			p.Evict(t, r, out)
+			return false
+		}
+		p.dismiss(t, id, endOf(r), out)
+		p.leave(t, i, r)
+	}
+	return true
+}
+
+// dismiss ends the observations of an identity with a last word.
+func (p *peer) dismiss(t *core.Turn, id *identity, word message.Code, out *adapters.Output) {
+	for j := len(p.observations) - 1; j >= 0; j-- {
+		if o := p.observations[j]; o.who == id {
+			p.final(t, o, word, out)
+		}
+	}
 }
 
 type identityState uint8
@@ -84,7 +126,7 @@ func (p *peer) login(t *core.Turn, q *query, proof [32]byte) *identity {
 	if len(p.identities) >= maxIdentities {
 		p.leave(t, 0, core.Normal)
 	}
-	id := &identity{proof: proof, client: p.name(), user: q.user}
+	id := &identity{proof: proof, client: p.name(), user: q.user, handle: p.handle}
 	if len(p.identities) > 0 { // one user may have several sessions here, none of which takes the other over
 		p.logins++
 		id.client += "-" + strconv.FormatUint(uint64(p.logins), 10)
@@ -145,11 +187,7 @@ func (p *peer) expireLogins(t *core.Turn, out *adapters.Output) {
 		if id.expires == 0 || t.Now < id.expires {
 			continue
 		}
-		for j := len(p.observations) - 1; j >= 0; j-- {
-			if o := p.observations[j]; o.who == id {
-				p.final(t, o, message.Unauthorized, out)
-			}
-		}
+		p.dismiss(t, id, message.Unauthorized, out)
 		p.leave(t, i, core.LoginExpired)
 	}
 }
@@ -206,7 +244,7 @@ func (id *identity) attach(t *core.Turn, p *peer, who *core.Principal) {
 		id.state, id.reason = refused, core.RateExceeded
 		return
 	}
-	s, r := router.Attach(t, c, p.handle)
+	s, r := router.Attach(t, c, id)
 	if r != core.OK {
 		id.state, id.reason = refused, r
 		return

@@ -166,13 +166,16 @@ func (p *peer) Wake(t *core.Turn, out *adapters.Output) {
 	if p.gone {
 		return
 	}
+	if !p.evict(t, out) {
+		return
+	}
 	p.ep.handler.wake(t, p)
 	p.resume(t, out)
 	p.collect(t, out)
 	p.schedule(t.Now)
 }
 
-// Evict follows core's wish that the peer goes.
+// Evict ends the peer with all of its identities.
 func (p *peer) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 	if p.gone {
 		return
