@@ -21,22 +21,23 @@ type Limits struct {
 
 	PreauthConnections int           // unauthenticated connections of the process; default 1024
 	PreauthPerAddress  int           // of them from one address; default 64
-	Connections        int           // connections of the process; default 100,000, at most the descriptors less 512
+	Connections        int           // connections of the process, or of a listener; default 100,000, those with descriptors at most as many as these less 512
 	AcceptRate         int           // connections a second of one listener, burst twice that; default 20,000
 	AcceptRateAddress  int           // of one address; default 1000
 	WriteBuffer        int           // bytes that wait for a peer before its input stops; default 1 MiB
 	WriteStall         time.Duration // a peer that reads nothing for so long is ended; default 30 s
-	PublishRate        int           // publishes a second of one connection, then its reading pauses; default 0, unlimited
+	PublishRate        int           // publishes a second of one connection, then its reading pauses, or a datagram peer is refused; default 0, unlimited
 	PublishBytesRate   int           // bytes a second of input that holds publishes; default 0, unlimited
 	UDPPeers           int           // peers of one datagram room; default 100,000
 	UDPPeersPerAddress int           // of them at one address; default 1000
 
-	// Trusted addresses are exempt from what is counted by address; nil:
-	// loopback, empty: nobody.
+	// Trusted addresses are exempt from the rates of an address and from the
+	// places before a login, not from UDPPeersPerAddress; nil: loopback, empty:
+	// nobody.
 	Trusted []netip.Prefix
 }
 
-// Exempt reports whether limits by address do not apply to a. The zero
+// Exempt reports whether a is trusted. The zero
 // address is that of a Unix socket, and exempt.
 func (l *Limits) Exempt(a netip.Addr) bool {
 	if !a.IsValid() {

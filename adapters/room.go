@@ -83,7 +83,26 @@ type Handle interface {
 type Loop interface {
 	// Handle registers a peer. The loop keeps no reference to it beyond the
 	// handle's own life.
-	Handle(d Driven) Handle
+	Handle(d Driven) PeerHandle
+}
+
+// PeerHandle is the Handle of a datagram peer, whose room does what a stream's
+// loop does by not accepting and not reading. Its methods are called only from
+// within a call of the loop.
+type PeerHandle interface {
+	Handle
+	// Enter takes one of the places of Limits.Connections for a peer that has
+	// logged in; false: there is none, and the room refuses it with core.Quota
+	// and says so (limit.Refused).
+	// A peer of an association has its place by that. It is given back by Leave,
+	// or with the peer's end.
+	Enter() bool
+	// Leave gives the place back.
+	Leave()
+	// Hurries tells that a publish of so many bytes exceeds Limits.PublishRate
+	// or PublishBytesRate, and counts it where it does not: the room refuses it
+	// with core.RateExceeded.
+	Hurries(bytes int) bool
 }
 
 // Info describes the transport of one connection.

@@ -25,7 +25,7 @@ type stillHandle struct {
 	ended bool
 }
 
-func (l *still) Handle(d adapters.Driven) adapters.Handle {
+func (l *still) Handle(d adapters.Driven) adapters.PeerHandle {
 	h := &stillHandle{d: d}
 	l.made = append(l.made, h)
 	return h
@@ -37,6 +37,9 @@ func (h *stillHandle) TickAt(at core.Time) { h.at = at }
 func (h *stillHandle) LoggingIn()          {}
 func (h *stillHandle) Authenticated()      {}
 func (h *stillHandle) Connected()          {}
+func (h *stillHandle) Enter() bool         { return true }
+func (h *stillHandle) Leave()              {}
+func (h *stillHandle) Hurries(int) bool    { return false }
 func (h *stillHandle) Ended(core.Reason)   { h.ended = true }
 
 // rig is an endpoint without a loop.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/coap/message"
 	"github.com/entrepot/entrepot/core"
 )
@@ -159,7 +160,9 @@ func (p *peer) leave(t *core.Turn, i int, r core.Reason) {
 	}
 	delete(p.ep.tokens, id.token)
 	id.close(t, r)
-	p.identities = append(p.identities[:i], p.identities[i+1:]...)
+	if p.identities = append(p.identities[:i], p.identities[i+1:]...); len(p.identities) == 0 {
+		p.handle.Leave()
+	}
 }
 
 // release lets go of the session that the first request of a peer was executed in, when it is answered and nothing is left
@@ -238,6 +241,11 @@ func (id *identity) move(t *core.Turn, p *peer) {
 // attach opens the transient session of the identity.
 func (id *identity) attach(t *core.Turn, p *peer, who *core.Principal) {
 	id.expires = who.Ends()
+	if !p.handle.Enter() && !p.ep.spare(t, p) { // L5
+		limit.Refused(p.ep.room.host, Protocol, p.ep.info.Listener, p.addr, limit.Connections, limit.KeyConnections)
+		id.state, id.reason = refused, core.Quota
+		return
+	}
 	c := core.Client{ID: id.client, Principal: who, Protocol: Protocol, Addr: p.addr.String(), Clean: true}
 	router := p.ep.room.host.Router
 	if id.named && !p.ep.room.takeovers.Allow(t.Now, &c, router.Holds(c)) { // SECURITY F3

@@ -21,7 +21,7 @@ type peer struct {
 	// Immutable.
 	ep *Endpoint
 	source
-	handle adapters.Handle
+	handle adapters.PeerHandle
 
 	links limit.Links[peer] // Owned by the endpoint's lists.
 
@@ -37,7 +37,6 @@ type peer struct {
 	tickAt     core.Time // what the loop was asked for
 	logins     uint32    // beside the first
 	asked      uint8     // requests so far; 2: or more
-	placed     bool      // it has a place among the connections
 	gone       bool
 
 	// Of the first identity: whose peer it is in logs.

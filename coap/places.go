@@ -123,3 +123,33 @@ func (e *Endpoint) growDedup(t *core.Turn, keep *peer, n int) bool {
 	}
 	return e.room.entries.value()+n <= most
 }
+
+// spare lets go of the sessions of a peer that does not need them at the
+// moment, so that another one gets its place among the connections (L5).
+func (e *Endpoint) spare(t *core.Turn, who *peer) bool {
+	for _, list := range [...]*recent{&e.unsure, &e.recent} {
+		for p := range list.Oldest(look) {
+			if p != who && len(p.identities) > 0 && p.free() {
+				for i := len(p.identities) - 1; i >= 0; i-- {
+					p.leave(t, i, core.Quota)
+				}
+				return who.handle.Enter()
+			}
+		}
+	}
+	return false
+}
+
+// free tells that all a peer has been to the core is forgotten without a loss:
+// it has no observation, nothing under way, and no connection.
+func (p *peer) free() bool {
+	if len(p.observations)+len(p.suspended) > 0 {
+		return false
+	}
+	for _, id := range p.identities {
+		if id.named {
+			return false
+		}
+	}
+	return true
+}

@@ -64,8 +64,7 @@ func (h *topics) publish(t *core.Turn, p *peer, q *request, r *response) waiter 
 		return nil
 	}
 	s := h.who.session
-	if s.Hurries(t, len(q.payload)) { // L22
-		r.failWith(core.RateExceeded, h.cfg)
+	if h.hurries(t, p, q, r) {
 		return nil
 	}
 	mt, reason := s.Route(t, h.topic)
@@ -109,6 +108,20 @@ func (h *topics) publish(t *core.Turn, p *peer, q *request, r *response) waiter 
 	return h.later(s, seq, pending, r)
 }
 
+// hurries refuses a write beyond a rate (L22). Who does not wait for an answer
+// gets none: what it sent is dropped.
+func (h *topics) hurries(t *core.Turn, p *peer, q *request, r *response) bool {
+	if !h.who.session.Hurries(t, len(q.payload)) && !p.handle.Hurries(len(q.payload)) {
+		return false
+	}
+	r.failWith(core.RateExceeded, h.cfg)
+	if q.typ == message.NON {
+		r.silent = true
+		h.room.host.Metrics.Dropped(Protocol, "rate")
+	}
+	return true
+}
+
 // refuse answers a write that is not accepted. Whoever has not logged in and
 // may not do it is told to (SECURITY Z12), unless no login could do it.
 func (h *topics) refuse(r *response, why core.Reason) {
@@ -148,8 +161,11 @@ func (h *topics) holds(t *core.Turn, s *core.Session, q *request, topic string, 
 }
 
 // remove executes DELETE: it clears the retained value.
-func (h *topics) remove(t *core.Turn, q *request, r *response) waiter {
+func (h *topics) remove(t *core.Turn, p *peer, q *request, r *response) waiter {
 	s := h.who.session
+	if h.hurries(t, p, q, r) {
+		return nil
+	}
 	mt, reason := s.Route(t, h.topic)
 	if reason != core.OK {
 		h.refuse(r, reason)

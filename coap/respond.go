@@ -15,7 +15,7 @@ func (p *peer) answer(t *core.Turn, s *suspension, key []byte, whole *response, 
 	r := response{}
 	p.block(t, a, key, whole, &r)
 	again := a.method == message.GET && !whole.has(hasObserve)
-	if muted(a.mute, r.code) {
+	if muted(a.mute, r.code) || r.silent && a.typ == message.NON {
 		p.answerNothing(a, out)
 		return
 	}

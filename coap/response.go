@@ -26,6 +26,7 @@ type response struct {
 	location *location
 	payload  []byte       // never written to: it may be a message's
 	opens    *observation // what this answer registers; not on the wire
+	silent   bool         // nothing is sent to who sent a NON
 }
 
 // location is where a created resource is.

@@ -158,7 +158,7 @@ func (h *topics) serve(t *core.Turn, p *peer, q *request, r *response) waiter {
 		case message.GET:
 			h.get(t, p, q, r)
 		case message.DELETE:
-			return h.remove(t, q, r)
+			return h.remove(t, p, q, r)
 		default:
 			return h.publish(t, p, q, r)
 		}

@@ -29,7 +29,7 @@ func newBenchLoop(r *Room) *benchLoop {
 	return l
 }
 
-func (l *benchLoop) Handle(d adapters.Driven) adapters.Handle { return &benchHandle{l: l, d: d} }
+func (l *benchLoop) Handle(d adapters.Driven) adapters.PeerHandle { return &benchHandle{l: l, d: d} }
 
 func (h *benchHandle) Ready(*core.Turn) {
 	if !h.woken {
@@ -42,6 +42,9 @@ func (h *benchHandle) TickAt(core.Time)  {}
 func (h *benchHandle) LoggingIn()        {}
 func (h *benchHandle) Authenticated()    {}
 func (h *benchHandle) Connected()        {}
+func (h *benchHandle) Enter() bool       { return true }
+func (h *benchHandle) Leave()            {}
+func (h *benchHandle) Hurries(int) bool  { return false }
 func (h *benchHandle) Ended(core.Reason) {}
 
 func (l *benchLoop) client(addr string) netip.AddrPort {

@@ -244,7 +244,7 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 			return
 		}
 	}
-	if !p.inherit(t) {
+	if !p.inherit(t) || !p.placed() {
 		p.fail(t, core.Quota, out)
 		return
 	}

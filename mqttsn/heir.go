@@ -46,7 +46,11 @@ func (p *peer) inherit(t *core.Turn) bool {
 	}
 	p.opening.elder, old.heir = nil, nil
 	old.forget(t, replaced(old.id == p.id))
-	return p.e.enter(p) == nil
+	if p.e.enter(p) != nil { // the bounds are lower than when the other one came
+		p.opening.elder = old // so that it does not leave what it has not entered
+		return false
+	}
+	return true
 }
 
 // replaced is how the session of an address ends when another CONNECT comes.
@@ -80,8 +84,8 @@ func (p *peer) vacate(t *core.Turn) {
 		return
 	}
 	p.heir, h.opening.elder = nil, nil
-	if h.e.enter(h) != nil { // the bounds are lower than when p came
-		h.opening.elder = p // so that it does not leave what it has not entered
+	if h.e.enter(h) != nil {
+		h.opening.elder = p
 		h.forget(t, core.Quota)
 	}
 }

@@ -16,7 +16,7 @@ import (
 type minusOne struct {
 	// Immutable.
 	e      *endpoint
-	handle adapters.Handle
+	handle adapters.PeerHandle
 	secure *adapters.Association // that proves who it is; nil: qos_m1_client
 
 	// Owned by the loop.
@@ -162,8 +162,9 @@ func (o *minusOne) progress(t *core.Turn) {
 }
 
 func (o *minusOne) route(t *core.Turn, h heldPublish, out *adapters.Output) {
-	if o.session.Hurries(t, len(h.data)) { // L22
-		o.refuse(t.Now, h, code(core.RateExceeded, o.e.cfg.EMQXCodes), out)
+	if o.session.Hurries(t, len(h.data)) || o.handle.Hurries(len(h.data)) { // L22: all who have no session are one
+		o.e.metrics.minusOne("refused")
+		o.e.metrics.set.Dropped(Name, "rate")
 		return
 	}
 	match, r := o.session.Route(t, []byte(h.topic))

@@ -38,7 +38,7 @@ type peer struct {
 	// Immutable, but for at when the client roams, and id that a CONNECT gives
 	// whose AUTH came first.
 	e      *endpoint
-	handle adapters.Handle
+	handle adapters.PeerHandle
 	at     origin
 	id     string
 

@@ -129,3 +129,12 @@ func (p *peer) inTime(now core.Time) bool {
 	}
 	return p.e.cfg.RatePerClient.Take(p.rate, now)
 }
+
+// placed takes a place among the connections (L5).
+func (p *peer) placed() bool {
+	if p.handle.Enter() {
+		return true
+	}
+	limit.Refused(p.e.room.host, Name, p.e.listener, p.at.addr, limit.Connections, limit.KeyConnections)
+	return false
+}

@@ -31,7 +31,10 @@ func (p *peer) onPublish(t *core.Turn, body []byte, out *adapters.Output) error 
 		p.refusePublish(t.Now, q, core.Busy, out) // a datagram's sender is slowed down by the code
 		return nil
 	}
-	if c == packet.Accepted && p.session.Hurries(t, len(body)) { // L22
+	if c == packet.Accepted && (p.session.Hurries(t, len(body)) || p.handle.Hurries(len(body))) { // L22
+		if q.QoS <= 0 {
+			p.e.metrics.set.Dropped(Name, "rate")
+		}
 		p.refusePublish(t.Now, q, core.RateExceeded, out)
 		return nil
 	}

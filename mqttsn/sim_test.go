@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqttsn/packet"
 )
@@ -30,6 +31,8 @@ type sim struct {
 	sentTo  map[netip.AddrPort][][]byte
 	handles []*simHandle
 	clients int // that were connected
+	places  int // for connections; 0: as many as come
+	rate    int // of a client's publishes in a second; 0: any
 	mu      sync.Mutex
 	ready   []*simHandle
 }
@@ -88,10 +91,13 @@ type simHandle struct {
 	ended bool
 	known bool // Connected was called
 	evict core.Reason
+
+	placed    bool // Enter found a place
+	published limit.Bucket
 }
 
 // Handle registers a peer.
-func (s *sim) Handle(d adapters.Driven) adapters.Handle {
+func (s *sim) Handle(d adapters.Driven) adapters.PeerHandle {
 	h := &simHandle{s: s, d: d}
 	s.handles = append(s.handles, h)
 	return h
@@ -118,6 +124,25 @@ func (h *simHandle) LoggingIn()          {}
 func (h *simHandle) Authenticated()      { h.s.clients++ }
 
 func (h *simHandle) Connected() { h.known = true }
+
+// Enter holds the sim's own number of places.
+func (h *simHandle) Enter() bool {
+	n := 0
+	for _, x := range h.s.handles {
+		if x.placed && !x.ended {
+			n++
+		}
+	}
+	h.placed = h.placed || h.s.places == 0 || n < h.s.places
+	return h.placed
+}
+
+func (h *simHandle) Leave() { h.placed = false }
+
+// Hurries holds the sim's own rate.
+func (h *simHandle) Hurries(int) bool {
+	return h.s.rate > 0 && !h.published.Take(h.s.turn.Now, 1, h.s.rate, h.s.rate)
+}
 
 func (h *simHandle) Ended(core.Reason) { h.tick, h.ended = 0, true }
 

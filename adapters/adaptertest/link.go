@@ -2,6 +2,7 @@ package adaptertest
 
 import (
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 )
 
@@ -23,15 +24,18 @@ type link struct {
 	limit  core.Time // deadline of the loop: login
 	auth   bool
 	known  bool // Connected was called
+	placed bool // Enter found a place
 	dead   bool
 	reason core.Reason // of a datagram peer's end
+
+	published limit.Bucket
 
 	queued bool        // Guarded by d.mu.
 	ready  bool        // Guarded by d.mu.
 	evict  core.Reason // Guarded by d.mu.
 }
 
-var _ adapters.Handle = (*link)(nil)
+var _ adapters.PeerHandle = (*link)(nil)
 
 func (d *Driver) newLink() *link {
 	k := &link{d: d}
@@ -77,6 +81,31 @@ func (k *link) Authenticated() {
 	if k.conn != nil {
 		k.conn.bounded = false
 	}
+}
+
+// Enter counts the driver's peers by Limits.Connections.
+func (k *link) Enter() bool {
+	k.check("Enter")
+	n := 0
+	for _, x := range k.d.links {
+		if x.placed && !x.dead {
+			n++
+		}
+	}
+	k.placed = k.placed || n < k.d.Host.Limits.Connections
+	return k.placed
+}
+
+func (k *link) Leave() {
+	k.check("Leave")
+	k.placed = false
+}
+
+// Hurries holds Limits.PublishRate, whose burst is a second's.
+func (k *link) Hurries(int) bool {
+	k.check("Hurries")
+	rate := k.d.Host.Limits.PublishRate
+	return rate > 0 && !k.published.Take(k.d.turn.Now, 1, rate, rate)
 }
 
 func (k *link) Connected() {

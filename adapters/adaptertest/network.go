@@ -42,7 +42,7 @@ type endpoint struct {
 }
 
 // Handle registers a peer.
-func (e *endpoint) Handle(driven adapters.Driven) adapters.Handle {
+func (e *endpoint) Handle(driven adapters.Driven) adapters.PeerHandle {
 	e.d.tb.Helper()
 	k := e.d.newLink()
 	k.driven, k.ep = driven, e

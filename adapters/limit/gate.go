@@ -33,7 +33,9 @@ const (
 type Gate struct {
 	mu      sync.Mutex // guards what follows
 	l       adapters.Limits
+	most    int // connections with a descriptor each; 0: L5 alone bounds them
 	open    int
+	peers   int // of datagrams, which have none
 	preauth int
 	places  map[netip.Addr]int
 	rates   map[netip.Addr]*Bucket
@@ -51,6 +53,32 @@ func (g *Gate) SetLimits(l adapters.Limits) {
 	g.l = l.WithDefaults()
 }
 
+// SetDescriptors bounds the connections that take a descriptor each.
+func (g *Gate) SetDescriptors(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.most = n
+}
+
+// Enter counts a datagram peer among the connections (L5); false: there is no
+// place. Its end is Leave.
+func (g *Gate) Enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open+g.peers >= g.l.Connections {
+		return false
+	}
+	g.peers++
+	return true
+}
+
+// Leave counts a datagram peer out.
+func (g *Gate) Leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.peers--
+}
+
 // Admit counts a connection in, as unauthenticated. Trusted addresses are
 // exempt from the parts that count an address. After Admitted, Authenticated and Left
 // must follow with the same address.
@@ -58,7 +86,7 @@ func (g *Gate) Admit(addr netip.Addr, now core.Time) Refusal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.open >= g.l.Connections:
+	case g.open+g.peers >= g.l.Connections, g.most > 0 && g.open >= g.most:
 		return Connections
 	case g.preauth >= g.l.PreauthConnections:
 		return Places

@@ -88,6 +88,40 @@ func TestGate_L5_Connections(t *testing.T) {
 	}
 }
 
+func TestGate_L5_DatagramPeersAreConnectionsWithoutADescriptor(t *testing.T) {
+	t.Parallel()
+	g := limit.NewGate(adapters.Limits{Connections: 4})
+	g.SetDescriptors(2)
+	for range 2 {
+		if !g.Enter() {
+			t.Fatal("no place for a peer")
+		}
+	}
+	if r := g.Admit(loopback, 1); r != limit.Admitted {
+		t.Fatal(r)
+	}
+	g.Authenticated(loopback)
+	if !g.Enter() || g.Enter() {
+		t.Fatal("four in all")
+	}
+	if r := g.Admit(loopback, 1); r != limit.Connections {
+		t.Fatalf("a fifth: %q", r)
+	}
+	for range 3 {
+		g.Leave()
+	}
+	if r := g.Admit(loopback, 1); r != limit.Admitted {
+		t.Fatal(r)
+	}
+	g.Authenticated(loopback)
+	if r := g.Admit(loopback, 1); r != limit.Connections {
+		t.Fatalf("a third descriptor: %q", r)
+	}
+	if !g.Enter() {
+		t.Error("a peer needs none")
+	}
+}
+
 func TestGate_L6_RateOfAnAddress(t *testing.T) {
 	t.Parallel()
 	g := limit.NewGate(adapters.Limits{AcceptRateAddress: 10, PreauthPerAddress: 1000})

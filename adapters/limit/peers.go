@@ -2,8 +2,9 @@ package limit
 
 import "net/netip"
 
-// The keys of L24, as a log names them.
+// The keys of L5 and L24, as a log names them.
 const (
+	KeyConnections     = "limits.connections"
 	KeyPeers           = "limits.udp.peers"
 	KeyPeersPerAddress = "limits.udp.peers_per_address"
 )

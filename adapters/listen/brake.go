@@ -1,6 +1,9 @@
 package listen
 
-import "github.com/entrepot/entrepot/core"
+import (
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+)
 
 const (
 	brakeFor  = 1000 // milliseconds for which a connection that published is not read, while publishers are slowed down
@@ -12,6 +15,16 @@ const (
 // instants at which what it sent would have been sent at that rate.
 type pace struct {
 	messages, bytes float64
+}
+
+// left is how many messages of a rate may come now.
+func (x *pace) left(now core.Time, rate int) int {
+	return int((float64(now) + burst - max(float64(now), x.messages)) * float64(rate) / 1000)
+}
+
+// ahead tells that a rate lets nothing through now.
+func (x *pace) ahead(now core.Time, l *adapters.Limits) bool {
+	return l.PublishRate > 0 && x.left(now, l.PublishRate) < 1 || l.PublishBytesRate > 0 && x.bytes >= float64(now)+burst
 }
 
 // publishes is how many publishes the next call of Input may take.
@@ -27,8 +40,7 @@ func (s *stream) publishes() int {
 	case s.pace == nil:
 		return rate
 	}
-	now := float64(l.turn.Now)
-	return max(1, int((now+burst-max(now, s.pace.messages))*float64(rate)/1000))
+	return max(1, s.pace.left(l.turn.Now, rate))
 }
 
 // published follows Input, which took so many publishes out of so many bytes:

@@ -54,6 +54,11 @@ func (c *counters) countDatagrams() {
 // braked counts a pause of a connection's input because of what it published.
 func (c *counters) braked() { c.metrics.Counter("reading_paused_total", c.protocol).Add(1) }
 
+// hurried counts a publish beyond the rate of its peer.
+func (c *counters) hurried() {
+	c.metrics.Counter("limit_refused_total", c.protocol, "publish_rate").Add(1)
+}
+
 func (c *counters) carried(dir, n int) { c.bytes[dir].Add(uint64(n)) }
 
 func (c *counters) datagram(dir, n int) {

@@ -24,6 +24,7 @@ type endpoint struct {
 	dtls *dtlsServer
 
 	answers routes
+	paces   map[*peer]*pace // of those who publish under a rate
 	over    bool
 }
 
@@ -161,7 +162,7 @@ func (e *endpoint) attend(bits uint32) {
 }
 
 // Handle registers a peer.
-func (e *endpoint) Handle(d adapters.Driven) adapters.Handle {
+func (e *endpoint) Handle(d adapters.Driven) adapters.PeerHandle {
 	p := &peer{e: e, driven: d}
 	p.loop, p.own = e.loop, p
 	return p

@@ -18,6 +18,7 @@ type peer struct {
 // peerState is what has become of a peer.
 type peerState struct {
 	counted bool // as connected
+	placed  bool // among the connections
 	known   bool // logged as connected
 	ended   bool
 }
@@ -54,12 +55,62 @@ func (p *peer) Ended(r core.Reason) {
 	}
 	p.was.ended, p.tick = true, 0
 	p.loop.wheel.remove(&p.link)
+	p.Leave()
+	delete(p.e.paces, p)
 	if p.was.counted {
 		p.e.l.counts.disconnected(r, false)
 	}
 	if p.was.known {
 		p.log("client.disconnected", r)
 	}
+}
+
+// Enter takes a place among the connections.
+func (p *peer) Enter() bool {
+	l := p.e.l
+	if p.was.placed || p.was.ended || l.secure { // an association has one
+		return true
+	}
+	fits := l.enter()
+	if !fits || !l.server.gate.Enter() {
+		l.open.Add(-1)
+		return false
+	}
+	p.was.placed = true
+	return true
+}
+
+// Leave gives the place back.
+func (p *peer) Leave() {
+	if p.was.placed {
+		p.was.placed = false
+		p.e.l.open.Add(-1)
+		p.e.l.server.gate.Leave()
+	}
+}
+
+// Hurries holds the rates of a connection. A peer has a pace while rates are
+// set and it publishes.
+func (p *peer) Hurries(bytes int) bool {
+	limits, now := p.e.l.limits(), p.loop.turn.Now
+	if limits.PublishRate <= 0 && limits.PublishBytesRate <= 0 {
+		return false
+	}
+	x := p.e.paces[p]
+	if x == nil {
+		if p.e.paces == nil {
+			p.e.paces = map[*peer]*pace{}
+		}
+		x = new(pace)
+		p.e.paces[p] = x
+	}
+	if x.ahead(now, limits) {
+		p.e.l.counts.hurried()
+		return true
+	}
+	spend(&x.messages, now, 1, limits.PublishRate)
+	spend(&x.bytes, now, bytes, limits.PublishBytesRate)
+	return false
 }
 
 func (p *peer) attend(bits uint32) {

@@ -60,6 +60,7 @@ func New(o Options) (*Server, error) {
 	s.bounds.Store(boundsOf(o.Host.Limits))
 	s.spared = firstSpared()
 	s.gate = limit.NewGate(*s.limits())
+	s.gate.SetDescriptors(maxConnections())
 	s.events = newEvents(o.Host.Log, !o.Quiet)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var errs []error
@@ -71,11 +72,9 @@ func New(o Options) (*Server, error) {
 	return s, errors.Join(errs...)
 }
 
-// boundsOf are limits with their defaults, and no more connections than the
-// process may have descriptors.
+// boundsOf are limits with their defaults.
 func boundsOf(l adapters.Limits) *adapters.Limits {
 	l = l.WithDefaults()
-	l.Connections = min(l.Connections, maxConnections())
 	return &l
 }
 

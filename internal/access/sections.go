@@ -116,7 +116,7 @@ type RoleLimits struct {
 	SessionsOffline int `yaml:"sessions_offline" min:"1" unlimited:"0"`
 	// Retained is the number of retained messages that one user published last.
 	Retained int `yaml:"retained" min:"1" unlimited:"0"`
-	// PublishRate is how many messages one connection may publish; beyond it its reading pauses.
+	// PublishRate is how many messages one connection may publish; beyond it its reading pauses, and a client of a datagram listener is refused.
 	PublishRate config.Rate `yaml:"publish_rate" min:"1/s" unlimited:"-1"`
 	// PublishBytesRate is how many bytes of them it may send in a second.
 	PublishBytesRate config.Size `yaml:"publish_bytes_rate" min:"1" unlimited:"0"`

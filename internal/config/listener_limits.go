@@ -6,7 +6,7 @@ import "time"
 type ListenerLimits struct {
 	// Preauth bounds a connection that has not logged in yet.
 	Preauth ListenerPreauth `yaml:"preauth"`
-	// Connections of this listener; for datagrams the places of DTLS handshakes.
+	// Connections of this listener; of a datagram listener its clients, and associations.
 	Connections int `yaml:"connections" min:"1"`
 	// AcceptRate is the rate of new connections.
 	AcceptRate Rate `yaml:"accept_rate" min:"1/s"`
@@ -24,7 +24,7 @@ type ListenerLimits struct {
 	PropertyBytes Size `yaml:"property_bytes" min:"1KiB" max:"16MiB"`
 	// WriteBuffer bounds what waits for a peer that reads slowly.
 	WriteBuffer ListenerWriteBuffer `yaml:"write_buffer" plain:"bytes"`
-	// PublishRate is how many messages one connection may publish; beyond it its reading pauses.
+	// PublishRate is how many messages one connection may publish; beyond it its reading pauses, and a client of a datagram listener is refused.
 	PublishRate Rate `yaml:"publish_rate" min:"1/s"`
 	// PublishBytesRate is how many bytes of them it may send in a second.
 	PublishBytesRate Size `yaml:"publish_bytes_rate" min:"1"`

@@ -13,7 +13,7 @@ import (
 type Limits struct {
 	// Preauth bounds a connection that has not logged in yet.
 	Preauth Preauth `yaml:"preauth"`
-	// Connections of the whole process; at most the number of descriptors less 512.
+	// Connections of the whole process, clients of datagram listeners included; of streams at most the number of descriptors less 512.
 	Connections int `yaml:"connections" min:"1"`
 	// AcceptRate bounds new connections; trusted ranges are exempt from the part for one address.
 	AcceptRate AcceptRate `yaml:"accept_rate" plain:"listener"`
@@ -53,7 +53,7 @@ type Limits struct {
 	RetainedBytes config.Size `yaml:"retained_bytes" min:"1KiB"`
 	// Queues bounds named queues.
 	Queues Queues `yaml:"queues" plain:"namespace"`
-	// PublishRate is how many messages one connection may publish; beyond it its reading pauses.
+	// PublishRate is how many messages one connection may publish; beyond it its reading pauses, and a client of a datagram listener is refused.
 	PublishRate config.Rate `yaml:"publish_rate"`
 	// PublishBytesRate is how many bytes of them it may send in a second. The default is unlimited: reading follows what is published.
 	PublishBytesRate config.Size `yaml:"publish_bytes_rate" min:"1" unlimited:"-1"`
@@ -65,7 +65,7 @@ type Limits struct {
 	Overload Overload `yaml:"overload"`
 	// Drain is how long connections of a listener may stay that a reload has removed; unlimited lets them stay until they go.
 	Drain time.Duration `yaml:"drain" unlimited:"36500d"`
-	// Trusted are the ranges that are exempt from what is counted by address.
+	// Trusted are the ranges that are exempt from the rates of an address and from the places of its connections without login.
 	Trusted []netip.Prefix `yaml:"trusted"`
 }
 
@@ -147,9 +147,9 @@ type Queues struct {
 
 // UDP bounds datagram listeners.
 type UDP struct {
-	// Peers of one protocol.
+	// Peers of one datagram listener.
 	Peers int `yaml:"peers" min:"1"`
-	// PeersPerAddress is how many of them one address may have; trusted ranges are exempt.
+	// PeersPerAddress is how many of them one address may have, trusted ranges included.
 	PeersPerAddress int `yaml:"peers_per_address" min:"1"`
 }
 

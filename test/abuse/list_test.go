@@ -75,7 +75,9 @@ var proofs = map[string][]string{
 	"K3d": {"test/abuse TestSECURITY_F6_K3d_ADeviceOfTheTableIsTakenOverFromItsOwnAddressAlone", "internal/access TestSecurity_2_2_TheTableOfClients"},
 	"K3e": {"rows", "mqttsn TestMQTTSN_F5_ForwarderOutsideTheListIsDropped"},
 	"K4a": {"rows"}, "K4b": {"rows", "coap TestCoAP_B13_TransfersAndMemoryAreBounded"}, "K4c": {"rows"}, "K4d": {"rows"},
-	"K5": {"rows", "test/abuse TestSECURITY_K5_ManySourcesOneDatagramEach", "adapters/limit TestPeers_L24"},
+	"K5": {"rows", "test/abuse TestSECURITY_K5_ManySourcesOneDatagramEach", "internal/standard TestSECURITY_K5_APeerThatProvedNothingHoldsAtMost600Bytes", "adapters/limit TestPeers_L24",
+		"mqttsn TestSECURITY_K5_CONNECTFromAnUnprovenAddressMakesNoSession", "mqttsn TestSECURITY_L24_TheOldestOfAnUnprovenAddressGoesFirst",
+		"coap TestSECURITY_K5_AnUnprovenPeerIsForgottenAfterHalfAMinute", "coap TestSECURITY_L24_TheUnprovenGoFirstAndTheOldestOfThem"},
 	"K6": {"test/abuse TestSECURITY_K6_AKnownPeerTurnsHostile", "mqttsn TestMQTTSN_X5_RateOfAClient", "coap TestSecurity_K6_APeerThatExceedsItsRateIsNotRead"},
 
 	"R1": {"internal/gateway TestSecurity_O6_O7_R1_AnOutageOfTheStoreIsSaidAndEndsByItself", "internal/store/disk TestSECURITY_O6_O7_R1_WhateverFailsNothingAcknowledgedIsLostOrDoubled",

@@ -78,12 +78,18 @@ func TestSECURITY_K1_AnAddressThatProvedNothingGetsThreeTimesWhatItSent(t *testi
 // TestSECURITY_K5_ManySourcesOneDatagramEach: what is kept for a source that said one thing.
 func TestSECURITY_K5_ManySourcesOneDatagramEach(t *testing.T) {
 	n := sockets(2000, 20_000)
-	attack{set: []string{"limits.udp.peers=5000", "coap.max_endpoints=5000"}, held: int64(2*n) * 1200}.run(t, func(g *target) {
+	a := attack{held: int64(2*n) * 600, except: []string{"coap", "mqttsn"}, set: []string{"coap.address_proof=on", "mqttsn.address_proof=on", "limits.trusted=[]",
+		"coap.rate_per_source=unlimited", "mqttsn.rate_per_source=unlimited", "limits.udp.peers_per_address=100000", "mqttsn.max_clients_per_source=100000"}}
+	a.run(t, func(g *target) {
 		before := rig.Measure()
 		sent := 0
 		// The message id is nobody else's: who comes by a port that the attack has used would be answered as a repetition.
-		for on, b := range map[string]string{"coap": co(0x41, 1, 0x4b35, "t"+options(11, "ps", 11, "k5")), "mqttsn": sn(1, "\x00")} {
-			for range n {
+		for on, say := range map[string]func(i int) string{
+			"coap":   func(int) string { return co(0x41, 1, 0x4b35, "t"+options(11, "ps", 11, "k5")) },
+			"mqttsn": func(i int) string { return sn(4, "\x04\x01\x00\x3ck5-"+fmt.Sprint(i)) },
+		} {
+			for i := range n {
+				b := say(i)
 				c, err := datagrams(g.At[on])
 				if err != nil {
 					t.Fatal(err)
@@ -134,7 +140,7 @@ func TestSECURITY_K6_AKnownPeerTurnsHostile(t *testing.T) {
 // newest.
 func TestSECURITY_K3c_SleepersHoldWhatTheyMay(t *testing.T) {
 	n := sockets(100, 5000)
-	attack{set: []string{"mqttsn.queue=50"}, moved: []string{"messages_dropped queue_full"}, held: int64(n) * 64 << 10}.run(t, func(g *target) {
+	attack{set: []string{"mqttsn.queue=50", "limits.udp.peers_per_address=10000", "mqttsn.max_clients_per_source=10000"}, moved: []string{"messages_dropped queue_full"}, held: int64(n) * 64 << 10}.run(t, func(g *target) {
 		var all []*patient
 		for i := range n {
 			c := g.join("mqttsn", "\x02\x18", sn(4, "\x04\x01\x00\x3ck3c-"+fmt.Sprint(i)), sn(0x12, "\x02\x00\x01zz"), sn(0x18, "\x00\x3c"))

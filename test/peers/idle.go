@@ -30,7 +30,8 @@ func idle() []workload {
 		{"mqttsn", "MQTT-SN peer", 1 << 10, []string{entrepot}},
 		{"coap", "CoAP peer", 1 << 10, []string{entrepot}},
 	} {
-		w = append(w, workload{name: "idle-" + x.protocol, once: true, about: "the same with 4,000 of " + x.title + "; peers of datagrams have sent one packet each", peers: x.peers, serving: serving{protocols: []string{x.protocol}},
+		crowded := []string{"limits.udp.peers_per_address=10000", "mqttsn.max_clients_per_source=10000"} // all are at one address
+		w = append(w, workload{name: "idle-" + x.protocol, once: true, about: "the same with 4,000 of " + x.title + "; peers of datagrams have sent one packet each", peers: x.peers, serving: serving{protocols: []string{x.protocol}, set: crowded},
 			rows:    []*row{{key: "bytes", title: "idle, " + x.title, unit: "bytes", goals: []goal{atMost(x.limit, "")}}},
 			measure: idleOther(x.protocol)})
 	}
