@@ -44,8 +44,12 @@ func (g *Gateway) Reload(ctx context.Context) config.Problems {
 	g.warn(problems)
 	if !problems.Failed() {
 		for _, l := range g.Listening() {
-			if !slices.ContainsFunc(before, func(b Listening) bool { return b.URL == l.URL }) {
+			was := slices.IndexFunc(before, func(b Listening) bool { return b.URL == l.URL })
+			if was < 0 {
 				g.log.Info("listener.bound", "protocol", l.Protocol, "listener", l.URL)
+			}
+			if l.Insecure && (was < 0 || !before[was].Insecure) { // SECURITY S14
+				g.log.Warn("config.warning", "listener", l.URL, "reason", "anybody who reaches this listener may use it")
 			}
 		}
 		c := g.now().config

@@ -204,6 +204,19 @@ func serves(url string) bool {
 	return answer == "CONNECTED\n"
 }
 
+func TestSecurity_S14_AListenerThatAReloadOpensIsWarnedOf(t *testing.T) {
+	var log buffer
+	one, port := "stomp://"+freeAddress(t, "tcp"), freeAddress(t, "tcp")
+	open := "stomp://0.0.0.0" + port[strings.LastIndexByte(port, ':'):]
+	r := openLogged(t, "listeners: ['"+one+"']\n", slog.New(slog.NewTextHandler(&log, nil)))
+	for range 2 { // the second opens nothing more
+		r.reload("listeners: ['"+one+"', {url: '"+open+"', anonymous: true, insecure: true}]\n", "")
+		if text := log.String(); strings.Count(text, "anybody who reaches this listener may use it") != 1 || !strings.Contains(text, "msg=config.warning listener="+open) {
+			t.Errorf("the log:\n%s", text)
+		}
+	}
+}
+
 func TestReload_WhatCannotBeTakenChangesNothing(t *testing.T) {
 	one, two := "stomp://"+freeAddress(t, "tcp"), "stomp://"+freeAddress(t, "tcp")
 	good := "listeners: ['" + one + "']\n"
