@@ -22,6 +22,9 @@ func (c DropCause) String() string {
 
 func (r *Router) drop(c DropCause) { r.dropped[c].Add(1) }
 
+// Dropped is how many messages were dropped for a cause.
+func (r *Router) Dropped(c DropCause) uint64 { return r.dropped[c].Load() }
+
 // NamespaceStats are the gauges of one namespace.
 type NamespaceStats struct {
 	Name          string

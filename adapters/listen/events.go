@@ -47,6 +47,9 @@ func (e *events) client(level slog.Level, event string, c *counters, who adapter
 	if !e.connections.Load() || !e.log.Enabled(context.Background(), level) {
 		return
 	}
+	if r == core.TakenOver && event == "client.disconnected" {
+		e.client(level, "client.takenover", c, who, addr, core.OK)
+	}
 	attrs := make([]slog.Attr, 0, 8)
 	add := func(key, value string) {
 		if value != "" {

@@ -72,3 +72,16 @@ func TestG1_LinesOfClientsCanBeTurnedOff(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestASessionThatIsTakenOverIsAnEventOfItsOwn(t *testing.T) {
+	t.Parallel()
+	onAll(t, rigOptions{}, func(t *testing.T, r *rig, i int) {
+		old := r.client(t, i).login("a")
+		r.client(t, i).login("a")
+		old.expect("BYE taken over")
+		until(t, "the old one is gone", func() bool { return len(r.clientLines("client.disconnected")) == 1 })
+		if lines := r.clientLines("client.takenover"); len(lines) != 1 || !strings.Contains(lines[0], "client=a principal=anonymous addr=") || strings.Contains(lines[0], "reason") {
+			t.Errorf("%q", lines)
+		}
+	})
+}

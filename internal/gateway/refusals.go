@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -12,16 +13,22 @@ import (
 // refusalsEvery is how often the log sums up what was refused.
 const refusalsEvery = 10 * time.Second
 
-// refusalEvents are the counters that the log sums up: the event of each, and the names of its labels.
+// refusalEvents are the counters that the log sums up: the event of each, its level, and the names of its labels.
 var refusalEvents = map[string]struct {
 	event  string
+	level  slog.Level
 	labels []string
 }{
-	"protocol_errors_total": {"protocol.error", []string{"protocol", "reason"}},
-	"udp_dropped_total":     {"udp.dropped", []string{"protocol", "reason"}},
+	"protocol_errors_total":  {"protocol.error", slog.LevelWarn, []string{"protocol", "reason"}},
+	"udp_dropped_total":      {"udp.dropped", slog.LevelWarn, []string{"protocol", "reason"}},
+	"messages_dropped_total": {"message.dropped", slog.LevelWarn, []string{"protocol", "reason"}},
+	"mapping_dropped_total":  {"mapping.dropped", slog.LevelInfo, []string{"from", "to", "field"}},
 }
 
-// refusals writes one line for each kind of refused input, however much of it there was. [SECURITY L31]
+// noLoss are reasons of messages_dropped_total by which nobody lost what was meant for it.
+var noLoss = []string{core.DropNoReceiver.String(), core.DropCoalesced.String()}
+
+// refusals writes one line for each kind of what was refused or dropped, however much of it there was. [SECURITY L31]
 type refusals struct {
 	metrics *adapters.Metrics
 	router  *core.Router // nil: nobody's limits
@@ -50,21 +57,12 @@ func (r *refusals) run(ctx context.Context) {
 }
 
 func (r *refusals) report() {
-	r.metrics.Counters(func(name string, labels [3]string, v uint64) {
-		e, ok := refusalEvents[name]
-		k := refusal{name, labels}
-		if !ok || v == r.told[k] {
-			return
-		}
-		var attrs []any
-		for i, label := range e.labels {
-			attrs = append(attrs, label, labels[i])
-		}
-		r.log.Warn(e.event, append(attrs, "count", v-r.told[k])...)
-		r.told[k] = v
-	})
+	r.metrics.Counters(r.sum)
 	if r.router == nil {
 		return
+	}
+	for cause := core.DropQueueFull; cause <= core.DropShed; cause++ {
+		r.sum("messages_dropped_total", [3]string{"core", cause.String()}, r.router.Dropped(cause))
 	}
 	r.router.Refused(func(ns string, l core.Limit, n uint64) {
 		if k := (refusal{"limit.refused", [3]string{ns, l.String()}}); n != r.told[k] {
@@ -72,4 +70,19 @@ func (r *refusals) report() {
 			r.told[k] = n
 		}
 	})
+}
+
+// sum writes what a counter has grown by since it was last looked at.
+func (r *refusals) sum(name string, labels [3]string, v uint64) {
+	e, ok := refusalEvents[name]
+	k := refusal{name, labels}
+	if !ok || v == r.told[k] || name == "messages_dropped_total" && slices.Contains(noLoss, labels[1]) {
+		return
+	}
+	var attrs []any
+	for i, label := range e.labels {
+		attrs = append(attrs, label, labels[i])
+	}
+	r.log.Log(context.Background(), e.level, e.event, append(attrs, "count", v-r.told[k])...)
+	r.told[k] = v
 }

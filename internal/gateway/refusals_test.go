@@ -42,16 +42,20 @@ func TestRefusedInputIsSummedUpInTheLog(t *testing.T) {
 		}
 		m.Counter("udp_dropped_total", "coap", "length").Add(3)
 		m.Counter("connects_total", "mqtt", "accepted", "").Add(1)
+		m.Dropped("mqtt", "no_subscriber") // nobody lost anything
+		m.Dropped("amqp", "too_large")
+		m.Lost("mqtt", "coap", "correlation")
 		time.Sleep(refusalsEvery + time.Second)
 		m.ProtocolError("mqtt", "malformed")
 		stop()
 		<-done
 		lines := strings.Split(strings.TrimSpace(text.String()), "\n")
-		if len(lines) != 4 || !strings.Contains(lines[3], "count=1") {
+		if len(lines) != 6 || !strings.Contains(lines[5], "count=1") {
 			t.Fatalf("%q", lines)
 		}
-		for _, want := range []string{"msg=protocol.error protocol=mqtt reason=malformed count=1000", "msg=udp.dropped protocol=coap reason=length count=3", "msg=limit.refused limit=connections ns=plant count=3"} {
-			if !strings.Contains(strings.Join(lines[:3], "\n"), want) {
+		for _, want := range []string{"msg=protocol.error protocol=mqtt reason=malformed count=1000", "msg=udp.dropped protocol=coap reason=length count=3", "msg=limit.refused limit=connections ns=plant count=3",
+			"level=WARN msg=message.dropped protocol=amqp reason=too_large count=1", "level=INFO msg=mapping.dropped from=mqtt to=coap field=correlation count=1"} {
+			if !strings.Contains(strings.Join(lines[:5], "\n"), want) {
 				t.Errorf("%q lacks %q", lines, want)
 			}
 		}

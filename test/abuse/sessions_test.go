@@ -60,7 +60,7 @@ func (g *target) fetch(user, id string, messages int) {
 func TestSECURITY_F3_TakeoversByTheThousand(t *testing.T) {
 	const messages, sockets = 50, 16
 	wanted := int64(size(15, 3000)) // how often the session is had
-	attack{file: users(""), moved: []string{"session_takeovers", "mqtt_takeovers_delayed"}, logged: []string{"client.disconnected taken over"}}.run(t, func(g *target) {
+	attack{file: users(""), moved: []string{"session_takeovers", "mqtt_takeovers_delayed"}, logged: []string{"client.takenover", "client.disconnected taken over"}}.run(t, func(g *target) {
 		g.store("dev", "shared", "open/x", messages)
 		before, began := g.Metrics(), time.Now()
 		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
