@@ -87,6 +87,6 @@ func (g *Gateway) lookAtFiles() {
 	g.swapping.Lock()
 	g.access.Use(p.settings, p.doors(s.config, g.server.Addrs()))
 	g.swapping.Unlock()
-	g.metrics.Counter("config_reloads_total", "reloaded").Add(1)
+	g.metrics.Counter("config_reloads_total", "ok").Add(1)
 	g.log.Info("access.reloaded", "files", strings.Join(changed, " "))
 }

@@ -36,7 +36,7 @@ func (g *Gateway) Reload(ctx context.Context) config.Problems {
 	defer g.reloading.Unlock()
 	before := g.Listening()
 	problems := g.reload(ctx)
-	result := "reloaded"
+	result := "ok"
 	if problems.Failed() {
 		result = "rejected"
 	}

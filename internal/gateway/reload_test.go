@@ -279,7 +279,7 @@ func TestReload_SettingsHoldForNewConnections(t *testing.T) {
 	if f := stompConnect(t, strings.TrimPrefix(one, "stomp://")); !strings.Contains(f, "server:all") {
 		t.Errorf("%q", f)
 	}
-	if code, text := get(t, admin+"/metrics"); code != 200 || !strings.Contains(text, `entrepot_config_reloads_total{result="reloaded"} 2`) || !strings.Contains(text, `entrepot_config_info{sha256="`+r.now().config.Sum+`"} 1`) {
+	if code, text := get(t, admin+"/metrics"); code != 200 || !strings.Contains(text, `entrepot_config_reloads_total{result="ok"} 2`) || !strings.Contains(text, `entrepot_config_info{sha256="`+r.now().config.Sum+`"} 1`) {
 		t.Errorf("metrics: %d %s", code, text)
 	}
 	old.alive()

@@ -25,7 +25,7 @@ var Definitions = append(commonDefinitions, roomDefinitions...)
 var commonDefinitions = []Definition{
 	{"entrepot_build_info", []string{"version", "commit", "go"}, Gauge, "Always 1; the labels tell what runs."},
 	{"entrepot_config_info", []string{"sha256"}, Gauge, "Always 1; the checksum of the configuration file."},
-	{"entrepot_config_reloads_total", []string{"result"}, Counter, "Reloads of the configuration: reloaded, or rejected, which keeps the one before."},
+	{"entrepot_config_reloads_total", []string{"result"}, Counter, "Reloads of the configuration: ok, or rejected, which keeps the one before."},
 	{"entrepot_connections", []string{"protocol", "listener", "state"}, Gauge, "Open connections, and peers of datagram listeners, by state: unauth or auth."},
 	{"entrepot_connects_total", []string{"protocol", "result", "reason"}, Counter, "Connections that were accepted, and those that were refused later: logins by their reason. WebSocket upgrades are refused for path, subprotocol, origin or upgrade."},
 	{AuthSeconds, []string{"backend", "result"}, Histogram, "How long a backend took to answer about a login, by what it came to: ok, denied, unknown, error, busy."},

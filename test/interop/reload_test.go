@@ -169,7 +169,7 @@ func TestC6_HangUpReloadsWhileClientsStay(t *testing.T) {
 	}
 	ca.Issue("server")
 	write(extra(added), "limits: {message_bytes: 1MiB}\n")
-	p.hangUp(t, "reloaded")
+	p.hangUp(t, "ok")
 	publish(added, "after")
 	if code, out := output(t, "", "mosquitto_pub", "-h", "localhost", "-p", gone, "-t", "live/a", "-m", "x"); code == 0 {
 		t.Errorf("a listener that has gone accepts: %s", out)
