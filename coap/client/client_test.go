@@ -94,6 +94,17 @@ func (b inbox) want(t *testing.T, ctx context.Context, topic, payload string) cl
 
 func never(err error) { panic(err) }
 
+// What the server answers is the error, in one line, without what the library makes of it.
+func TestARefusedObservationIsTheServersAnswer(t *testing.T) {
+	t.Parallel()
+	c, ctx := dial(t, gateway(t, coap.Config{}))
+	err := c.Observe(ctx, "a/#/b", 0, func(client.Message) {}, never)
+	var refused *client.Error
+	if !errors.As(err, &refused) || strings.ContainsAny(err.Error(), "\n(") || refused.Code != message.BadRequest {
+		t.Errorf("%q", err)
+	}
+}
+
 func TestPublishObserveGet(t *testing.T) {
 	t.Parallel()
 	addr := gateway(t, coap.Config{})

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -36,7 +35,10 @@ func (c *Client) Observe(ctx context.Context, filter string, qos int, fn func(Me
 		build: func() (*pool.Message, error) { return build(c.conn.Context()) }}
 	o, err := c.conn.DoObserve(req, w.take)
 	if err != nil {
-		return errors.Join(w.refused(), err)
+		if refused := w.refused(); refused != nil {
+			return refused
+		}
+		return err
 	}
 	if o.Canceled() {
 		return ErrNotObserving
