@@ -81,15 +81,16 @@ func TestConfigurationMistakesExitWith3(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		`did you mean "connections"?`:                                      {"serve", "--config", file},
-		"there is no such file":                                            {"serve", "--config", file + ".none"},
-		"--set limits.connections=x":                                       {"serve", "--set", "limits.connections=x"},
-		"can be reached from other machines":                               {"serve", "--listen", "stomp://0.0.0.0:0"},
-		"it must be debug, info, warn or error":                            {"serve", "--set", "log.level=loud"},
-		"--password-file /no/such/file":                                    {"pub", "amqp://127.0.0.1", "a", "b", "--password-file", "/no/such/file"},
-		"no such file or directory":                                        {"pub", "amqp://127.0.0.1", "a", "-f", "/no/such/file"},
-		"1 error. Nothing was started.":                                    {"serve", "--set", "nonsense"},
-		"log.file: /no/such/dir/x cannot be opened: there is no such file": {"serve", "--set", "log.file=/no/such/dir/x"},
+		`did you mean "connections"?`:                                         {"serve", "--config", file},
+		"/proc/none cannot be made: there is no such file":                    {"config", "init", "/proc/none"},
+		"there is no such file":                                               {"serve", "--config", file + ".none"},
+		"--set limits.connections=x":                                          {"serve", "--set", "limits.connections=x"},
+		"can be reached from other machines":                                  {"serve", "--listen", "stomp://0.0.0.0:0"},
+		"it must be debug, info, warn or error":                               {"serve", "--set", "log.level=loud"},
+		"--password-file /no/such/file cannot be read: there is no such file": {"pub", "amqp://127.0.0.1", "a", "b", "--password-file", "/no/such/file"},
+		"no such file or directory":                                           {"pub", "amqp://127.0.0.1", "a", "-f", "/no/such/file"},
+		"1 error. Nothing was started.":                                       {"serve", "--set", "nonsense"},
+		"log.file: /no/such/dir/x cannot be opened: there is no such file":    {"serve", "--set", "log.file=/no/such/dir/x"},
 	} {
 		code, _, text := execute(t, "", args...)
 		if code != exitConfig || !strings.Contains(text, want) {

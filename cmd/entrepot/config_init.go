@@ -16,6 +16,7 @@ import (
 	"github.com/entrepot/entrepot/internal/access"
 	"github.com/entrepot/entrepot/internal/auth/password"
 	"github.com/entrepot/entrepot/internal/tlsconf"
+	"github.com/entrepot/entrepot/internal/unreadable"
 )
 
 // firstConfig is the file that `entrepot config init` writes.
@@ -69,7 +70,7 @@ func initConfig(s streams, dir string, force bool) error {
 		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return &exitError{exitConfig, err.Error()}
+		return &exitError{exitConfig, dir + " cannot be made: " + unreadable.Why(err)}
 	}
 	for _, f := range files {
 		if err := writeSecret(filepath.Join(dir, f.name), f.text); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/dial"
+	"github.com/entrepot/entrepot/internal/unreadable"
 )
 
 // target holds the flags that say whom to connect to.
@@ -84,7 +85,7 @@ func credentials(s streams, inURL *url.Userinfo, user, file string) (_ string, p
 	if file != "" {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			return "", nil, &exitError{exitConfig, fmt.Sprintf("--password-file %s cannot be read", file)}
+			return "", nil, &exitError{exitConfig, fmt.Sprintf("--password-file %s cannot be read: %s", file, unreadable.Why(err))}
 		}
 		password = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 	}

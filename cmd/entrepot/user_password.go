@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/entrepot/entrepot/internal/auth/password"
+	"github.com/entrepot/entrepot/internal/unreadable"
 )
 
 // mostPassword bounds a password, in bytes: limits.password_bytes would refuse a longer one.
@@ -76,7 +77,7 @@ func (p *newPassword) read(ctx context.Context, s streams, name string) (text []
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &exitError{exitConfig, fmt.Sprintf("--password-file %s cannot be read", p.from)}
+		return nil, &exitError{exitConfig, fmt.Sprintf("--password-file %s cannot be read: %s", p.from, unreadable.Why(err))}
 	}
 	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
 	if len(text) == 0 {

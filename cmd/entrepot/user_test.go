@@ -121,7 +121,7 @@ func TestWhatUserRefuses(t *testing.T) {
 		{1, "itself has a user \"inline\"", []string{"user", "add", "inline", "--config", config}},
 		{1, "bcrypt", []string{"user", "add", "a", "--hash", "bcrypt", "--password-file", long, "--file", file}},
 		{3, "is empty", []string{"user", "add", "a", "--password-file", empty, "--file", file}},
-		{3, "cannot be read", []string{"user", "add", "a", "--password-file", dir + "/none", "--file", file}},
+		{3, "cannot be read: there is no such file", []string{"user", "add", "a", "--password-file", dir + "/none", "--file", file}},
 		{3, "cannot be changed", []string{"user", "add", "a", "--file", dir + "/none/users.yaml", "--password-file", long}},
 		{3, "did you mean \"password\"", []string{"user", "add", "a", "--file", broken, "--password-file", long}},
 		{3, "there is no such file", []string{"user", "list", "--file", dir + "/none.yaml"}},
