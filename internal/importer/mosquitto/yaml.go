@@ -172,7 +172,7 @@ func writeRules(b *strings.Builder, role string, rules []acl.Rule) {
 func (p *people) writeUsers(b *strings.Builder, closed bool) {
 	if len(p.users) == 0 {
 		if closed {
-			b.WriteString("\n# mosquitto lets nobody in here. Add users: entrepot user add NAME\nusers:\n  - {name: nobody, password: none}\n")
+			b.WriteString("\n# Nobody can log in yet. Add users: entrepot user add NAME, with --hash none for the name of a certificate\nusers:\n  - {name: nobody, password: none}\n")
 		}
 		return
 	}
