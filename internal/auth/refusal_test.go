@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
@@ -100,6 +101,16 @@ func TestARefusedLoginIsOneLine(t *testing.T) {
 			return conv.Step(t.Context(), []byte("c=biws,"+nonce+",p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")).Reason
 		}
 	}
+	waiting := func() core.Reason { // longer than the time of a backend
+		release, held := make(chan struct{}), make(chan struct{})
+		defer close(release)
+		go func() { _ = w.Do(context.Background(), func() { close(held); <-release }) }()
+		<-held
+		o := o
+		o.Backends, o.Timeout = []Backend{NewFile(table, w, nil)}, time.Millisecond
+		_, r := NewChain(o).Authenticate(t.Context(), creds("joe", "x"))
+		return r
+	}
 	nothing := creds("", "")
 	badID := creds("joe", "secret")
 	badID.ClientID = "a/b"
@@ -112,6 +123,7 @@ func TestARefusedLoginIsOneLine(t *testing.T) {
 		"wrong password": {login(chain, creds("joe", "x")), core.NotAuthenticated, `reason=password protocol=mqtt listener=l addr=192.0.2.1:99 user=joe client=c1`},
 		"nobody":         {login(chain, creds("eve", "x")), core.NotAuthenticated, `reason=password protocol=mqtt listener=l addr=192.0.2.1:99 user=eve client=c1`},
 		"identifier":     {login(chain, badID), core.BadClientID, `reason="client id" protocol=mqtt listener=l addr=192.0.2.1:99 user=joe client=a/b`},
+		"no worker":      {waiting, core.Busy, `reason=busy protocol=mqtt listener=l addr=192.0.2.1:99 user=joe client=c1`},
 		"backend":        {login(broken, creds("joe", "x")), core.Busy, `reason=backend protocol=mqtt listener=l addr=192.0.2.1:99 user=joe client=c1 backend=svc err=gone`},
 		"SCRAM":          {exchange(nothing, "sc"), core.NotAuthenticated, `reason=scram protocol=mqtt listener=l addr=192.0.2.1:99 user=sc client=c1`},
 		"SCRAM, nobody":  {exchange(nothing, "eve"), core.NotAuthenticated, `reason=scram protocol=mqtt listener=l addr=192.0.2.1:99 user=eve client=c1`},

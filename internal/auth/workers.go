@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync/atomic"
 )
@@ -23,7 +24,7 @@ func NewWorkers(n int) *Workers {
 	return &Workers{places: make(chan struct{}, n)}
 }
 
-// Do runs fn when a place is free. ErrBusy refuses when too many wait; the context's error when it ends first.
+// Do runs fn when a place is free. ErrBusy refuses when too many wait, or when the context ends first.
 func (w *Workers) Do(ctx context.Context, fn func()) error {
 	if w.queued.Add(1) > int64(waiting+cap(w.places)) {
 		w.queued.Add(-1)
@@ -33,7 +34,7 @@ func (w *Workers) Do(ctx context.Context, fn func()) error {
 	select {
 	case w.places <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
 	defer func() { <-w.places }()
 	fn()
