@@ -31,7 +31,7 @@ type Endpoint struct {
 	places  *limit.Peers       // of addresses
 	nothing activity           // of peers that have none
 	tokens  map[string]*peer   // of connections, to who holds them
-	sources map[netip.Addr]int // observations of each IP address
+	sources map[[16]byte]int32 // observations of each IP address
 	rates   *limit.Sources     // datagrams of unproven addresses
 	in      message.Message    // scratch
 	req     request            // scratch
@@ -48,7 +48,7 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *Endpoint
 		room:  r, cfg: &r.cfg, loop: l, info: info,
 		szx:    message.SZXFor(min(r.cfg.BlockSize, r.cfg.MaxDatagram-headroom)),
 		spread: rand.Float64,
-		peers:  map[source]*peer{}, tokens: map[string]*peer{}, sources: map[netip.Addr]int{},
+		peers:  map[source]*peer{}, tokens: map[string]*peer{}, sources: map[[16]byte]int32{},
 		places: limit.NewPeers(r.places()),
 	}
 }

@@ -93,7 +93,7 @@ func (p *peer) notifiedBy(id uint16) *observation {
 func (p *peer) mayObserve() bool {
 	c := p.ep.cfg
 	return len(p.observations) < c.ObservesPerEndpoint &&
-		(p.secure != nil || p.ep.sources[p.addr.Addr()] < c.ObservesPerSource) &&
+		(p.secure != nil || int(p.ep.sources[p.addr.Addr().As16()]) < c.ObservesPerSource) &&
 		p.ep.room.observes.value() < c.MaxObserves
 }
 
@@ -102,7 +102,7 @@ func (p *peer) enter(o *observation, now core.Time) {
 	o.checked = now
 	a := p.act()
 	a.observations = append(a.observations, o)
-	p.ep.sources[p.addr.Addr()]++
+	p.ep.sources[p.addr.Addr().As16()]++
 	p.ep.room.observes.add(1)
 	if due := now.After(p.ep.cfg.CheckEvery); a.checkAt == 0 || due < a.checkAt {
 		a.checkAt = due
@@ -133,7 +133,7 @@ func (p *peer) drop(t *core.Turn, o *observation, why string) {
 		i++
 	}
 	o.consumer.Cancel(t)
-	src := p.addr.Addr()
+	src := p.addr.Addr().As16()
 	if p.ep.sources[src]--; p.ep.sources[src] <= 0 {
 		delete(p.ep.sources, src)
 	}

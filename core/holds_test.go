@@ -24,3 +24,23 @@ func TestHoldsTellsWhetherAnAttachmentWouldEvict(t *testing.T) {
 		}
 	})
 }
+
+func TestExistsTellsWhetherAnAttachmentWouldFindASession(t *testing.T) {
+	simulate(t, func(w *world) {
+		c := core.Client{ID: "c", Expiry: core.Forever}
+		other, clean := c, core.Client{ID: "clean"}
+		other.Principal = &core.Principal{User: "other"}
+		if w.router.Exists(c) || w.router.Exists(core.Client{}) {
+			t.Error("nobody has one")
+		}
+		s, x := w.attach(c), w.attach(clean)
+		if !w.router.Exists(c) || !w.router.Exists(clean) || w.router.Exists(other) {
+			t.Error("one of each, for its principal")
+		}
+		s.Detach(w.turn, core.ConnectionLost)
+		x.Detach(w.turn, core.ConnectionLost)
+		if !w.router.Exists(c) || w.router.Exists(clean) {
+			t.Error("the one that stays is there")
+		}
+	})
+}

@@ -1,6 +1,9 @@
 package core
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // queueKind says who a queue serves.
 type queueKind uint8
@@ -71,6 +74,31 @@ func sessionSpec(l QueueLimits) *QueueSpec {
 		return &plainSpec
 	}
 	return &QueueSpec{Limits: l}
+}
+
+// specs shares the specifications of queues that are made in numbers: those of
+// one protocol are mostly alike.
+type specs struct{ session, private atomic.Pointer[QueueSpec] }
+
+func (x *specs) ofSession(l QueueLimits) *QueueSpec {
+	if p := x.session.Load(); p != nil && p.Limits == l {
+		return p
+	}
+	p := sessionSpec(l)
+	x.session.Store(p)
+	return p
+}
+
+func (x *specs) of(kind queueKind, spec QueueSpec) *QueueSpec {
+	if p := x.private.Load(); kind == privateQueue && p != nil && *p == spec {
+		return p
+	}
+	p := new(QueueSpec)
+	*p = spec
+	if kind == privateQueue {
+		x.private.Store(p)
+	}
+	return p
 }
 
 type entryState uint8

@@ -103,6 +103,7 @@ type Router struct {
 	volatile bool // the store keeps nothing: there is no use in reading it back
 	forgets  bool // nothing but notes is written
 	notes    notes
+	specs    specs
 	orphans  uint64 // records that the start removed; immutable after it
 
 	open     atomic.Bool   // nothing is asked of auth

@@ -25,7 +25,7 @@ func (st *session) serveLocked(t *Turn, s *Session) {
 		st.durable = !st.transient && s.client.Expiry > 0
 		st.inbox = &Queue{
 			ns: st.ns, id: st.ns.r.newID(), kind: sessionQueue, own: st, durable: st.durable,
-			each: s.client.Each, keep: s.client.KeepQoS0, spec: sessionSpec(s.client.Queue),
+			each: s.client.Each, keep: s.client.KeepQoS0, spec: st.ns.r.specs.ofSession(s.client.Queue),
 			head: 1, next: 1, tail: 1,
 		}
 	}

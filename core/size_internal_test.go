@@ -21,3 +21,16 @@ func TestWhatThereIsOfEachSessionIsSmall(t *testing.T) {
 		}
 	}
 }
+
+func TestQueuesThatAreAlikeShareTheirSpecification(t *testing.T) {
+	var x specs
+	a, b := x.ofSession(QueueLimits{Messages: 7}), x.ofSession(QueueLimits{Messages: 7})
+	if a != b || a.Limits.Messages != 7 || x.ofSession(QueueLimits{}) != &plainSpec || x.ofSession(QueueLimits{Messages: 8}) == a {
+		t.Error("of sessions")
+	}
+	latest := QueueSpec{Latest: true}
+	p, q := x.of(privateQueue, latest), x.of(privateQueue, latest)
+	if p != q || !p.Latest || x.of(privateQueue, QueueSpec{}) == p || x.of(namedQueue, latest) == x.of(namedQueue, latest) {
+		t.Error("of private queues alone")
+	}
+}

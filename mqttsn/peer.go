@@ -69,7 +69,7 @@ type traffic struct {
 	inbound    inbound
 	outbound   outbound
 	known      *predefined
-	complain   limit.Bucket  // negative answers to QoS 0
+	complain   *limit.Bucket // negative answers to QoS 0; nil before the first
 	sleep      time.Duration // with tolerance
 	next, prev *peer         // of the same client id
 }

@@ -2,6 +2,7 @@ package mqttsn
 
 import (
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/limit"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqttsn/packet"
 )
@@ -128,8 +129,13 @@ func (p *peer) refusePublish(now core.Time, q packet.Publish, r core.Reason, out
 // complainTo sends a negative PUBACK; for QoS 0 and -1 at a bounded rate (P4).
 func (p *peer) complainTo(now core.Time, q packet.Publish, c packet.Code, out *adapters.Output) {
 	p.e.metrics.refused(packet.PUBACK, c)
-	if q.QoS <= 0 && !p.e.cfg.UnsolicitedRate.Take(&p.complain, now) {
-		return
+	if q.QoS <= 0 {
+		if p.complain == nil {
+			p.complain = new(limit.Bucket)
+		}
+		if !p.e.cfg.UnsolicitedRate.Take(p.complain, now) {
+			return
+		}
 	}
 	reply(p, packet.TopicAck{Of: packet.PUBACK, TopicID: q.TopicID, MsgID: q.MsgID, Code: c}, out)
 }
