@@ -190,10 +190,21 @@ func (p *peer) evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 		p.fail(t, r, out)
 		return
 	}
-	if p.state == greeted || p.state == active || p.state == awake { // K6: a sleeping client hears nothing
+	if p.listens() {
 		p.send(packet.Disconnect{}, out)
 	}
 	p.forget(t, r)
+}
+
+// listens tells whether the client has its CONNACK and does not sleep (K6).
+func (p *peer) listens() bool {
+	switch p.state {
+	case greeted, active, awake:
+		return true
+	case attaching:
+		return p.opening.told
+	}
+	return false
 }
 
 // send sends a control packet to the client.
