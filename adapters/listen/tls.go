@@ -21,6 +21,7 @@ func (a *arrival) handshake() (*tls.Conn, error) {
 	if err := tc.HandshakeContext(context.Background()); err != nil {
 		return nil, err
 	}
+	shed(tc)
 	return tc, nil
 }
 
