@@ -30,13 +30,17 @@ func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	if reason := r.checkWill(c.Principal, c.ID, c.Will); reason != OK {
 		return nil, reason
 	}
-	s := &Session{r: r, ns: ns, sink: sink, client: c, principal: c.Principal}
+	s := &Session{r: r, ns: ns, sink: sink, id: c.ID, client: &c, protocol: c.Protocol, addr: c.Addr, principal: c.Principal}
+	if c.IdleQueue != 0 {
+		s.more().idleQueue = c.IdleQueue
+	}
 	if c.ID == "" { // [3: MQTT-3.1.3-6]
 		if reason := t.refusesMore(false); reason != OK {
 			return nil, reason
 		}
 		st := ns.newSession(c, true)
 		st.serve(t, s)
+		s.told()
 		return s, OK
 	}
 	if c.Expiry > 0 {
@@ -82,7 +86,8 @@ func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	}
 	if free {
 		s.observe(t, EventConnected, OK, Subscription{})
-		s.withdraw(t, "resume", s.denied)
+		s.told()
+		s.withdraw(t, "resume", s.denied())
 	}
 	return s, OK
 }

@@ -25,7 +25,7 @@ func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions, filter string
 
 // consume joins a session to a queue for as long as its connection lasts.
 func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions, policy uint64) (*Consumer, Reason) {
-	if most := s.r.limitsOf(s.principal).Subscriptions; most > 0 && len(s.consumers) >= most {
+	if most := s.r.limitsOf(s.principal).Subscriptions; most > 0 && len(s.consumers()) >= most {
 		return nil, s.ns.over(LimitSubscriptions)
 	}
 	c, reason := q.addConsumer(t, s, o, "")
@@ -39,7 +39,8 @@ func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions, policy uint64) (*
 // added makes the session serve a consumer. The rules of that generation allowed
 // it.
 func (s *Session) added(t *Turn, c *Consumer, policy uint64) {
-	s.consumers = append(s.consumers, c)
+	x := s.more()
+	x.consumers = append(x.consumers, c)
 	s.listReady(c)
 	s.sink.Ready(t)
 	if s.r.policy.Load() != policy {
@@ -73,7 +74,8 @@ func (s *Session) retire(t *Turn, c *Consumer) {
 	c.Stop(t)
 	s.pruneConsumers()
 	if c.holdsAny() {
-		s.consumers = append(s.consumers, c)
+		x := s.more()
+		x.consumers = append(x.consumers, c)
 	}
 }
 
@@ -85,7 +87,10 @@ func (c *Consumer) holdsAny() bool {
 
 // pruneConsumers forgets those that have nothing to do any more.
 func (s *Session) pruneConsumers() {
-	s.consumers = slices.DeleteFunc(s.consumers, func(c *Consumer) bool {
+	if s.extra == nil {
+		return
+	}
+	s.extra.consumers = slices.DeleteFunc(s.extra.consumers, func(c *Consumer) bool {
 		c.queue.mu.Lock()
 		defer c.queue.mu.Unlock()
 		return c.quiet && (c.queue.gone || c.stopped && c.filter != "" && c.inflight == 0)
@@ -126,14 +131,15 @@ func (s *Session) TakeOne(t *Turn, queue string, noAck bool) (d Delivery, waitin
 
 // getter is the session's quiet consumer of a queue.
 func (s *Session) getter(q *Queue, noAck bool) *Consumer {
-	for _, c := range s.consumers {
+	for _, c := range s.consumers() {
 		if c.quiet && !c.stopped && c.queue == q && c.opts.NoAck == noAck {
 			return c
 		}
 	}
 	s.pruneConsumers()
 	c := &Consumer{queue: q, opts: ConsumeOptions{QoS: 2, NoAck: noAck, AckAll: true}, session: s, member: s.st, quiet: true}
-	s.consumers = append(s.consumers, c)
+	x := s.more()
+	x.consumers = append(x.consumers, c)
 	return c
 }
 
@@ -147,7 +153,7 @@ func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscr
 			return nil, reason
 		}
 	}
-	if len(s.consumers) >= s.mostSubscriptions() {
+	if len(s.consumers()) >= s.mostSubscriptions() {
 		return nil, s.ns.over(LimitSubscriptions)
 	}
 	if reason := t.refusesMore(false); reason != OK {

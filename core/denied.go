@@ -32,12 +32,12 @@ func (r *Router) withheld(p *Principal, client string, n int, first string) {
 
 // Permits is Allows for what the caller refuses otherwise: a denial is logged.
 func (s *Session) Permits(a Action, name string) bool {
-	return s.r.permits(s.principal, s.client.ID, a, name)
+	return s.r.permits(s.principal, s.ClientID(), a, name)
 }
 
 // denies refuses an action that was judged already.
 func (s *Session) denies(a Action, name string) Reason {
-	s.r.denied(s.principal, s.client.ID, a, name)
+	s.r.denied(s.principal, s.ClientID(), a, name)
 	return NotAuthorized
 }
 

@@ -10,15 +10,17 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		return
 	}
 	s.detached = true
-	s.ns.unseat(s.client.Principal.User)
-	for _, c := range slices.Clone(s.consumers) {
+	s.ns.unseat(s.principal.User)
+	for _, c := range slices.Clone(s.consumers()) {
 		c.Cancel(t)
 	}
-	for _, q := range s.exclusive {
-		q.ns.deleteQueue(t, q, nil)
+	if s.extra != nil {
+		for _, q := range s.extra.exclusive {
+			q.ns.deleteQueue(t, q, nil)
+		}
 	}
 	ns := s.ns
-	if s.client.ID == "" {
+	if s.id == "" {
 		s.st.finishAlone(t, s, reason)
 		return
 	}
@@ -46,7 +48,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	served := st
 	switch {
 	case ends && next != nil:
-		served = ns.replace(t, st, next.client)
+		served = ns.replace(t, st, *next.client)
 		served.serveLocked(t, next)
 	case ends:
 		st.ended = true
@@ -68,7 +70,9 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	}
 	if next != nil {
 		next.observe(t, EventConnected, OK, Subscription{})
-		next.withdraw(t, "resume", next.denied)
+		denied := next.denied()
+		next.told()
+		next.withdraw(t, "resume", denied)
 		next.sink.Ready(t)
 	}
 }

@@ -21,7 +21,7 @@ type lane struct {
 	owner  *Session // the walk starts when owner.Safe() >= hold; nil: at once
 	hold   uint64
 	logged bool
-	again  bool // the filter was subscribed before: a walk of it may be under way
+	again  bool   // the filter was subscribed before: a walk of it may be under way
 	rests  Time   // under pressure: the walk goes on then
 	alarm  *alarm // wakes the receiver for it; nil until one was needed
 }

@@ -80,9 +80,9 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	if reason := t.refusesMore(true); reason != OK {
 		return nil, reason
 	}
-	idle := s.client.IdleQueue
-	if idle == 0 {
-		idle = autoQueueExpiry
+	idle := autoQueueExpiry
+	if s.extra != nil && s.extra.idleQueue != 0 {
+		idle = s.extra.idleQueue
 	}
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -163,7 +163,8 @@ func (s *Session) Declare(t *Turn, spec QueueSpec) (info QueueInfo, created bool
 		}
 		q.mu.Unlock()
 		if spec.Exclusive {
-			s.exclusive = append(slices.DeleteFunc(s.exclusive, (*Queue).isGone), q)
+			x := s.more()
+			x.exclusive = append(slices.DeleteFunc(x.exclusive, (*Queue).isGone), q)
 		}
 	}
 	seq, pending = s.advance(t, created && q.durable)

@@ -14,7 +14,7 @@ const (
 // Event is what became of a client that has an identifier.
 type Event struct {
 	Kind         EventKind
-	Client       *Client // not to be changed; may be kept
+	Client       *Client // not to be changed; may be kept. ID, Principal, Protocol and Addr alone but for EventConnected
 	At           Time
 	Reason       Reason
 	Subscription Subscription
@@ -26,9 +26,22 @@ type Observer interface {
 	Observe(e Event)
 }
 
+// Attentive is an Observer that is not always listened to: while Attends says no,
+// no events are made.
+type Attentive interface{ Attends() bool }
+
 // observe tells the observer. Transient sessions have no name to be told by.
 func (s *Session) observe(t *Turn, kind EventKind, reason Reason, sub Subscription) {
-	if o := s.r.observer; o != nil && s.client.ID != "" {
-		o.Observe(Event{Kind: kind, Client: &s.client, At: t.Now, Reason: reason, Subscription: sub})
+	o := s.r.observer
+	if o == nil || s.id == "" {
+		return
 	}
+	if a, ok := o.(Attentive); ok && !a.Attends() {
+		return
+	}
+	c := s.client
+	if kind != EventConnected { // another goroutine may be letting go of it
+		c = &Client{ID: s.ClientID(), Principal: s.principal, Protocol: s.protocol, Addr: s.addr}
+	}
+	o.Observe(Event{Kind: kind, Client: c, At: t.Now, Reason: reason, Subscription: sub})
 }

@@ -27,7 +27,7 @@ func (s *Session) PassOn(t *Turn) {
 		pass(c)
 	}
 	st.mu.Unlock()
-	for _, c := range s.consumers {
+	for _, c := range s.consumers() {
 		pass(c)
 	}
 	notifyAll(t, woken)

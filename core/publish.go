@@ -54,6 +54,14 @@ func reserved(name string) bool {
 	return strings.HasPrefix(name, "$") && !strings.HasPrefix(name, queuePrefix)
 }
 
+// lastMatch is what the last Route has found; made for the first.
+func (s *Session) lastMatch() *Match {
+	if s.match == nil {
+		s.match = new(Match)
+	}
+	return s.match
+}
+
 // Route finds the queues that a topic leads to and checks the right to
 // publish there. A run of one topic costs a comparison. "$queue/NAME" leads to
 // that queue, made when it is absent. BadTopic, NotAuthorized and Quota refuse.
@@ -62,7 +70,7 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 	if s.r.metered.Load() && t.publisher != s {
 		s.meter(t)
 	}
-	m := &s.match
+	m := s.lastMatch()
 	ns := s.ns
 	routes := s.r.routes.Load()
 	if m.valid && !m.direct && m.routes == routes && m.topic == string(name) && ns.index.Current(m.stamp) && (m.abroad == nil || m.currentAbroad()) {
@@ -98,7 +106,7 @@ func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, R
 	if s.r.metered.Load() && t.publisher != s {
 		s.meter(t)
 	}
-	m := &s.match
+	m := s.lastMatch()
 	m.valid = false
 	if reserved(name) || !s.mayPublish(name) {
 		return nil, s.denies(ActionPublish, name)

@@ -272,7 +272,7 @@ func (st *session) recheck(t *Turn) {
 // resume asks again for the subscriptions of a session that is being attached.
 // st.mu is held.
 func (st *session) resume(t *Turn, s *Session) {
-	r, who := st.ns.r, s.client.Principal
+	r, who := st.ns.r, s.principal
 	if r.open.Load() {
 		return
 	}
@@ -284,7 +284,9 @@ func (st *session) resume(t *Turn, s *Session) {
 	for i := range list {
 		list[i].ask(r, who)
 	}
-	s.denied = st.apply(t, list, policy, who)
+	if denied := st.apply(t, list, policy, who); len(denied) > 0 {
+		s.more().denied = denied
+	}
 }
 
 // withdraw follows the removal of subscriptions. Under no lock.

@@ -13,7 +13,9 @@ func (s *Session) Renew(p *Principal) Reason {
 		return NotAuthorized
 	}
 	s.principal = p
-	s.match.valid, s.may = false, nil // the right to publish is asked for again
+	if s.may = nil; s.match != nil {
+		s.match.valid = false // the right to publish is asked for again
+	}
 	st := s.st
 	st.mu.Lock()
 	defer st.mu.Unlock()

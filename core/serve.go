@@ -110,7 +110,7 @@ func (s *Session) SetExpiry(t *Turn, d time.Duration) {
 
 // SetWill replaces the will; nil removes it.
 func (s *Session) SetWill(t *Turn, w *Will) Reason {
-	if r := s.r.checkWill(s.principal, s.client.ID, w); r != OK {
+	if r := s.r.checkWill(s.principal, s.ClientID(), w); r != OK {
 		return r
 	}
 	st := s.st

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,44 +43,82 @@ type session struct {
 
 // Session is one attachment of a client to its session: what a connection
 // holds. Its methods are called by the goroutine that drives the connection,
-// except where they say otherwise.
+// except where they say otherwise. There is one for each that is connected, so
+// what few need is behind a pointer that is nil until then.
 type Session struct {
 	// Immutable.
-	r      *Router
-	ns     *Namespace
-	sink   Sink
-	client Client
+	r        *Router
+	ns       *Namespace
+	sink     Sink
+	id       string // client identifier; "": nobody can resume the session
+	protocol string
+	addr     string
 
 	// Guarded by ns.mu until the attachment is served, then immutable.
 	st      *session
-	present bool
 	inbox   *Consumer
+	client  *Client // what it brought; nil when it has been served and that was told
+	present bool
 
+	detached bool          // Owned by the connection's goroutine.
 	served   atomic.Bool   // st, present and inbox are set; the previous attachment is gone
-	attachAt atomic.Uint64 // the attachment's record is safe when the watermark reaches it
 	fenced   atomic.Bool   // what an earlier attachment did last is not in the store yet
+	held     atomic.Bool   // a retained walk waits for the watermark
 	refused  atomic.Uint32 // Reason for which the attachment failed after all
+	attachAt atomic.Uint64 // the attachment's record is safe when the watermark reaches it
 
 	// Owned by the connection's goroutine.
-	principal *Principal // client's, or that of a later login
-	match     Match
+	principal *Principal // that it attached with, or that of a later login
+	match     *Match     // of the last Route
 	may       *decisions // nil until a right to publish is asked for
 	rates     *rates     // nil until somebody has one
+	extra     *extra
 	seq       uint64
 	pending   uint64 // highest seq that was submitted
-	consumers []*Consumer
-	exclusive []*Queue // named queues that end with the connection
-	detached  bool
-	denied    []verdict // subscriptions that ended with the attachment
 
 	safe   atomic.Uint64
 	failed atomic.Pointer[[]seqRange]
-	held   atomic.Bool // a retained walk waits for the watermark
 
 	readyMu sync.Mutex
-	ready   []*Consumer
-	readyAt int // ready[:readyAt] has been taken
+	ready   *Consumer     // the first of those that are owed a Take
+	behind  *consumerList // the others; nil until there were some
 }
+
+// extra is what few attachments have. Owned by the connection's goroutine.
+type extra struct {
+	consumers []*Consumer
+	exclusive []*Queue      // named queues that end with the connection
+	denied    []verdict     // subscriptions that ended with the attachment
+	idleQueue time.Duration // Client.IdleQueue
+}
+
+// more is the session's extra, made if it has none.
+func (s *Session) more() *extra {
+	if s.extra == nil {
+		s.extra = new(extra)
+	}
+	return s.extra
+}
+
+// consumers are those that end with the connection.
+func (s *Session) consumers() []*Consumer {
+	if s.extra == nil {
+		return nil
+	}
+	return s.extra.consumers
+}
+
+// denied are the subscriptions that ended with the attachment.
+func (s *Session) denied() []verdict {
+	if s.extra == nil {
+		return nil
+	}
+	return s.extra.denied
+}
+
+// told lets go of what the client brought, when the attachment is served and the
+// observer knows.
+func (s *Session) told() { s.client = nil }
 
 type seqRange struct{ from, to uint64 }
 
@@ -107,10 +146,10 @@ func (s *Session) State() (attached bool, failed Reason) {
 func (s *Session) Present() bool { return s.present }
 
 // ClientID is the client identifier that the session belongs to.
-func (s *Session) ClientID() string { return s.client.ID }
+func (s *Session) ClientID() string { return s.id }
 
 // Addr is the address that the attachment came from, as logs show it.
-func (s *Session) Addr() string { return s.client.Addr }
+func (s *Session) Addr() string { return s.addr }
 
 // Principal is who is attached.
 func (s *Session) Principal() *Principal { return s.principal }
@@ -174,29 +213,57 @@ func (s *Session) settleMark(t *Turn, from, to uint64, err error) {
 	s.sink.Ready(t)
 }
 
+// consumerList is consumers in the order of their coming.
+type consumerList struct {
+	all []*Consumer
+	at  int // all[:at] has been taken
+}
+
+// next takes the first, nil when there is none.
+func (l *consumerList) next() *Consumer {
+	if l.at == len(l.all) {
+		return nil
+	}
+	c := l.all[l.at]
+	l.all[l.at] = nil
+	if l.at++; l.at == len(l.all) {
+		l.all, l.at = l.all[:0], 0
+		if cap(l.all) > 8 {
+			l.all = nil
+		}
+	}
+	return c
+}
+
 func (s *Session) listReady(c *Consumer) {
 	s.readyMu.Lock()
-	if c.listed.Load() != s {
-		c.listed.Store(s)
-		s.ready = append(s.ready, c)
+	defer s.readyMu.Unlock()
+	if c.listed.Load() == s {
+		return
 	}
-	s.readyMu.Unlock()
+	c.listed.Store(s)
+	if s.ready == nil {
+		s.ready = c
+		return
+	}
+	if s.behind == nil {
+		s.behind = new(consumerList)
+	}
+	s.behind.all = append(s.behind.all, c)
 }
 
 // NextReady is the next consumer that is owed a Take, nil when there is none.
 func (s *Session) NextReady() *Consumer {
 	s.readyMu.Lock()
 	defer s.readyMu.Unlock()
-	if s.readyAt == len(s.ready) {
-		s.readyAt = 0
-		if s.ready = s.ready[:0]; cap(s.ready) > 8 {
-			s.ready = nil
-		}
+	c := s.ready
+	if c == nil {
 		return nil
 	}
-	c := s.ready[s.readyAt]
-	s.ready[s.readyAt] = nil
-	s.readyAt++
+	s.ready = nil
+	if s.behind != nil {
+		s.ready = s.behind.next()
+	}
 	c.listed.CompareAndSwap(s, nil)
 	return c
 }
@@ -205,11 +272,9 @@ func (s *Session) NextReady() *Consumer {
 func (s *Session) Inbox() *Consumer { return s.inbox }
 
 func (s *Session) forgetConsumer(c *Consumer) {
-	for i, x := range s.consumers {
-		if x == c {
-			s.consumers = append(s.consumers[:i], s.consumers[i+1:]...)
-			return
-		}
+	all := s.consumers()
+	if i := slices.Index(all, c); i >= 0 {
+		s.extra.consumers = slices.Delete(all, i, i+1)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 func TestWhatThereIsOfEachSessionIsSmall(t *testing.T) {
 	for name, c := range map[string]struct{ size, most uintptr }{
 		"session":      {unsafe.Sizeof(session{}), 208},
+		"Session":      {unsafe.Sizeof(Session{}), 240},
 		"Queue":        {unsafe.Sizeof(Queue{}), 288},
 		"paged":        {unsafe.Sizeof(paged{}), 112},
 		"segment":      {unsafe.Sizeof(segment{}), 80},

@@ -26,10 +26,14 @@ type flight struct {
 // by the low bits of the identifier: an identifier whose slot is taken is not
 // given out.
 type inflight struct {
+	open *flights // nil while there is nothing, as most of the time
+	last uint16   // identifier given out last
+}
+
+type flights struct {
 	slots    []flight // length 0 or a power of two
 	used     int
 	quota    int                 // what still counts against the Receive Maximum
-	last     uint16              // identifier given out last
 	reserved map[uint16]struct{} // of exchanges of a connection before, until they are repeated
 }
 
@@ -38,20 +42,32 @@ const identifiers = 65535 // how many there are
 // free returns how many more exchanges may begin below max. [MQTT-4.9.0-1]
 // Repeated PUBREL packets do not count against it, but take identifiers. [MQTT-2.2.1-4]
 func (f *inflight) free(max int) int {
-	return min(max-f.quota, identifiers-f.used)
+	if f.open == nil {
+		return min(max, identifiers)
+	}
+	return min(max-f.open.quota, identifiers-f.open.used)
+}
+
+// some is what is in flight, made if there is nothing.
+func (f *inflight) some() *flights {
+	if f.open == nil {
+		f.open = new(flights)
+	}
+	return f.open
 }
 
 // reserve keeps an identifier that the client knows from a connection before
 // for restore. MQ15
 func (f *inflight) reserve(id uint16) {
-	if f.reserved == nil {
-		f.reserved = map[uint16]struct{}{}
+	x := f.some()
+	if x.reserved == nil {
+		x.reserved = map[uint16]struct{}{}
 	}
-	f.reserved[id] = struct{}{}
+	x.reserved[id] = struct{}{}
 }
 
 // unreserve is the end of reserve.
-func (f *inflight) unreserve(id uint16) {
+func (f *flights) unreserve(id uint16) {
 	if delete(f.reserved, id); len(f.reserved) == 0 {
 		f.reserved = nil
 	}
@@ -59,10 +75,11 @@ func (f *inflight) unreserve(id uint16) {
 
 // get returns the exchange with that identifier, nil when there is none.
 func (f *inflight) get(id uint16) *flight {
-	if len(f.slots) == 0 {
+	x := f.open
+	if x == nil || len(x.slots) == 0 {
 		return nil
 	}
-	if s := &f.slots[int(id)&(len(f.slots)-1)]; s.consumer != nil && s.id == id {
+	if s := &x.slots[int(id)&(len(x.slots)-1)]; s.consumer != nil && s.id == id {
 		return s
 	}
 	return nil
@@ -71,23 +88,24 @@ func (f *inflight) get(id uint16) *flight {
 // put enters an exchange under the identifier of x; false when its slot is
 // taken, or the identifier is reserved or 0.
 func (f *inflight) put(x flight) bool {
-	if f.reserved != nil {
-		if _, kept := f.reserved[x.id]; kept {
+	o := f.some()
+	if o.reserved != nil {
+		if _, kept := o.reserved[x.id]; kept {
 			return false
 		}
 	}
-	if f.used*2 >= len(f.slots) {
-		f.grow()
+	if o.used*2 >= len(o.slots) {
+		o.grow()
 	}
-	s := &f.slots[int(x.id)&(len(f.slots)-1)]
+	s := &o.slots[int(x.id)&(len(o.slots)-1)]
 	if x.id == 0 || s.consumer != nil {
 		return false
 	}
 	*s = x
-	f.used++
+	o.used++
 	f.last = x.id
 	if x.counts {
-		f.quota++
+		o.quota++
 	}
 	return true
 }
@@ -98,9 +116,10 @@ func (f *inflight) restore(x flight) bool {
 	if x.id == 0 || f.get(x.id) != nil {
 		return false
 	}
-	f.unreserve(x.id)
+	o := f.some()
+	o.unreserve(x.id)
 	for !f.put(x) {
-		f.grow()
+		o.grow()
 	}
 	return true
 }
@@ -112,7 +131,7 @@ func (f *inflight) next(x flight) uint16 {
 	id := f.last + 1
 	for tried := 0; ; id, tried = id+1, tried+1 {
 		if tried > identifiers { // every identifier that is not in use is reserved
-			f.reserved = nil
+			f.open.reserved = nil
 		}
 		if x.id = id; f.put(x) {
 			return id
@@ -123,15 +142,15 @@ func (f *inflight) next(x flight) uint16 {
 // done frees the identifier of an exchange that get returned. [MQTT-3.3.4-9]
 func (f *inflight) done(s *flight) {
 	if s.counts {
-		f.quota--
+		f.open.quota--
 	}
-	f.used--
+	f.open.used--
 	*s = flight{}
 }
 
 // grow doubles the table. Identifiers that differ in their low bits before do
 // so after.
-func (f *inflight) grow() {
+func (f *flights) grow() {
 	old := f.slots
 	f.slots = make([]flight, max(4, 2*len(old)))
 	for i := range old {
@@ -143,7 +162,9 @@ func (f *inflight) grow() {
 
 // shrink gives the table back when nothing is in flight.
 func (f *inflight) shrink() {
-	if f.used == 0 {
-		f.slots = nil
+	if o := f.open; o != nil && o.used == 0 {
+		if o.slots = nil; o.reserved == nil {
+			f.open = nil
+		}
 	}
 }

@@ -29,8 +29,8 @@ func TestMQTT_MQ2_IdentifiersAreNonZeroAndUnused(t *testing.T) {
 			clear(held)
 		}
 	}
-	if f.used != len(held) || f.quota != len(held) {
-		t.Errorf("%d used, %d counted, want %d", f.used, f.quota, len(held))
+	if f.open.used != len(held) || f.open.quota != len(held) {
+		t.Errorf("%d used, %d counted, want %d", f.open.used, f.open.quota, len(held))
 	}
 }
 
@@ -62,11 +62,11 @@ func TestMQTT_MF1_OnlyWhatCountsTakesQuota(t *testing.T) {
 	}
 	f.done(f.get(7))
 	f.done(f.get(8))
-	if f.free(10) != 10 || f.used != 0 {
-		t.Errorf("free = %d, used = %d", f.free(10), f.used)
+	if f.free(10) != 10 || f.open.used != 0 {
+		t.Errorf("free = %d, used = %d", f.free(10), f.open.used)
 	}
 	f.shrink()
-	if f.slots != nil || f.get(7) != nil {
+	if f.open != nil || f.get(7) != nil {
 		t.Error("an empty table is kept")
 	}
 }
@@ -134,7 +134,7 @@ func TestMQTT_MQ15_ReservedIdentifiersAreForRepetitions(t *testing.T) {
 	if id := f.next(flight{consumer: c, counts: true}); id != 2 {
 		t.Errorf("a new message got %d", id)
 	}
-	if !f.restore(flight{consumer: c, id: 1, counts: true}) || f.reserved != nil {
+	if !f.restore(flight{consumer: c, id: 1, counts: true}) || f.open.reserved != nil {
 		t.Error("the repetition did not get its own")
 	}
 	for id := range identifiers {

@@ -41,9 +41,15 @@ func (g *Gateway) events(s *settings) *sys.Events {
 // watch passes core's events on to whom they are for now.
 type watch struct{ to atomic.Pointer[sys.Events] }
 
-var _ core.Observer = (*watch)(nil)
+var (
+	_ core.Observer  = (*watch)(nil)
+	_ core.Attentive = (*watch)(nil)
+)
 
 func (w *watch) use(e *sys.Events) { w.to.Store(e) }
+
+// Attends implements core.Attentive.
+func (w *watch) Attends() bool { return w.to.Load() != nil }
 
 // Observe implements core.Observer.
 func (w *watch) Observe(e core.Event) {
