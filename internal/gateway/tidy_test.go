@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 // world of a heap whose collections take a time and leave what lives.
 type fakeHeap struct {
+	mu sync.Mutex // guards all of it
 	heap
 	lives       uint64
 	takes       time.Duration
@@ -26,10 +28,19 @@ func tidying(t *testing.T, f func(h *fakeHeap)) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			new(tidier).run(ctx, func() heap { return h.heap }, func() {
+			new(tidier).run(ctx, func() heap {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				return h.heap
+			}, func() {
+				h.mu.Lock()
 				h.collections = append(h.collections, time.Since(start))
-				time.Sleep(h.takes)
+				takes := h.takes
+				h.mu.Unlock()
+				time.Sleep(takes)
+				h.mu.Lock()
 				h.held = h.lives
+				h.mu.Unlock()
 			})
 		}()
 		f(h)
@@ -41,8 +52,10 @@ func tidying(t *testing.T, f func(h *fakeHeap)) {
 // pass lets time pass in which so many bytes are allocated each 200 ms, and all of them become garbage.
 func (h *fakeHeap) pass(d time.Duration, bytes uint64) {
 	for ; d > 0; d -= tidyEvery {
+		h.mu.Lock()
 		h.allocated += bytes
 		h.held += bytes
+		h.mu.Unlock()
 		time.Sleep(tidyEvery)
 		synctest.Wait()
 	}
@@ -50,6 +63,8 @@ func (h *fakeHeap) pass(d time.Duration, bytes uint64) {
 
 func (h *fakeHeap) want(t *testing.T, what string, n int) {
 	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if len(h.collections) != n {
 		t.Fatalf("%s: collected at %v, want %d times", what, h.collections, n)
 	}
@@ -72,12 +87,16 @@ func TestGarbageGoesBackWhenItIsQuiet(t *testing.T) {
 
 func TestCollectionsTakeAHundredthOfTheTime(t *testing.T) {
 	tidying(t, func(h *fakeHeap) {
+		h.mu.Lock()
 		h.takes = 2 * time.Second
+		h.mu.Unlock()
 		h.pass(5*time.Minute, 0)
 		for range 100 { // bursts, with quiet between them
 			h.pass(tidyEvery, 100<<20)
 			h.pass(9*tidyEvery, 0)
 		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		if n := len(h.collections); n < 2 || n > 3 {
 			t.Fatalf("in ten minutes collected at %v", h.collections)
 		}
