@@ -109,7 +109,7 @@ func (d *dtlsServer) route(from netip.AddrPort, via netip.Addr, s shape, b []byt
 	for _, a := range [...]*association{fresh, old} {
 		if a != nil && a.wants(s, len(b)) {
 			a.via.Store(via)
-			taken = a.wire.push(b, from) || taken
+			taken = a.take(s, b, from) || taken
 		}
 	}
 	if !taken {

@@ -64,6 +64,10 @@ type association struct {
 	writing bool
 	leaving bool // no more answers; the reader ends when the last are written
 	doomed  bool // its address has shaken hands anew
+
+	finishing bool       // the client's Finished is with the engine
+	early     []wireGram // came behind it, and wait for the end of the handshake
+	open      bool       // that has come
 }
 
 func newAssociation(d *dtlsServer, from netip.AddrPort, via netip.Addr, h *hello) *association {
@@ -119,6 +123,37 @@ func (a *association) wants(s shape, n int) bool {
 	return !s.alert && int32(s.lastSeq) <= a.lastSeq.Load() && now < core.Time(a.since.Load()).After(repeatTime) && a.repeated.Add(1) <= repeats
 }
 
+// take gives a datagram to the engine; false: there is no room. What comes
+// behind the client's Finished waits until the engine is done with that, since
+// it keeps one datagram until then and forgets the others. The allowance of the
+// handshake bounds what waits.
+func (a *association) take(s shape, b []byte, from netip.AddrPort) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.finishing && !a.open && !s.plain {
+		if len(a.early) >= wireQueue {
+			return false
+		}
+		a.early = append(a.early, wireGram{bytes.Clone(b), from})
+		return true
+	}
+	ok := a.wire.push(b, from)
+	a.finishing = a.finishing || ok && s.finished
+	return ok
+}
+
+// opened gives the engine what has waited for the end of the handshake.
+func (a *association) opened() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, g := range a.early {
+		if !a.wire.push(g.b, g.from) {
+			a.d.l.counts.dropped("busy")
+		}
+	}
+	a.early, a.open = nil, true
+}
+
 // transmit sends a datagram of the engine. Its HelloVerifyRequest is not sent:
 // the client has answered ours.
 func (a *association) transmit(b []byte, to netip.AddrPort) {
@@ -166,6 +201,7 @@ func (a *association) run() {
 	} else if a.established.Store(true); a.d.established(a) {
 		a.d.l.counts.handshake("ok")
 		a.d.l.counts.associated(1)
+		a.opened()
 		a.read()
 		a.d.l.counts.associated(-1)
 	}

@@ -27,6 +27,7 @@ type shape struct {
 	plain     bool // has records of epoch 0
 	encrypted bool // has others
 	alert     bool // has a plain alert
+	finished  bool // begins epoch 1, which is a Finished
 	lastSeq   int  // highest message_seq of plain handshake messages
 }
 
@@ -40,6 +41,7 @@ func inspect(b []byte) (s shape, ok bool) {
 			return s, false
 		}
 		head, typ, epoch := recordHeader, b[0], binary.BigEndian.Uint16(b[3:])
+		number := binary.BigEndian.Uint64(b[3:]) & (1<<48 - 1)
 		if typ == recordCID {
 			head += cidSize
 			if len(b) < head || epoch == 0 {
@@ -57,6 +59,7 @@ func inspect(b []byte) (s shape, ok bool) {
 		b = b[head+size:]
 		if epoch > 0 {
 			s.encrypted = true
+			s.finished = s.finished || epoch == 1 && number == 0
 			if typ < recordChangeCipherSpec || typ > recordData && typ != recordCID {
 				return s, false
 			}
