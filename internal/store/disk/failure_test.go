@@ -143,6 +143,99 @@ func TestSECURITY_O7_ALogThatCannotBeMadeIsAnError(t *testing.T) {
 	}
 }
 
+// TestSECURITY_O7_ADirectoryThatCannotBeSyncedIsAnError: pebble would end the
+// process, from a goroutine of its own.
+func TestSECURITY_O7_ADirectoryThatCannotBeSyncedIsAnError(t *testing.T) {
+	t.Parallel()
+	for n := int64(1); ; n++ {
+		under := vfs.NewMem()
+		var synced atomic.Int64
+		disk, on := failing(under, func(op errorfs.Op) bool {
+			return op.Kind == errorfs.OpFileSync && op.Path == "data" && synced.Add(1) >= n
+		})
+		s := mustOpen(t, "data", quiet(t, disk))
+		if err := s.Write(one("a", "acknowledged"), true); err != nil {
+			t.Fatal(err)
+		}
+		on.Store(true)
+		flushed := make(chan struct{})
+		go func() { // and with it comes a new list of tables
+			if done, err := s.db.AsyncFlush(); err == nil {
+				<-done
+			}
+			close(flushed)
+		}()
+		select {
+		case <-flushed:
+			if n < 3 {
+				t.Errorf("only %d directories were synced", n-1)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			return
+		case <-s.broken:
+		}
+		if err := s.Write(one("b", "refused"), true); !errors.Is(err, ErrFailed) {
+			t.Errorf("a later write says %v", err)
+		}
+		if err := s.Close(); !errors.Is(err, ErrLeft) {
+			t.Errorf("Close: %v", err)
+		}
+		reopened := mustOpen(t, "data", quiet(t, under))
+		if v, err := reopened.Get([]byte("a")); string(v) != "acknowledged" || err != nil {
+			t.Errorf("after opening anew: %q, %v", v, err)
+		}
+		_ = reopened.Close()
+	}
+}
+
+// TestSECURITY_O7_AnOpenThatFailsHalfwayLeavesNothingRunning fails every change
+// of the disk on the way through a log that is replayed into tables: what pebble
+// has begun in the background by then must not meet what its Open takes away.
+func TestSECURITY_O7_AnOpenThatFailsHalfwayLeavesNothingRunning(t *testing.T) {
+	t.Parallel()
+	before := vfs.NewCrashableMem()
+	o := quiet(t, before)
+	o.Memtable = 64 << 10
+	s := mustOpen(t, "data", o)
+	for i := range 300 {
+		var b core.Batch
+		b.Set(fmt.Appendf(nil, "%03d", i), make([]byte, 1000))
+		b.DeleteRange(fmt.Appendf(nil, "%03d", i-9), fmt.Appendf(nil, "%03d", i-3))
+		if err := s.Write([]*core.Batch{&b}, i == 299); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crashed := func() vfs.FS { return before.CrashClone(vfs.CrashCloneCfg{}) }
+	defer s.Close()
+	for n := int64(1); ; n++ {
+		disk := crashed()
+		var on atomic.Bool
+		faulty, seen := fault{n, 1, errIO}.inject(disk, &on)
+		on.Store(true)
+		x := quiet(t, faulty)
+		x.Memtable = o.Memtable
+		if again, err := Open("data", x); err == nil {
+			_ = again.Close()
+		}
+		x.FS = disk
+		again := mustOpen(t, "data", x)
+		if v, err := again.Get([]byte("299")); len(v) != 1000 || err != nil {
+			t.Fatalf("change %d: %d bytes, %v", n, len(v), err)
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if seen.Load() < n {
+			if n < 10 {
+				t.Errorf("only %d changes were seen", n-1)
+			}
+			return
+		}
+	}
+}
+
 func TestAStoreThatCannotBeReadSaysSo(t *testing.T) {
 	t.Parallel()
 	under := vfs.NewMem()

@@ -194,16 +194,40 @@ func (l *Lasting) pause(cause error) error {
 // roomy tells that there is space for what a start writes: the memtables that
 // the log holds, and a new log. Where it cannot be measured it is tried.
 func (l *Lasting) roomy() bool {
-	fs := l.o.FS
-	if fs == nil {
-		fs = vfs.Default
+	u, err := cmp.Or(l.o.FS, vfs.Default).GetDiskUsage(l.dir)
+	return err != nil || u.AvailBytes >= uint64(l.needed())
+}
+
+// needed is what a start writes at most, in bytes.
+func (l *Lasting) needed() int64 { return 2*cmp.Or(l.o.Memtable, 8<<20) + tailBytes }
+
+// probeFile is written, synced and removed before pebble meets a disk that had
+// failed: an Open that fails halfway stays in memory.
+const probeFile = "entrepot-probe"
+
+// probe tells whether the disk works again, and has the space that a quota may
+// refuse although there is some.
+func (l *Lasting) probe() error {
+	disk := cmp.Or(l.o.FS, vfs.Default)
+	name := disk.PathJoin(l.dir, probeFile)
+	f, err := disk.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
 	}
-	u, err := fs.GetDiskUsage(l.dir)
-	return err != nil || u.AvailBytes >= uint64(2*cmp.Or(l.o.Memtable, 8<<20)+tailBytes)
+	if err = f.Preallocate(0, l.needed()); !isFull(err) { // not every file system can
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close(), disk.Remove(name), syncDir(disk, l.dir))
 }
 
 // again opens a store and writes what was not synced.
 func (l *Lasting) again() (*Store, int, error) {
+	if err := l.probe(); err != nil {
+		return nil, 0, fmt.Errorf("store %s cannot be opened: %w", l.dir, err)
+	}
 	s, err := Open(l.dir, l.o)
 	if err != nil {
 		return nil, 0, err

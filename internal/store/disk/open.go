@@ -88,7 +88,7 @@ func (s *Store) openDB(o Options) error {
 	case x := <-done:
 		s.db = x.db
 		if x.err == nil && s.failure() != nil { // in a goroutine of pebble's
-			x.err = errors.Join(s.failure(), closeDB(x.db))
+			x.err = errors.Join(s.failure(), ErrLeft)
 		}
 		return x.err
 	case <-s.files.parked:

@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"io/fs"
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,9 @@ import (
 // write under way is not shown to pebble at all: its goroutine is parked, and
 // pebble left behind.
 //
+// The same holds for an Open that has replayed its log: when it fails after that,
+// pebble takes away the tables of what it has begun in the background.
+//
 // Whoever gave the files up can shut the disk: a pebble that is left behind
 // changes nothing any more, and its goroutines wait for ever.
 type watch struct {
@@ -27,7 +31,9 @@ type watch struct {
 	safe   func() bool // no write is on its way into pebble, nor will be one
 	parked chan struct{}
 	once   sync.Once
-	opened atomic.Bool // until then Open returns the error
+
+	replayed atomic.Bool // until then Open may return the error
+	opened   atomic.Bool // until then every error that follows is kept from pebble
 
 	gate sync.RWMutex // held for reading by what changes the disk
 	gone bool         // guarded by gate
@@ -62,6 +68,9 @@ func (w *watch) change(op, name string, do func() error) error {
 	if strings.HasPrefix(name, w.aside) {
 		return do()
 	}
+	if ext := path.Ext(name); ext == ".sst" || ext == ".log" { // what is made after the replay, and nothing before it
+		w.replayed.Store(true)
+	}
 	done := w.pass()
 	err := do()
 	done()
@@ -69,11 +78,11 @@ func (w *watch) change(op, name string, do func() error) error {
 }
 
 func (w *watch) told(op string, err error) error {
-	if err == nil || !w.opened.Load() || errors.Is(err, fs.ErrNotExist) {
+	if err == nil || !w.replayed.Load() || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	w.broken(op, err)
-	if !w.safe() {
+	if !w.opened.Load() || !w.safe() {
 		w.park()
 	}
 	return err
@@ -94,9 +103,13 @@ func (w *watch) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.Ope
 	return w.file("open", name, func() (vfs.File, error) { return w.FS.OpenReadWrite(name, c, o...) })
 }
 
-// OpenDir opens a directory, to sync it.
+// OpenDir opens a directory, to sync it. pebble ends the process when it cannot.
 func (w *watch) OpenDir(name string) (vfs.File, error) {
-	return w.file("open", name, func() (vfs.File, error) { return w.FS.OpenDir(name) })
+	f, err := w.file("open", name, func() (vfs.File, error) { return w.FS.OpenDir(name) })
+	if err != nil || strings.HasPrefix(name, w.aside) {
+		return f, err
+	}
+	return &folder{f, w}, nil
 }
 
 // Link makes another name of a file.
@@ -149,6 +162,20 @@ func (f *watched) WriteAt(p []byte, at int64) (n int, err error) {
 }
 
 func (f *watched) Sync() error { return f.w.change("sync", f.name, f.File.Sync) }
+
+// folder is a directory whose failures pebble never sees.
+type folder struct {
+	vfs.File
+	w *watch
+}
+
+func (f *folder) Sync() error {
+	err := f.File.Sync()
+	if err != nil && f.w.replayed.Load() {
+		f.w.park()
+	}
+	return err
+}
 
 func (f *watched) SyncData() error { return f.w.change("sync", f.name, f.File.SyncData) }
 
