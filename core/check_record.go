@@ -41,16 +41,19 @@ func CheckRecord(rec Record) (kind, what string, err error) {
 		namespace := r.text()
 		_, spec := r.queueSpec()
 		what = namespace + " " + spec.Name
-	case keyEntry, keySegment:
+	case keyEntry, keySegment, keyClearing:
 		if len(key) != 16 {
 			return kind, what, errRecord
 		}
 		seq := binary.BigEndian.Uint64(key[8:])
 		what = fmt.Sprintf("queue %d, message %d", binary.BigEndian.Uint64(key), seq)
-		if letter == keyEntry {
+		switch letter {
+		case keyEntry:
 			_, err = r.entry(seq)
-		} else {
+		case keySegment:
 			_, err = r.segment(seq)
+		default:
+			_, _, err = r.clearing(0, seq)
 		}
 		return kind, what, err
 	case keyMessage:

@@ -16,11 +16,12 @@ type Undertaker func(t *Turn, d Dead)
 // OnDead sets the undertaker of a room. Before the room serves anybody.
 func (r *Router) OnDead(room string, u Undertaker) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.undertakers == nil {
 		r.undertakers = map[string]Undertaker{}
 	}
 	r.undertakers[room] = u
+	r.mu.Unlock()
+	r.pager.serves(room)
 }
 
 // bury ends a message for good: its room gets it, or the dead-letter queue

@@ -1,6 +1,10 @@
 package core
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Filter is the text that a membership was subscribed with.
 func (c *Consumer) Filter() string { return c.filter }
@@ -47,6 +51,19 @@ func (r *Router) InQueue(client string) (messages int, bytes int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.count, q.bytes
+}
+
+// InGroups is how many messages the groups of every namespace hold.
+func (r *Router) InGroups() (n int) {
+	for _, ns := range r.allNamespaces() {
+		ns.mu.Lock()
+		groups := slices.Collect(maps.Values(ns.groups))
+		ns.mu.Unlock()
+		for _, q := range groups {
+			n += q.info().Waiting
+		}
+	}
+	return n
 }
 
 // Groups is the number of groups in every namespace.

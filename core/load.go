@@ -18,6 +18,7 @@ type loading struct {
 	messages map[uint64]*Message
 	skipped  skipped
 	segments map[uint64][]*segment      // of queues, in order, not reached yet
+	clears   map[uint64][]clearing      // of queues, in order
 	people   map[string]*Principal      // of sessions and delayed messages, shared
 	who      []byte                     // scratch of principal
 	ns       *Namespace                 // of the last record
@@ -30,13 +31,13 @@ type loading struct {
 // record that cannot be read stops the start; one that refers to something
 // which is not there is removed, and reported.
 func (r *Router) load() error {
-	l := &loading{r: r, t: r.NewTurn(nil), messages: map[uint64]*Message{}, segments: map[uint64][]*segment{}, people: map[string]*Principal{}, specs: map[QueueLimits]*QueueSpec{}}
+	l := &loading{r: r, t: r.NewTurn(nil), messages: map[uint64]*Message{}, segments: map[uint64][]*segment{}, clears: map[uint64][]clearing{}, people: map[string]*Principal{}, specs: map[QueueLimits]*QueueSpec{}}
 	steps := []struct {
 		kind byte
 		read func(key, value []byte) error
 	}{
 		{keySession, l.session}, {keyQueue, l.queue}, {keyBinding, l.binding}, {keySubscription, l.subscription},
-		{keyWalk, l.walk}, {keySeen, l.seen}, {keySegment, l.segment}, {keyRetained, l.retained},
+		{keyWalk, l.walk}, {keySeen, l.seen}, {keySegment, l.segment}, {keyClearing, l.clearing}, {keyRetained, l.retained},
 		{keyDelayed, l.delayed},
 	}
 	for _, step := range steps {
@@ -239,6 +240,7 @@ func (l *loading) finish() {
 		st.schedule()
 	}
 	for q := range l.queues.all() {
+		l.skipCleared(q)
 		if q.head < q.tail {
 			q.limitAge(l.t, q.head) // and for all that follow
 		}

@@ -66,6 +66,9 @@ func (l *loading) entry(key, value []byte) (next []byte, err error) {
 		return nil, errRecord
 	}
 	seq := binary.BigEndian.Uint64(rest)
+	if to := l.cleared(id, seq); to > seq {
+		return key2(keyEntry, id, to), nil
+	}
 	q := l.queues.get(id)
 	if q == nil {
 		l.orphans.add(keyEntry, "")
@@ -99,6 +102,52 @@ func (l *loading) entry(key, value []byte) (next []byte, err error) {
 		return nil, l.page(q, key, value, &x)
 	}
 	return nil, l.ring(q, key, value, &x)
+}
+
+// clearing reads a range of entries that were given up: the pager goes on with it.
+func (l *loading) clearing(key, value []byte) error {
+	id, rest, err := l.id(key)
+	if err != nil || len(rest) != 8 {
+		return errRecord
+	}
+	c, buried, err := (&reader{b: value}).clearing(id, binary.BigEndian.Uint64(rest))
+	if err != nil {
+		return err
+	}
+	q := l.queues.get(id)
+	if q != nil {
+		q.unseen = true
+	}
+	if buried {
+		c.q = q // there is nobody to get the dead letters of one that is gone
+	}
+	l.clears[id] = append(l.clears[id], c)
+	l.r.pager.clear(c)
+	return nil
+}
+
+// cleared is the end of the range that an entry was given up with, 0 if none.
+func (l *loading) cleared(id, seq uint64) (to uint64) {
+	for _, c := range l.clears[id] {
+		if c.from <= seq && seq < c.to {
+			to = max(to, c.to)
+		}
+	}
+	return to
+}
+
+// skipCleared makes a queue's numbers go on behind those that were given up.
+func (l *loading) skipCleared(q *Queue) {
+	for _, c := range l.clears[q.id] {
+		switch {
+		case c.to <= q.tail:
+		case q.head == q.tail:
+			q.head, q.next, q.tail = c.to, c.to, c.to
+		default:
+			q.beyond(l.t, c.to)
+			q.tail = c.to
+		}
+	}
 }
 
 // ring puts an entry into the queue's ring.

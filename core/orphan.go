@@ -5,7 +5,7 @@ import "slices"
 // recordKinds names the records of the store for people.
 var recordKinds = map[byte]string{
 	keySession: "session", keySubscription: "subscription", keyWalk: "retained walk", keySeen: "remembered identifier",
-	keyQueue: "queue", keyBinding: "binding", keyEntry: "queue entry", keyMessage: "message", keySegment: "summary of a queue", keyRetained: "retained message",
+	keyQueue: "queue", keyBinding: "binding", keyEntry: "queue entry", keyMessage: "message", keySegment: "summary of a queue", keyClearing: "removal", keyRetained: "retained message",
 	keyDelayed: "delayed message", keyNote: "note of a protocol",
 }
 

@@ -70,6 +70,7 @@ func (q *Queue) letGo(t *Turn, from, to uint64, n int, refers bool, cause DropCa
 		if buried {
 			c.q, c.cause = q, cause
 		}
+		q.unseen = true
 		t.clears(c)
 	case to == from+1:
 		t.delete(key2(keyEntry, q.id, from))
@@ -159,7 +160,7 @@ func (q *Queue) emptyPaged(t *Turn) {
 	}
 	b := &t.pendingWork().batch
 	b.DeleteRange(key1(keySegment, q.id), key1(keySegment, q.id+1))
-	if !refers {
+	if !refers || q.unseen {
 		t.deleteEntries(q)
 		return
 	}

@@ -17,9 +17,11 @@ type pager struct {
 	done  chan struct{}
 	retry *alarm
 
-	mu     sync.Mutex
-	wanted []*Queue
-	clears []clearing
+	mu      sync.Mutex
+	wanted  []*Queue
+	clears  []clearing
+	waiting []clearing // for their rooms
+	rooms   []string   // that take dead letters
 }
 
 // retryAfter is when the store is read again after it could not be.
@@ -50,6 +52,10 @@ func (x *pager) want(q *Queue) {
 func (x *pager) next() (q *Queue, c clearing, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	for len(x.clears) > 0 && x.waits(&x.clears[0]) {
+		x.waiting = append(x.waiting, x.clears[0])
+		x.clears = x.clears[1:]
+	}
 	switch {
 	case len(x.wanted) > 0:
 		q = x.wanted[0]
@@ -101,7 +107,7 @@ func (x *pager) run() {
 				x.wanted = append(x.wanted, q)
 				x.mu.Unlock()
 			}
-		} else if err = x.remove(t, c); err != nil {
+		} else if c, err = x.remove(t, c); c.from < c.to {
 			x.mu.Lock()
 			x.clears = append(x.clears, c)
 			x.mu.Unlock()

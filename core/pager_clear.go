@@ -1,14 +1,20 @@
 package core
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
-// clearing is a range of entries that are to be removed from the store.
+// clearing is a range of entries that are to be removed from the store. Unless
+// it was drained, a record says so from the change on that took the entries off
+// the queue: what a stop or a crash leaves of it, the next start goes on with.
 type clearing struct {
 	id       uint64 // the queue's
 	from, to uint64
 	drained  bool      // settled one by one: the range frees the disk
 	q        *Queue    // whose dead letters they are; nil: nobody's
 	cause    DropCause // of dead letters
+	restored bool      // by a start
 }
 
 // clearSlice is how many entries one turn removes.
@@ -34,7 +40,8 @@ func addClearing(list []clearing, c clearing) []clearing {
 		return list
 	}
 	if n := len(list); n > 0 {
-		if last := &list[n-1]; last.id == c.id && last.to == c.from && last.drained == c.drained && last.q == c.q && last.cause == c.cause {
+		last, next := &list[n-1], c
+		if next.from, next.to = last.from, last.to; last.to == c.from && *last == next {
 			last.to = c.to
 			return list
 		}
@@ -45,15 +52,34 @@ func addClearing(list []clearing, c clearing) []clearing {
 // clears makes the pager remove a range once the turn is stored.
 func (t *Turn) clears(c clearing) {
 	w := t.pendingWork()
+	w.batch.clearing(&c)
 	w.clears = addClearing(w.clears, c)
 }
 
-// remove takes a slice of a range from the store.
-func (x *pager) remove(t *Turn, c clearing) error {
+// clearing adds the record of a range.
+func (b *Batch) clearing(c *clearing) {
+	v := putBool(putUint(nil, c.to), c.q != nil)
+	b.Set(key2(keyClearing, c.id, c.from), append(v, byte(c.cause)))
+}
+
+// clearing reads it; buried tells that the messages are dead letters.
+func (r *reader) clearing(id, from uint64) (c clearing, buried bool, err error) {
+	c = clearing{id: id, from: from, to: r.uint(), restored: true}
+	buried = r.bool()
+	c.cause = DropCause(r.byte())
+	if r.err() != nil || c.to <= from || c.cause > noCause {
+		return c, false, errRecord
+	}
+	return c, buried, nil
+}
+
+// remove takes a slice of a range from the store; rest is what is left of it.
+func (x *pager) remove(t *Turn, c clearing) (rest clearing, err error) {
 	through, n := c.to, 0
-	for rec, err := range x.r.store.Scan(key2(keyEntry, c.id, c.from), key2(keyEntry, c.id, c.to)) {
-		if err != nil {
-			return err
+	for rec, e := range x.r.store.Scan(key2(keyEntry, c.id, c.from), key2(keyEntry, c.id, c.to)) {
+		if e != nil {
+			err, through = e, c.from
+			break
 		}
 		seq := binary.BigEndian.Uint64(rec.Key[9:])
 		if c.drained || n == x.r.paging.slice {
@@ -61,43 +87,55 @@ func (x *pager) remove(t *Turn, c clearing) error {
 			break
 		}
 		n++
-		e, err := (&reader{b: rec.Value}).entry(seq)
-		if err != nil {
-			x.r.log.Error("store.damaged", "error", damaged(rec.Key, err))
+		entry, e := (&reader{b: rec.Value}).entry(seq)
+		if e != nil {
+			x.r.log.Error("store.damaged", "error", damaged(rec.Key, e))
 			continue
 		}
-		if err := x.part(t, &c, &e); err != nil {
-			return err
+		if err = x.part(t, &c, &entry); err != nil {
+			through = seq
+			break
 		}
 	}
-	if through > c.from {
-		t.pendingWork().batch.DeleteRange(key2(keyEntry, c.id, c.from), key2(keyEntry, c.id, through))
+	rest = c
+	if rest.from = through; c.drained && err == nil { // what is there is deleted one by one
+		rest.from = c.to
 	}
-	if c.drained || through == c.to {
-		return nil
+	if through == c.from {
+		return rest, err
 	}
-	if !x.committed(t) {
-		return nil
+	b := &t.pendingWork().batch
+	b.deleteRun(keyEntry, c.id, c.from, through)
+	if c.drained {
+		return rest, err
 	}
-	c.from = through
-	x.mu.Lock()
-	x.clears = append(x.clears, c)
-	x.mu.Unlock()
-	return nil
+	b.deleteRun(keyClearing, c.id, c.from, through)
+	if through < c.to {
+		b.clearing(&rest)
+	}
+	x.committed(t)
+	return rest, err
+}
+
+// deleteRun removes the records of a range of numbers.
+func (b *Batch) deleteRun(kind byte, id, from, to uint64) {
+	if to == from+1 {
+		b.Delete(key2(kind, id, from))
+		return
+	}
+	b.DeleteRange(key2(kind, id, from), key2(kind, id, to))
 }
 
 // committed waits for what the turn has done: clearing is not faster than the
 // store.
-func (x *pager) committed(t *Turn) bool {
+func (x *pager) committed(t *Turn) {
 	done := make(chan struct{})
 	t.bury()
 	t.pendingWork().done = done
 	t.End()
 	select {
 	case <-done:
-		return true
 	case <-x.end:
-		return false
 	}
 }
 
@@ -121,4 +159,20 @@ func (x *pager) part(t *Turn, c *clearing, e *stored) error {
 		w.freed = append(w.freed, freed{record, holder{c.id, e.seq}})
 	}
 	return nil
+}
+
+// waits tells that a range is one of dead letters whose room has not said yet
+// that it takes them: a start comes before the rooms. x.mu is held.
+func (x *pager) waits(c *clearing) bool {
+	return c.restored && c.q != nil && c.q.spec.DeadRoom != "" && !slices.Contains(x.rooms, c.q.spec.DeadRoom)
+}
+
+// serves begins the removal of what has waited for a room.
+func (x *pager) serves(room string) {
+	x.mu.Lock()
+	x.rooms = append(x.rooms, room)
+	x.clears = append(x.clears, x.waiting...)
+	x.waiting = nil
+	x.mu.Unlock()
+	x.kick()
 }

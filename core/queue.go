@@ -37,6 +37,7 @@ type Queue struct {
 	gone      bool    // deleted, or its session has ended: it accepts nothing and nobody any more
 	exclusive bool    // an exclusive consumer holds it
 	ranked    bool    // a consumer has, or had, a priority
+	unseen    bool    // the pager has, or had, something to remove
 	weighed   bool    // its messages are in the namespace's totals
 	ring      []entry // length 0 or a power of two
 	head      uint64

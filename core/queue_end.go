@@ -81,7 +81,7 @@ func (q *Queue) empty(t *Turn) {
 	switch {
 	case q.paged != nil:
 		q.emptyPaged(t)
-	case q.durable && logged:
+	case q.durable && (logged || q.unseen):
 		t.deleteEntries(q)
 	}
 	q.ring, q.returned, q.side = nil, nil, nil

@@ -18,6 +18,8 @@ import (
 //	q <queue> <seq>      an entry: a message, or a reference to one; the highest
 //	                     bit of seq is set for a retained message on its way
 //	p <queue> <seq>      what a stretch of a long queue's entries sums up to
+//	c <queue> <seq>      from where to where entries were given up that nobody has
+//	                     looked at yet (pager_clear.go)
 //	m <id>               a message that several entries refer to, and which
 //	r <namespace> 00 <topic>  a retained message
 //	t <id>               a message that waits for its time
@@ -41,6 +43,7 @@ const (
 	keyEntry        = 'q'
 	keyMessage      = 'm'
 	keySegment      = 'p'
+	keyClearing     = 'c'
 	keyRetained     = 'r'
 	keyDelayed      = 't'
 	keyNote         = 'x'
@@ -141,11 +144,20 @@ func (t *Turn) deleteEntry(q *Queue, seq uint64, m *Message) {
 	}
 }
 
+// deleteEntries removes all that a queue which ends has in the store. Where some
+// was given up unseen, the pager looks at what there is: it may refer to
+// messages.
 func (t *Turn) deleteEntries(q *Queue) {
 	if t.router.forgets {
 		return
 	}
-	t.pendingWork().batch.DeleteRange(key2(keyEntry, q.id, 0), key1(keyEntry, q.id+1))
+	b := &t.pendingWork().batch
+	if !q.unseen {
+		b.DeleteRange(key2(keyEntry, q.id, 0), key1(keyEntry, q.id+1))
+		return
+	}
+	b.DeleteRange(key2(keyEntry, q.id, laneBit), key1(keyEntry, q.id+1))
+	t.clears(clearing{id: q.id, to: laneBit})
 }
 
 // Principals: what their rights are judged by when they are not there.

@@ -22,9 +22,10 @@ import (
 //
 //	1  the first one
 //	2  records of shared messages name their entries; long queues have summaries
+//	3  what was given up unseen, and is to be removed, has records
 const (
 	formatFile    = "entrepot-store"
-	formatVersion = 2
+	formatVersion = 3
 )
 
 // Why a directory is refused.

@@ -38,7 +38,6 @@ type Options struct {
 	Patience Patience
 	Lost     func(error)
 
-	grace     time.Duration               // how long a store that failed may take to give its files back
 	tail      *tail                       // nil: nobody writes it again
 	onFailure func(s *Store, cause error) // must not block
 }

@@ -20,10 +20,10 @@ import (
 // quiet are options whose log goes nowhere.
 func quiet(t testing.TB, fs vfs.FS) Options {
 	return Options{
-		FS:     fs,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Lost:   func(err error) { t.Errorf("lost: %v", err) },
-		grace:  100 * time.Millisecond,
+		FS:       fs,
+		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Lost:     func(err error) { t.Errorf("lost: %v", err) },
+		Patience: Patience{Grace: 100 * time.Millisecond},
 	}
 }
 

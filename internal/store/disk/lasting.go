@@ -50,10 +50,11 @@ type Patience struct {
 	First, Most time.Duration // between two tries; it doubles
 	Tries       int           // of a disk that is not full
 	Calm        time.Duration // a failure that comes later is another one
+	Grace       time.Duration // how long a store that failed may take to give its files back; 0 means 3 s
 }
 
 // usual waits about 40 s.
-var usual = Patience{First: 100 * time.Millisecond, Most: 5 * time.Second, Tries: 12, Calm: time.Minute}
+var usual = Patience{First: 100 * time.Millisecond, Most: 5 * time.Second, Tries: 12, Calm: time.Minute, Grace: 3 * time.Second}
 
 // mostLeft bounds the stores that are left behind in memory.
 const mostLeft = 4

@@ -29,7 +29,7 @@ func TestLastingIsAStore(t *testing.T) {
 
 func mustLast(t testing.TB, o Options) *Lasting {
 	t.Helper()
-	o.Patience = Patience{First: time.Millisecond, Most: 10 * time.Millisecond, Tries: 50, Calm: time.Minute}
+	o.Patience = Patience{First: time.Millisecond, Most: 10 * time.Millisecond, Tries: 50, Calm: time.Minute, Grace: 100 * time.Millisecond}
 	l, err := OpenLasting("data", o)
 	if err != nil {
 		t.Fatalf("OpenLasting: %v", err)

@@ -24,7 +24,7 @@ func Open(dir string, o Options) (*Store, error) {
 		o.Errors = func(string) {}
 	}
 	s := &Store{
-		dir: filepath.Clean(dir), slow: io.NopCloser(nil), syncer: newSyncer(o), tail: o.tail, onFailure: o.onFailure, grace: cmp.Or(o.grace, 3*time.Second),
+		dir: filepath.Clean(dir), slow: io.NopCloser(nil), syncer: newSyncer(o), tail: o.tail, onFailure: o.onFailure, grace: cmp.Or(o.Patience.Grace, usual.Grace),
 		work: make(chan commit), written: make(chan struct{}), broken: make(chan struct{}),
 	}
 	s.log = &logger{to: o.Logger, fatal: func(err error) {
