@@ -120,7 +120,9 @@ func TestWhatWasGivenUpUnreadDoesNotComeBackAfterAStop(t *testing.T) {
 				for changes := range 6 {
 					p := c.setUp(w)
 					hold := make(chan struct{})
+					w.store.mu.Lock()
 					w.store.hold = hold
+					w.store.mu.Unlock()
 					c.act(w, p)
 					w.turn.End()
 					for range changes {

@@ -99,6 +99,10 @@ func (q *Queue) sideDone(e *entry) {
 // release makes a delivery wait again, and picks who is to take it: another
 // consumer if one is hungry.
 func (q *Queue) release(t *Turn, seq uint64, e *entry) *Consumer {
+	if e.state == received && q.kind != sessionQueue { // its receiver has it: nobody else may get it
+		q.finish(t, seq)
+		return nil
+	}
 	if limit := q.spec.MaxAttempts; limit > 0 && int(e.attempts) >= limit {
 		q.giveUp(t, e, DropRejected)
 		q.finish(t, seq)

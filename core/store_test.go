@@ -24,8 +24,11 @@ type mapStore struct {
 func newMapStore() *mapStore { return &mapStore{m: map[string]string{}} }
 
 func (s *mapStore) Write(batches []*core.Batch, _ bool) error {
-	if s.hold != nil {
-		<-s.hold
+	s.mu.Lock()
+	hold := s.hold
+	s.mu.Unlock()
+	if hold != nil {
+		<-hold
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -46,6 +46,54 @@ func TestStoresOfEveryFormatAreOpened(t *testing.T) {
 	}
 }
 
+// TestAStoreOfThisFormatCanBeMade makes what TestStoresOfEveryFormatAreOpened opens, by the binary of now: CRASH_STORE=FILE keeps
+// it there, for testdata.
+func TestAStoreOfThisFormatCanBeMade(t *testing.T) {
+	t.Parallel()
+	binary, data := build(t), t.TempDir()
+	w := &world{T: t, gateway: start(t, binary, data, "--set", "mqtt.delayed=true")}
+	subscribes := func(client, filter string) {
+		c := w.dial("mqtt", dial.Options{ClientID: client, Session: 24 * time.Hour})
+		w.subscribe(c, filter, 2)
+		w.close(c)
+	}
+	p := w.dial("mqtt", dial.Options{ClientID: "publishes"})
+	send := func(topic, payload string) {
+		m := dial.Message{Topic: topic, Payload: []byte(payload), QoS: 1, Retain: strings.HasPrefix(topic, "kept/")}
+		if strings.HasPrefix(payload, "one") {
+			m.ContentType, m.Headers = "text/plain", []dial.Header{{Name: "k", Value: "v"}}
+		}
+		if err := dial.Send(t.Context(), p, m); err != nil {
+			t.Fatal(payload, err)
+		}
+	}
+	subscribes("s1", "a/#")
+	subscribes("s2", "a/#")
+	subscribes("s3", "$share/g/a/#")
+	subscribes("s4", "$queue/work")
+	send("a/1", "one-1")
+	send("a/1", "one-2")
+	w.finds("s2", "", "one-1", "one-2")
+	send("a/1", "one-3")
+	send("a/2", "two-4")
+	send("a/2", "two-5")
+	send("$queue/work", "job-1")
+	send("$queue/work", "job-2")
+	send("kept/1", "kept-1")
+	send("kept/2", "kept-2")
+	send("$delayed/1/a/later", "later")
+	w.gateway.kill()
+	whole(t, binary, "--data", data)
+	kept := os.Getenv("CRASH_STORE")
+	if kept == "" {
+		kept = filepath.Join(t.TempDir(), "store.tar.gz")
+	}
+	out, err := exec.CommandContext(t.Context(), "tar", "czf", kept, "--exclude", "LOCK", "-C", filepath.Join(data, "store"), ".").CombinedOutput()
+	if err != nil {
+		t.Fatal(err, string(out))
+	}
+}
+
 // finds checks that a client receives payloads in order, nothing else, and their properties with them.
 func (w *world) finds(client, filter string, want ...string) {
 	w.Helper()

@@ -1,0 +1,111 @@
+package core_test
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// referred follows the store while QoS 2 deliveries of one message move on: the
+// message is there as long as an entry is, and no longer; and each state is one
+// that a start finds whole.
+func referred(t *testing.T, act func(w *world, a, b, member, other *conn)) {
+	simulate(t, func(w *world) {
+		a, b, p := w.attach(durable("a")), w.attach(durable("b")), w.attach(core.Client{})
+		member, other := w.attach(core.Client{ID: "m"}), w.attach(core.Client{ID: "o"})
+		p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true})
+		p.Bind(w.turn, "q", core.Subscription{Filter: "x", QoS: 2})
+		a.sub("x", 2)
+		b.sub("x", 2)
+		member.sub("$queue/q", 2)
+		var mu sync.Mutex
+		var states []map[string]string
+		w.store.watch(func(m map[string]string) {
+			mu.Lock()
+			defer mu.Unlock()
+			states = append(states, maps.Clone(m))
+		})
+		p.pub("x", "1", 2)
+		w.end()
+		act(w, a, b, member, other)
+		w.end()
+		w.store.watch(nil)
+		for _, kind := range []byte("qm") {
+			expect(t, fmt.Sprintf("records %c at the end", kind), w.store.count(kind), 0)
+		}
+		for i, m := range states {
+			entries, messages := 0, 0
+			for k := range m {
+				switch k[0] {
+				case 'q':
+					entries++
+				case 'm':
+					messages++
+				}
+			}
+			if messages > 1 || (messages > 0) != (entries > 0) {
+				t.Errorf("change %d leaves %d entries and %d messages", i, entries, messages)
+			}
+			r, err := core.New(core.Options{Store: &mapStore{m: m}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, "orphans", r.Stats().Orphans, 0)
+			n := 0
+			for _, ns := range r.Stats().Namespaces {
+				n += ns.QueueMessages
+			}
+			expect(t, fmt.Sprint("messages after change ", i), n, entries)
+			r.Close()
+		}
+	})
+}
+
+func TestASharedMessageStaysAsLongAsAnEntryRefersToIt(t *testing.T) {
+	for name, act := range map[string]func(w *world, a, b, member, other *conn){
+		"completed": func(w *world, a, b, member, _ *conn) {
+			for _, c := range []*conn{member, a, b} {
+				ds := c.expect(9, "x=1/2")
+				c.settle(core.Received, ds...)
+				c.settle(core.Accepted, ds...)
+			}
+		},
+		"given back after PUBREC": func(w *world, a, b, member, other *conn) {
+			other.sub("$queue/q", 2)
+			ds := member.expect(9, "x=1/2")
+			member.settle(core.Received, ds...)
+			member.settle(core.Released, ds...)
+			other.expect(9, "") // the first one has it
+			member.expect(9, "")
+			one := a.expect(9, "x=1/2")
+			a.settle(core.Received, one...)
+			a.settle(core.Released, one...)
+			a.settle(core.Accepted, a.expect(9, "x=1/2+R")...)
+			b.settle(core.Accepted, b.expect(9, "x=1/2")...)
+		},
+		"the connection ends after PUBREC": func(w *world, a, b, member, other *conn) {
+			other.sub("$queue/q", 2)
+			member.settle(core.Received, member.expect(9, "x=1/2")...)
+			member.Detach(w.turn, core.ConnectionLost)
+			other.expect(9, "")
+			a.settle(core.Received, a.expect(9, "x=1/2")...)
+			a.Detach(w.turn, core.ConnectionLost)
+			a = w.attach(durable("a"))
+			b.settle(core.Rejected, b.expect(9, "x=1/2")...)
+			a.settle(core.Accepted, a.expect(9, "x=1/2+R")...)
+		},
+		"the sessions end": func(w *world, a, b, member, _ *conn) {
+			member.settle(core.Received, member.expect(9, "x=1/2")...)
+			a.settle(core.Received, a.expect(9, "x=1/2")...)
+			for _, c := range []*conn{a, b} {
+				c.SetExpiry(w.turn, 0)
+				c.Detach(w.turn, core.Normal)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) { referred(t, act) })
+	}
+}
