@@ -109,3 +109,14 @@ func TestMQTT_MR7_TheRetainedLimitRefusesTheWholePublish(t *testing.T) {
 		r.want(`PUBLISH q1 #2 a "1"`)
 	}, func(o *adaptertest.Options) { o.Core = func(c *core.Options) { c.Limits.Retained = 1 } })
 }
+
+// One write carries both: the loop has no second pass for it.
+func TestWhatIsRetainedLeavesWithTheSuback(t *testing.T) {
+	t.Parallel()
+	b := newBencher(t)
+	b.input(b.connect(packet.V311), retained("a/b", "kept", 0, 0).AppendTo(nil, packet.V311))
+	b.input(b.connect(packet.V311), sub(1, "a/+", 0).AppendTo(nil, packet.V311))
+	if want := "\x90\x03\x00\x01\x00" + "\x31\x09\x00\x03a/bkept"; string(b.out.B) != want {
+		t.Errorf("%q, want %q", b.out.B, want)
+	}
+}

@@ -68,6 +68,7 @@ func (c *conn) onSubscribe(t *core.Turn, sc *scratch, body []byte, out *adapters
 	if err := c.subscribe(t, sc, &a, &s); err != nil {
 		return err
 	}
+	c.freed = c.freed || !s.pending              // what is retained leaves with the SUBACK
 	c.answerFilters(t, out, s.seq, s.pending, a) // [MQTT-3.8.4-1] [MQTT-3.8.4-6] [MQTT-3.8.4-2] [3: MQTT-3.8.4-1] [3: MQTT-3.8.4-2]
 	return nil
 }
