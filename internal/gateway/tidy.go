@@ -24,7 +24,7 @@ const (
 	tidyQuiet = 64 << 10 // bytes that are allocated between two of them
 	tidyLeast = 1 << 20  // bytes that are worth it, and
 	tidyShare = 4        // this part of what could not be given back the last time
-	tidyRest  = time.Second
+	tidyRest  = time.Second / 2
 	tidyTimes = 100 // as long as it took
 )
 

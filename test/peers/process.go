@@ -136,10 +136,11 @@ func (s *server) resident() (float64, error) {
 	return 0, errors.New("smaps_rollup has no Rss")
 }
 
-// settled is the memory once it has not moved for a while.
+// settled is the memory once it has not moved for a second and a half: what is collected when it is quiet is gone then.
 func (s *server) settled(e *load.Engine) (float64, error) {
+	const still, most = 3, 16 // readings
 	last, err := s.resident()
-	for range 6 {
+	for same, n := 0, 0; same < still && n < most; n++ {
 		if err != nil {
 			return 0, err
 		}
@@ -149,7 +150,9 @@ func (s *server) settled(e *load.Engine) (float64, error) {
 		var now float64
 		now, err = s.resident()
 		if diff := now - last; diff < 64<<10 && diff > -64<<10 {
-			return now, err
+			same++
+		} else {
+			same = 0
 		}
 		last = now
 	}
