@@ -45,9 +45,21 @@ func (q *Queue) serve(k *taking) {
 			return
 		}
 	}
-	for q.next < q.tail {
+	for {
+		if q.shelf.due(q.next) {
+			if !k.has(0) || !q.deliver(k, shelfSeq, &q.shelf.first().e) {
+				return
+			}
+			continue
+		}
+		if q.next == q.tail {
+			return
+		}
 		if q.paged != nil && q.next == q.paged.edge && !q.fill(k.t) {
-			k.wait = q.paged != nil // the pager wakes
+			if q.paged == nil { // nothing was left of it
+				continue
+			}
+			k.wait = true // the pager wakes
 			return
 		}
 		seq := q.next

@@ -51,7 +51,7 @@ func (q *Queue) pages(m *Message, qos uint8) bool {
 		return false
 	}
 	l := q.ns.r.limits()
-	messages, waiting := l.WindowMessages, q.waitingCount()
+	messages, waiting := l.WindowMessages, q.waitingCount()-q.shelf.len()
 	if q.owed > 0 {
 		messages *= q.ns.r.paging.burst
 	}
@@ -73,7 +73,7 @@ func (q *Queue) waitingBytes() (n int64) {
 
 // inMemory is how many entries wait in the ring.
 func (q *Queue) inMemory() int {
-	n := q.waitingCount()
+	n := q.waitingCount() - q.shelf.len()
 	if q.paged != nil {
 		n -= q.paged.count
 	}

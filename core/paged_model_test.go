@@ -12,7 +12,8 @@ import (
 )
 
 // pagedModel is what queues longer than their window are to a reader: lists.
-// Two sessions that share some messages, and a named queue with a TTL.
+// Three sessions that share some messages, one of which has QoS 0 apart, and a
+// named queue with a TTL.
 type pagedModel struct {
 	w        *world
 	bits     uint32 // of the step, to pick from
@@ -32,12 +33,14 @@ type pagedSession struct {
 type pagedQueue struct {
 	items []*pagedItem // not settled
 	most  int          // messages; 0: no limit
+	apart int          // of QoS 0 beside them; 0: they count with them
 }
 
 type pagedItem struct {
 	payload string
 	size    int64
 	qos     uint8
+	apart   bool
 	expires core.Time // of the message
 	dies    core.Time // of the queue's TTL
 	sent    bool
@@ -47,11 +50,11 @@ type pagedItem struct {
 
 func newPagedModel(w *world, options core.Options) *pagedModel {
 	m := &pagedModel{w: w, options: options, named: &pagedQueue{}}
-	for i, most := range []int{0, 9} {
+	for i, most := range []int{0, 9, 9} {
 		c := core.Client{ID: fmt.Sprint("s", i), Expiry: 100 * time.Hour, KeepQoS0: true, Queue: core.QueueLimits{Messages: most}}
 		s := &pagedSession{client: c, pagedQueue: pagedQueue{most: most}}
 		m.sessions = append(m.sessions, s)
-		s.conn = w.attach(c)
+		m.attach(s, c)
 		s.conn.sub("both", 2)
 		s.conn.sub(c.ID, 2)
 	}
@@ -62,6 +65,17 @@ func newPagedModel(w *world, options core.Options) *pagedModel {
 	m.pub.Bind(w.turn, "n", core.Subscription{Filter: "both", QoS: 2})
 	w.end()
 	return m
+}
+
+// mostApart is the bound of the last session for QoS 0.
+const mostApart = 3
+
+func (m *pagedModel) attach(s *pagedSession, c core.Client) {
+	s.conn, s.apart = m.w.attach(c), 0
+	if c.ID == "s2" {
+		s.apart = mostApart
+		s.conn.BoundQoS0(m.w.turn, mostApart)
+	}
 }
 
 func (m *pagedModel) publisher() { m.pub = m.w.attach(core.Client{}) }
@@ -99,8 +113,18 @@ func (m *pagedModel) publish(topic string, qos uint8, expires time.Duration, lat
 }
 
 func (q *pagedQueue) add(x pagedItem) {
-	if q.most > 0 && len(q.items) >= q.most {
-		at := slices.IndexFunc(q.items, func(x *pagedItem) bool { return !x.sent && !x.maybe })
+	x.apart = q.apart > 0 && x.qos == 0
+	most, n := q.most, 0
+	if x.apart {
+		most = q.apart
+	}
+	for _, y := range q.items {
+		if y.apart == x.apart {
+			n++
+		}
+	}
+	if most > 0 && n >= most {
+		at := slices.IndexFunc(q.items, func(y *pagedItem) bool { return y.apart == x.apart && !y.sent && !y.maybe })
 		if at < 0 { // all that is there was sent: it is completed
 			return
 		}
@@ -199,11 +223,19 @@ func (m *pagedModel) detach(s *pagedSession) {
 	}
 }
 
+// away ends the connections of limited sessions: what they drop depends on what
+// was sent, so that has to be known.
+func (m *pagedModel) away() {
+	for _, s := range m.sessions[1:] {
+		m.detach(s)
+	}
+}
+
 // gone is the end of everything that is connected.
 func (m *pagedModel) gone() {
 	for _, s := range m.sessions {
 		was := s.conn != nil
-		s.conn = nil
+		s.conn, s.apart = nil, 0
 		s.items = slices.DeleteFunc(s.items, func(x *pagedItem) bool { return x.qos == 0 })
 		for _, x := range s.items {
 			x.held = nil
@@ -228,7 +260,11 @@ func (m *pagedModel) expire() {
 func (m *pagedModel) check(op string) {
 	var bytes int64
 	messages := 0
-	for _, q := range []*pagedQueue{&m.sessions[0].pagedQueue, &m.sessions[1].pagedQueue, m.named} {
+	queues := []*pagedQueue{m.named}
+	for _, s := range m.sessions {
+		queues = append(queues, &s.pagedQueue)
+	}
+	for _, q := range queues {
 		for _, x := range q.items {
 			bytes += x.size
 			messages++
@@ -237,8 +273,7 @@ func (m *pagedModel) check(op string) {
 	stats := m.w.router.Stats()
 	got := stats.Namespaces[0]
 	if got.QueueMessages != messages || got.QueueBytes != bytes || stats.Orphans != 0 {
-		m.fail("after %s: %d messages and %d bytes, want %d and %d; %d orphans\n%s\n%s\n%s", op, got.QueueMessages, got.QueueBytes, messages, bytes, stats.Orphans,
-			&m.sessions[0].pagedQueue, &m.sessions[1].pagedQueue, m.named)
+		m.fail("after %s: %d messages and %d bytes, want %d and %d; %d orphans\n%s", op, got.QueueMessages, got.QueueBytes, messages, bytes, stats.Orphans, queues)
 	}
 }
 
@@ -257,24 +292,23 @@ func (m *pagedModel) pick(n int) int {
 
 func (m *pagedModel) step(bits uint32) (op string) {
 	m.bits = bits
-	s1 := m.sessions[1] // it is limited: what it drops depends on what was sent, so that has to be known
 	ops := []string{
 		"publish", "many", "many", "burst", "attach", "detach", "take", "take", "settle", "settle", "release", "named", "settle named", "purge", "sleep", "restart", "crash", "lost", "clean",
 	}
 	op = ops[m.pick(len(ops))]
-	s, topic := m.sessions[m.pick(2)], []string{"both", "s0", "s1"}[m.pick(3)]
+	s, topic := m.sessions[m.pick(3)], []string{"both", "s0", "s1", "s2"}[m.pick(4)]
 	switch op {
 	case "publish":
 		m.publish(topic, uint8(m.pick(3)), []time.Duration{0, 0, 30 * time.Second}[m.pick(3)], false)
 	case "many", "burst":
 		to, n := topic, 1+m.pick(20)
 		for i := range n {
-			m.publish(to, uint8(1+i%5/4), 0, op == "burst")
+			m.publish(to, uint8([]int{1, 1, 0, 1, 2}[i%5]), 0, op == "burst")
 		}
 		m.w.end()
 	case "attach":
 		if s.conn == nil {
-			s.conn = m.w.attach(s.client)
+			m.attach(s, s.client)
 		}
 	case "detach":
 		m.detach(s)
@@ -320,24 +354,31 @@ func (m *pagedModel) step(bits uint32) (op string) {
 		m.detach(s)
 		client := s.client
 		client.Clean = true
-		s.conn, s.items = m.w.attach(client), nil
+		s.items = nil
+		m.attach(s, client)
 		s.conn.sub("both", 2)
 		s.conn.sub(s.client.ID, 2)
 	case "restart":
-		m.detach(s1)
+		m.away()
 		m.w.restart(m.options)
 		m.gone()
 	case "crash":
-		m.detach(s1)
+		m.away()
 		m.w.crash(m.options)
 		m.gone()
 	case "lost": // a turn that was not submitted
-		m.detach(s1)
+		m.away()
 		to := topic
-		lists := [][]*pagedItem{slices.Clone(m.sessions[0].items), slices.Clone(m.sessions[1].items), slices.Clone(m.named.items)}
+		lists := [][]*pagedItem{slices.Clone(m.named.items)}
+		for _, s := range m.sessions {
+			lists = append(lists, slices.Clone(s.items))
+		}
 		m.publish(to, 1, 0, true)
 		m.w.crash(m.options)
-		m.sessions[0].items, m.sessions[1].items, m.named.items = lists[0], lists[1], lists[2]
+		m.named.items = lists[0]
+		for i, s := range m.sessions {
+			s.items = lists[1+i]
+		}
 		m.gone()
 	}
 	m.check(op)
@@ -348,7 +389,7 @@ func (m *pagedModel) step(bits uint32) (op string) {
 func (m *pagedModel) drain() {
 	for _, s := range m.sessions {
 		if s.conn == nil {
-			s.conn = m.w.attach(s.client)
+			m.attach(s, s.client)
 		}
 		for len(s.items) > 0 {
 			m.settle(&s.pagedQueue, 0, core.Accepted)

@@ -39,6 +39,7 @@ type Queue struct {
 	ranked    bool    // a consumer has, or had, a priority
 	unseen    bool    // the pager has, or had, something to remove
 	weighed   bool    // its messages are in the namespace's totals
+	apart     uint32  // how many messages of QoS 0 may wait, beside the others; 0: they count with them
 	ring      []entry // length 0 or a power of two
 	head      uint64
 	next      uint64
@@ -59,6 +60,7 @@ type Queue struct {
 	given     *given              // session queues: what memberships gave; nil until the first
 	sending   *sending            // durable session queues that were attached
 	paged     *paged              // durable queues: what is beyond the window; nil: nothing
+	shelf     *shelf              // session queues: messages of QoS 0 that have a bound of their own; nil: none wait
 }
 
 // idling is what a queue with an idle expiry knows of its rest.
@@ -145,7 +147,8 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 		q.ns.r.drop(DropShed)
 		return true
 	}
-	if !q.fits(t, m) {
+	shelved := qos == 0 && q.apart > 0
+	if !q.fits(t, m, shelved) {
 		reject := q.overflow() == RejectNew
 		q.mu.Unlock()
 		q.ns.r.drop(DropQueueFull)
@@ -154,9 +157,13 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 	if q.spec.Latest && qos == 0 {
 		q.replaceLatest(t)
 	}
-	q.append(t, m, qos, tg)
+	if shelved {
+		q.shelve(m, tg)
+	} else {
+		q.append(t, m, qos, tg)
+	}
 	var woken *Consumer
-	if q.paged == nil {
+	if q.paged == nil && !shelved {
 		woken = q.wakeOne(q.at(q.tail - 1))
 	} else {
 		woken = q.wakeNext()
@@ -169,10 +176,10 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 }
 
 // fits makes room for a message, where that is the queue's policy. q.mu is held.
-func (q *Queue) fits(t *Turn, m *Message) bool {
-	if q.spans() || q.full(m) {
-		q.countFull()
-		if q.spans() || !q.makeRoom(t, m) {
+func (q *Queue) fits(t *Turn, m *Message, shelved bool) bool {
+	if spans := !shelved && q.spans(); spans || q.full(m, shelved) {
+		q.countFull(shelved)
+		if spans || !q.makeRoom(t, m, shelved) {
 			return false
 		}
 	}

@@ -84,7 +84,7 @@ func (q *Queue) empty(t *Turn) {
 	case q.durable && (logged || q.unseen):
 		t.deleteEntries(q)
 	}
-	q.ring, q.returned, q.side = nil, nil, nil
+	q.ring, q.returned, q.side, q.shelf = nil, nil, nil, nil
 	q.charge(-q.count, -q.bytes)
 	q.head, q.inflight = q.tail, 0
 	q.next = q.tail

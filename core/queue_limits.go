@@ -14,9 +14,24 @@ func (q *Queue) limits() (messages int, bytes int64) {
 	return messages, bytes
 }
 
-func (q *Queue) full(m *Message) bool {
-	messages, bytes := q.limits()
-	return q.count >= messages || (q.count > 0 && q.bytes+int64(m.Size()) > bytes) // one message always fits
+// full tells that one message more would exceed the limits of messages or of
+// bytes. shelved tells that it is one of the shelf, which has its own.
+func (q *Queue) full(m *Message, shelved bool) bool {
+	return q.fullOfMessages(shelved) || q.fullOfBytes(m)
+}
+
+func (q *Queue) fullOfMessages(shelved bool) bool {
+	if shelved {
+		return q.shelf.len() >= int(q.apart)
+	}
+	messages, _ := q.limits()
+	return q.count-q.shelf.len() >= messages
+}
+
+// fullOfBytes lets one message in always.
+func (q *Queue) fullOfBytes(m *Message) bool {
+	_, bytes := q.limits()
+	return q.count > 0 && q.bytes+int64(m.Size()) > bytes
 }
 
 // maxPinned is how far an unsettled delivery may hold the ring open beyond the
@@ -49,8 +64,8 @@ func (q *Queue) refuses(m *Message) bool {
 	switch limit, crowded := q.ns.crowded(m); {
 	case q.gone:
 		return false
-	case q.full(m):
-		q.countFull()
+	case q.full(m, false):
+		q.countFull(false)
 		return true
 	case crowded:
 		q.ns.over(limit)
@@ -60,13 +75,17 @@ func (q *Queue) refuses(m *Message) bool {
 }
 
 // countFull counts what a full queue does not take, unless its limit is one that
-// it was made with. q.mu is held.
-func (q *Queue) countFull() {
-	messages, _ := q.limits()
+// a client made it with. q.mu is held.
+func (q *Queue) countFull(shelved bool) {
 	switch own := &q.spec.Limits; {
-	case q.count == 0 || q.count >= messages || q.spans():
-		if own.Messages == 0 {
+	case shelved && q.fullOfMessages(true):
+		q.ns.over(LimitQueueQoS0)
+	case !shelved && (q.fullOfMessages(false) || q.spans()):
+		switch {
+		case own.Messages == 0:
 			q.ns.over(LimitQueueMessages)
+		case q.kind == sessionQueue:
+			q.ns.over(LimitQueue)
 		}
 	case own.Bytes == 0:
 		q.ns.over(LimitQueueBytes)
@@ -84,12 +103,22 @@ func (q *Queue) hasRoom(messages int, bytes int64) bool {
 	return q.gone || (q.count+messages <= maxMessages && (q.bytes+bytes <= maxBytes || q.count+messages == 1) && q.ns.hasRoom(messages, bytes))
 }
 
-// makeRoom drops the oldest that waits until the message fits.
-func (q *Queue) makeRoom(t *Turn, m *Message) bool {
+// makeRoom drops the oldest that waits until the message fits: of its kind, where
+// QoS 0 is apart.
+func (q *Queue) makeRoom(t *Turn, m *Message, shelved bool) bool {
 	if q.overflow() != DropOldest {
 		return false
 	}
-	for q.full(m) {
+	drop := q.dropOldestOfRing
+	if shelved {
+		drop = q.dropShelved
+	}
+	for q.fullOfMessages(shelved) {
+		if !drop(t) {
+			return false
+		}
+	}
+	for q.fullOfBytes(m) {
 		if !q.dropOldest(t) {
 			return false
 		}
@@ -97,8 +126,11 @@ func (q *Queue) makeRoom(t *Turn, m *Message) bool {
 	return true
 }
 
-// dropOldest drops the oldest that waits; false when nothing does.
-func (q *Queue) dropOldest(t *Turn) bool {
+// dropOldest drops the oldest that waits, of QoS 0 first where that is apart;
+// false when nothing waits.
+func (q *Queue) dropOldest(t *Turn) bool { return q.dropShelved(t) || q.dropOldestOfRing(t) }
+
+func (q *Queue) dropOldestOfRing(t *Turn) bool {
 	seq, ok := q.oldestWaiting()
 	if !ok {
 		return q.paged != nil && !q.spans() && q.dropPaged(t, DropQueueFull)

@@ -50,6 +50,10 @@ func (q *Queue) grow(t *Turn) {
 // remove ends an entry for good: its record goes, and the head moves over
 // what is settled.
 func (q *Queue) remove(t *Turn, seq uint64) {
+	if seq == shelfSeq {
+		q.unshelve(t)
+		return
+	}
 	edge := q.tail
 	if q.paged != nil {
 		if edge = q.paged.edge; seq >= edge {

@@ -61,6 +61,9 @@ func (q *Queue) wakeNext() *Consumer {
 	for q.next < edge && q.at(q.next).state != waiting {
 		q.next++
 	}
+	if q.shelf.due(q.next) {
+		return q.wakeOne(nil)
+	}
 	for seq := q.next; seq < edge; seq++ {
 		if e := q.at(seq); e.state == waiting {
 			if c := q.wakeOne(e); c != nil || !q.picky() {

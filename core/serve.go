@@ -73,6 +73,7 @@ func (q *Queue) adopt(s *Session) *Consumer {
 		q.disarm(old)
 	}
 	q.consumers = []*Consumer{c}
+	q.apart = 0
 	if q.durable {
 		q.startSending()
 	}

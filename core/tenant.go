@@ -111,6 +111,8 @@ const (
 	LimitQueues
 	LimitQueueMessages
 	LimitQueueBytes
+	LimitQueue     // of messages for one session, where its protocol has a limit
+	LimitQueueQoS0 // of those of QoS 0 among them
 	LimitPublishRate
 	limitCount
 )
@@ -118,7 +120,7 @@ const (
 // String is the limit's key in the configuration.
 func (l Limit) String() string {
 	return [limitCount]string{
-		"connections", "sessions_offline", "subscriptions", "retained", "retained_bytes", "queues", "queue_messages", "queue_bytes", "publish_rate",
+		"connections", "sessions_offline", "subscriptions", "retained", "retained_bytes", "queues", "queue_messages", "queue_bytes", "queue", "queue_qos0", "publish_rate",
 	}[l]
 }
 

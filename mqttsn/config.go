@@ -33,7 +33,8 @@ type Config struct {
 	MaxTopics          int  `yaml:"max_topics_per_client"` // 1..10000; default 128
 	MaxSubscriptions   int  `yaml:"max_subscriptions"`     // of a client, 1..10000; default 128
 	MaxInflight        int  `yaml:"max_inflight"`          // 1..16; default 1
-	Queue              int  `yaml:"queue"`                 // messages that wait for a client; default 1000
+	Queue              int  `yaml:"queue"`                 // messages that wait for a client, the oldest dropped first; while it sleeps, of those of QoS 1 and 2; default 1000
+	QueueQoS0          int  `yaml:"queue_qos0"`            // messages of QoS 0 that wait for a sleeping client besides, the oldest dropped first; 1..1000000; default 100
 	MaxAwakeMessages   Max  `yaml:"max_awake_messages"`    // of one wake; default unlimited
 
 	Roaming          string `yaml:"roaming"`            // off, asleep, any; default asleep. Over DTLS only the same identity moves; any moves an active client too, over DTLS alone
@@ -83,6 +84,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxSubscriptions, 128)
 	def(&c.MaxInflight, 1)
 	def(&c.Queue, 1000)
+	def(&c.QueueQoS0, 100)
 	def(&c.MaxAwakeMessages, Unlimited)
 	def(&c.Roaming, "asleep")
 	def(&c.WakeConnectClean, "ignore")
@@ -138,6 +140,7 @@ func (c *Config) Validate() error {
 		{"max_subscriptions", float64(d.MaxSubscriptions), 1, 10000, "1..10000"},
 		{"max_inflight", float64(d.MaxInflight), 1, 16, "1..16"},
 		{"queue", float64(d.Queue), 1, 1e6, "1..1000000"},
+		{"queue_qos0", float64(d.QueueQoS0), 1, 1e6, "1..1000000"},
 		{"max_awake_messages", float64(d.MaxAwakeMessages), Unlimited, 1e6, "1..1000000 or unlimited"},
 		{"rate_per_source", float64(d.RatePerSource), Unlimited, 1e9, "1/s and more, or unlimited"},
 		{"rate_per_client", float64(d.RatePerClient), Unlimited, 1e9, "1/s and more, or unlimited"},

@@ -344,6 +344,7 @@ func (p *peer) attached(t *core.Turn, out *adapters.Output) {
 func (p *peer) resume(t *core.Turn, out *adapters.Output) {
 	p.opening = nil
 	p.become(active)
+	p.session.BoundQoS0(t, 0)
 	p.acknowledge(t.Now, out)
 	p.resend(t, 0, out) // of a client that slept
 	p.deliver(t, out)

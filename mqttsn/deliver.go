@@ -32,7 +32,7 @@ func (p *peer) deliver(t *core.Turn, out *adapters.Output) {
 		}
 	}
 	if p.state == awake && len(p.outbound.list) == 0 && (p.sated() || len(p.outbound.more) == 0) {
-		p.doze(t.Now, out)
+		p.doze(t, out)
 	}
 }
 

@@ -79,7 +79,7 @@ func (p *peer) registerAgain(t *core.Turn, out *adapters.Output) {
 	if open.tries == p.e.cfg.MaxRetries {
 		*open = registering{}
 		if p.state == awake {
-			p.drowse(t.Now)
+			p.drowse(t)
 			return
 		}
 		p.e.metrics.timeout("retry")

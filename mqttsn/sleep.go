@@ -22,18 +22,20 @@ func (p *peer) onDisconnect(t *core.Turn, body []byte, out *adapters.Output) err
 		return nil
 	}
 	p.sleep = scale(min(time.Duration(q.Duration)*time.Second, p.e.cfg.MaxSleep), p.e.cfg.SleepFactor)
-	p.drowse(t.Now)
+	p.drowse(t)
 	return nil
 }
 
-// drowse makes the client sleep; what is in flight stays for its next wake.
-func (p *peer) drowse(now core.Time) {
+// drowse makes the client sleep; what is in flight stays for its next wake. From
+// now on QoS 0 is kept in its own bound (K7).
+func (p *peer) drowse(t *core.Turn) {
 	p.become(asleep)
+	p.session.BoundQoS0(t, p.e.cfg.QueueQoS0)
 	p.outbound.registering = registering{}
 	p.outbound.rest()
 	p.inbound.subacked = nil
 	p.topics.list = slices.Clip(p.topics.list)
-	p.schedule(now)
+	p.schedule(t.Now)
 }
 
 // wake delivers what was buffered (K9). What was in flight comes first.
@@ -45,7 +47,7 @@ func (p *peer) wake(t *core.Turn, out *adapters.Output) {
 }
 
 // doze ends a wake: nothing is left, or enough has come (K9, K16, K17).
-func (p *peer) doze(now core.Time, out *adapters.Output) {
+func (p *peer) doze(t *core.Turn, out *adapters.Output) {
 	result := "delivered"
 	switch {
 	case p.outbound.woken == 0:
@@ -55,8 +57,8 @@ func (p *peer) doze(now core.Time, out *adapters.Output) {
 	}
 	p.e.metrics.wake(result)
 	reply(p, packet.Bare{Of: packet.PINGRESP}, out)
-	p.last = now
-	p.drowse(now)
+	p.last = t.Now
+	p.drowse(t)
 }
 
 // wakeElsewhere takes a wake-up from an address that is not the sleeping

@@ -1,6 +1,8 @@
 package mqttsn
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -116,13 +118,59 @@ func TestMQTTSN_K6_SleepingClientThatIsEvictedHearsNothing(t *testing.T) {
 }
 
 func TestMQTTSN_K7_MessagesAreBufferedOldestDroppedFirst(t *testing.T) {
-	simulate(t, Config{Queue: 3}, func(s *sim) {
+	simulate(t, Config{Queue: 2, QueueQoS0: 3}, func(s *sim) {
 		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
-		for i, payload := range []string{"1", "2", "3", "4", "5"} {
+		for i, payload := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
 			w.publishQoS("a/b", payload, uint8(i%2))
 		}
-		d.ask(wakeCl1, "08 0c 00 04 01 00 00 33", "08 0c 20 04 01 00 01 34", "08 0c 00 04 01 00 00 35")
-		d.ask("07 0d 04 01 00 01 00", pingresp)
+		// Of 1, 3, 5, 7 (QoS 0) the first is dropped, of 2, 4, 6, 8 the first two; the rest comes as it was sent.
+		d.ask(wakeCl1, "08 0c 00 04 01 00 00 33", "08 0c 00 04 01 00 00 35", "08 0c 20 04 01 00 01 36", "08 0c 00 04 01 00 00 37")
+		d.ask("07 0d 04 01 00 01 00", "08 0c 20 04 01 00 02 38")
+		d.ask("07 0d 04 01 00 02 00", pingresp)
+	})
+}
+
+func TestMQTTSN_K7_AFloodOfOneKindCostsTheOtherNothing(t *testing.T) {
+	first0, first1 := "08 0c 00 04 01 00 00 78", "08 0c 20 04 01 00 01 78"
+	for name, x := range map[string]struct {
+		flood uint8
+		wake  []string
+	}{
+		"QoS 0": {0, append([]string{first1}, slices.Repeat([]string{"08 0c 00 04 01 00 00 79"}, 10)...)},
+		"QoS 1": {1, []string{first0, "08 0c 20 04 01 00 01 79"}}, // the others follow its PUBACK
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, Config{Queue: 10, QueueQoS0: 10}, func(s *sim) {
+				d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+				w.publishQoS("a/b", "x", 1-x.flood)
+				for range 1000 {
+					w.publishQoS("a/b", "y", x.flood)
+				}
+				d.ask(wakeCl1, x.wake...)
+				if got := s.router.Stats().Dropped[core.DropQueueFull]; got != 990 {
+					t.Errorf("%d dropped", got)
+				}
+				var told []string
+				s.router.Refused(func(_ string, l core.Limit, n uint64) { told = append(told, fmt.Sprint(l, " ", n)) })
+				if want := map[uint8]string{0: "[queue_qos0 990]", 1: "[queue 990]"}[x.flood]; fmt.Sprint(told) != want {
+					t.Errorf("limits %v, want %v", told, want)
+				}
+			})
+		})
+	}
+}
+
+func TestMQTTSN_K7_AnAwakeClientHasOneBound(t *testing.T) {
+	simulate(t, Config{Queue: 10, QueueQoS0: 1}, func(s *sim) {
+		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
+		w.publishQoS("a/b", "1", 1)
+		d.ask(connectCl1, connack, "08 0c 20 04 01 00 01 31") // active, with one in flight
+		for _, payload := range []string{"2", "3"} {
+			w.publishQoS("a/b", payload, 1)
+			w.publishQoS("a/b", payload, 0)
+		}
+		d.ask("07 0d 04 01 00 01 00", "08 0c 20 04 01 00 02 32", "08 0c 00 04 01 00 00 32")
+		d.ask("07 0d 04 01 00 02 00", "08 0c 20 04 01 00 03 33", "08 0c 00 04 01 00 00 33")
 	})
 }
 

@@ -76,7 +76,7 @@ func (p *peer) tickActive(t *core.Turn, out *adapters.Output) {
 func (p *peer) tickAwake(t *core.Turn, out *adapters.Output) {
 	if !p.retransmit(t, out) { // K10
 		p.e.metrics.wake("partial")
-		p.drowse(t.Now)
+		p.drowse(t)
 		return
 	}
 	p.tickRegister(t, out)

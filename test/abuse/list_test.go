@@ -71,7 +71,7 @@ var proofs = map[string][]string{
 	"K2a": {"adapters/listen TestDTLS_K2a_AFloodWithoutCookieLeavesNothing", "adapters/listen TestDTLS_K2a_FragmentsThatAreNeverCompleted"},
 	"K2b": {"adapters/listen TestDTLS_K2b_PlainRecordsDoNotReachAnAssociation"},
 	"K3a": {"rows"}, "K3b": {"rows"},
-	"K3c": {"test/abuse TestSECURITY_K3c_SleepersHoldWhatTheyMay", "mqttsn TestMQTTSN_K7_MessagesAreBufferedOldestDroppedFirst"},
+	"K3c": {"test/abuse TestSECURITY_K3c_SleepersHoldWhatTheyMay", "test/abuse TestSECURITY_K3c_L28_ASleeperAtTheDefaults", "mqttsn TestMQTTSN_K7_MessagesAreBufferedOldestDroppedFirst"},
 	"K3d": {"test/abuse TestSECURITY_F6_K3d_ADeviceOfTheTableIsTakenOverFromItsOwnAddressAlone", "internal/access TestSecurity_2_2_TheTableOfClients"},
 	"K3e": {"rows", "mqttsn TestMQTTSN_F5_ForwarderOutsideTheListIsDropped"},
 	"K4a": {"rows"}, "K4b": {"rows", "coap TestCoAP_B13_TransfersAndMemoryAreBounded"}, "K4c": {"rows"}, "K4d": {"rows"},

@@ -2,6 +2,8 @@ package abuse
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -136,41 +138,29 @@ func TestSECURITY_K6_AKnownPeerTurnsHostile(t *testing.T) {
 	})
 }
 
-// TestSECURITY_K3c_SleepersHoldWhatTheyMay: clients that sleep while their topic is flooded keep what the section allows, the
-// newest.
+// TestSECURITY_K3c_SleepersHoldWhatTheyMay: clients that sleep while their topic is flooded with messages of QoS 0 and 1 keep
+// of each kind what its section allows, the newest.
 func TestSECURITY_K3c_SleepersHoldWhatTheyMay(t *testing.T) {
 	n := sockets(100, 5000)
-	attack{set: []string{"mqttsn.queue=50", "limits.udp.peers_per_address=10000", "mqttsn.max_clients_per_source=10000"}, moved: []string{"messages_dropped queue_full"}, held: int64(n) * 64 << 10}.run(t, func(g *target) {
+	attack{set: []string{"mqttsn.queue=50", "mqttsn.queue_qos0=20", "limits.udp.peers_per_address=10000", "mqttsn.max_clients_per_source=10000"}, moved: []string{"messages_dropped queue_full", "limit_refused core queue", "limit_refused core queue_qos0"}, held: int64(n) * 64 << 10}.run(t, func(g *target) {
 		var all []*patient
 		for i := range n {
-			c := g.join("mqttsn", "\x02\x18", sn(4, "\x04\x01\x00\x3ck3c-"+fmt.Sprint(i)), sn(0x12, "\x02\x00\x01zz"), sn(0x18, "\x00\x3c"))
+			c := g.join("mqttsn", "\x02\x18", sn(4, "\x04\x01\x00\x3ck3c-"+fmt.Sprint(i)), sn(0x12, "\x22\x00\x01zz"), sn(0x18, "\x00\x3c"))
+			defer c.leave()
 			all = append(all, c)
 		}
-		pub := g.join("mqtt", "\x20", hello5)
-		defer pub.leave()
-		for range 300 {
-			if err := pub.send(publish5(0, "zz", "", "", strings.Repeat("x", 100))); err != nil {
+		g.flood("zz", 300, 100)
+		for _, i := range []int{0, n / 2, n - 1} {
+			c := all[i]
+			if err := c.send(sn(0x16, fmt.Sprint("k3c-", i))); err != nil {
 				t.Fatal(err)
 			}
-		}
-		if err := pub.send(publish5(2, "zz", "\x00\x01", "", "newest")); err != nil {
-			t.Fatal(err)
-		}
-		if err := pub.await("\x40\x02\x00\x01"); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range all {
-			defer c.leave()
-		}
-		for i, c := range []*patient{all[0], all[len(all)/2], all[len(all)-1]} {
-			if err := c.send(sn(0x16, fmt.Sprint("k3c-", []int{0, len(all) / 2, len(all) - 1}[i]))); err != nil {
-				t.Fatal(err)
+			qos0, qos1 := c.wake(g)
+			if want := numbers(280, 300); !slices.Equal(qos0, want) {
+				t.Errorf("a sleeper has %v of QoS 0, want %v", qos0, want)
 			}
-			if err := c.await("newest"); err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(string(c.passed), "\x0c\x02zz"); n > 50 {
-				t.Errorf("a sleeper had %d messages", n)
+			if want := numbers(250, 300); !slices.Equal(qos1, want) {
+				t.Errorf("a sleeper has %v of QoS 1, want %v", qos1, want)
 			}
 		}
 		for _, c := range all {
@@ -182,4 +172,93 @@ func TestSECURITY_K3c_SleepersHoldWhatTheyMay(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSECURITY_K3c_L28_ASleeperAtTheDefaults: 100 messages of QoS 0 and 1000 of QoS 1 wait; what is beyond is counted, and
+// logged once.
+func TestSECURITY_K3c_L28_ASleeperAtTheDefaults(t *testing.T) {
+	t.Parallel()
+	g := &target{Gateway: rig.Start(t, rig.Options{Listen: []string{"mqtt", "mqttsn", "http"}})}
+	before := g.Metrics()
+	c := g.join("mqttsn", "\x02\x18", sn(4, "\x04\x01\x00\x3cl28"), sn(0x12, "\x22\x00\x01zz"), sn(0x18, "\x00\x3c"))
+	defer c.leave()
+	g.flood("zz", 1200, 1)
+	if err := c.send(sn(0x16, "l28")); err != nil {
+		t.Fatal(err)
+	}
+	qos0, qos1 := c.wake(g)
+	if want := numbers(1100, 1200); !slices.Equal(qos0, want) {
+		t.Errorf("a sleeper has %d of QoS 0, from %v, want %v", len(qos0), qos0[:1], want[:1])
+	}
+	if want := numbers(200, 1200); !slices.Equal(qos1, want) {
+		t.Errorf("a sleeper has %d of QoS 1, from %v, want %v", len(qos1), qos1[:1], want[:1])
+	}
+	after := g.Metrics()
+	for what, want := range map[string]float64{
+		`entrepot_messages_dropped_total{protocol="core",reason="queue_full"}`: 1300,
+		`entrepot_limit_refused_total{limit="queue",protocol="core"}`:          200,
+		`entrepot_limit_refused_total{limit="queue_qos0",protocol="core"}`:     1100,
+	} {
+		if got := after[what] - before[what]; got != want {
+			t.Errorf("%s is %v, want %v", what, got, want)
+		}
+	}
+	g.Quit()
+	for _, words := range []string{"limit=queue ns=default count=200", "limit=queue_qos0 ns=default count=1100"} {
+		if n := strings.Count(g.Log.Text(), "msg=limit.refused "+words+"\n"); n != 1 {
+			t.Errorf("%d lines of the log with %s", n, words)
+		}
+	}
+}
+
+// flood publishes pairs of messages over MQTT, numbered, each number with QoS 0 and then with QoS 1, and waits for the last.
+func (g *target) flood(topic string, pairs, size int) {
+	g.Helper()
+	pub := g.join("mqtt", "\x20", hello5)
+	defer pub.leave()
+	for i := range pairs {
+		payload := fmt.Sprintf("#%05d", i) + strings.Repeat("x", size)
+		if err := pub.send(publish5(0, topic, "", "", payload) + publish5(2, topic, u16(i+1), "", payload)); err != nil {
+			g.Fatal(err)
+		}
+		if err := pub.await("\x40\x02" + u16(i+1)); err != nil {
+			g.Fatal(err)
+		}
+	}
+}
+
+// wake reads what a wake-up brings, acknowledges it, and tells the numbers that came by QoS. They must come in their order.
+func (c *patient) wake(g *target) (qos0, qos1 []int) {
+	g.Helper()
+	last := 0
+	for {
+		select {
+		case b := <-c.heard:
+			if string(b) == "\x02\x17" { // PINGRESP
+				return qos0, qos1
+			}
+			n, err := strconv.Atoi(string(b[8:13]))
+			if err != nil || b[1] != 0x0c || n < last {
+				g.Fatalf("%q came after %d", b, last)
+			}
+			if last = n; b[2]&0x60 == 0 {
+				qos0 = append(qos0, n)
+			} else {
+				qos1 = append(qos1, n)
+				if err := c.send(sn(0x0d, string(b[3:7])+"\x00")); err != nil {
+					g.Fatal(err)
+				}
+			}
+		case <-time.After(rig.Patience):
+			g.Fatalf("no PINGRESP came, after %d of QoS 0 and %d of QoS 1", len(qos0), len(qos1))
+		}
+	}
+}
+
+// numbers are those from and before.
+func numbers(from, before int) (all []int) {
+	for n := from; n < before; n++ {
+		all = append(all, n)
+	}
+	return all
 }
