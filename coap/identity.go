@@ -240,7 +240,7 @@ func (id *identity) move(t *core.Turn, p *peer) {
 
 // attach opens the transient session of the identity.
 func (id *identity) attach(t *core.Turn, p *peer, who *core.Principal) {
-	id.expires = who.Ends()
+	id.expires = who.Ends(t.Clock())
 	if !p.handle.Enter() && !p.ep.spare(t, p) { // L5
 		limit.Refused(p.ep.room.host, Protocol, p.ep.info.Listener, p.addr, limit.Connections, limit.KeyConnections)
 		id.state, id.reason = refused, core.Quota

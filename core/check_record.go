@@ -19,6 +19,7 @@ func CheckRecord(rec Record) (kind, what string, err error) {
 	}
 	r := &reader{b: rec.Value}
 	switch letter {
+	case keyClock:
 	case keyRetained, keyNote:
 		what = string(bytes.ReplaceAll(key, []byte{0}, []byte(" ")))
 	default:
@@ -56,6 +57,8 @@ func CheckRecord(rec Record) (kind, what string, err error) {
 			_, _, err = r.clearing(0, seq)
 		}
 		return kind, what, err
+	case keyClock:
+		r.clock()
 	case keyMessage:
 		r.holders(nil)
 		what = r.message().Topic

@@ -34,8 +34,9 @@ func putBool(b []byte, v bool) []byte {
 
 // reader takes a record apart; the first fault sticks.
 type reader struct {
-	b   []byte
-	bad bool
+	b    []byte
+	bad  bool
+	ages *ages // nil: instants are read as they are
 }
 
 func (r *reader) uint() uint64 {
@@ -96,7 +97,7 @@ const (
 )
 
 // appendMessage is the stored form of a message.
-func appendMessage(b []byte, m *Message) []byte {
+func appendMessage(b []byte, m *Message, x *ages) []byte {
 	var flags byte
 	if m.Retain {
 		flags |= flagRetain
@@ -107,7 +108,7 @@ func appendMessage(b []byte, m *Message) []byte {
 	b = append(b, flags, m.QoS)
 	b = putText(b, m.Topic)
 	b = putText(b, m.Origin)
-	b = putUint(b, uint64(m.Expires))
+	b = x.put(b, m.Expires, m.loaded)
 	b = putUint(b, m.From)
 	b = putUint(b, m.rev)
 	b = putBytes(b, m.Payload)
@@ -152,7 +153,7 @@ func (r *reader) message() *Message {
 	m := &Message{Retain: flags&flagRetain != 0, QoS: r.byte()}
 	m.Topic = r.text()
 	m.Origin = r.text()
-	m.Expires = Time(r.uint())
+	m.Expires, m.loaded = r.time()
 	m.From = r.uint()
 	m.rev = r.uint()
 	m.Payload = append([]byte(nil), r.bytes()...)

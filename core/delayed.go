@@ -15,6 +15,7 @@ type delayed struct {
 	m         *Message
 	due       Time
 	id        uint64 // ascends in the order of entry
+	loaded    bool   // when it is due may have to be made earlier (ages)
 }
 
 // schedule holds a namespace's delayed messages. However many wait, one alarm

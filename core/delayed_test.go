@@ -112,7 +112,7 @@ func TestADelayedMessageOverTheRestartAlthoughNobodyRanForLong(t *testing.T) {
 		}
 		w.end()
 		w.router.Close()
-		time.Sleep(time.Hour)
+		time.Sleep(20 * time.Minute)
 		w.open(core.Options{Authorizer: authorizerFunc(func(p *core.Principal, a core.Action, topic string) bool {
 			seen <- p.User + " " + strings.Join(p.Roles, ",") + " " + p.Method
 			return true

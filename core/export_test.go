@@ -102,6 +102,9 @@ func SmallPages(o Options, window int) Options {
 	return o
 }
 
+// NewClockOf starts a clock by the wall clock that is given.
+func NewClockOf(wall func() time.Time) *Clock { return newClock(wall) }
+
 // SetWall makes the wall clock step by a time.
 func (c *Clock) SetWall(step time.Duration) {
 	c.wall = func() time.Time { return time.Now().Add(step) }

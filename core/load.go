@@ -55,6 +55,9 @@ func (r *Router) load() error {
 	}
 	r.lastID.Store(l.last)
 	l.finish()
+	if r.ages.run != 0 {
+		r.noteTime(l.t)
+	}
 	l.t.End()
 	l.orphans.report(r)
 	return nil
@@ -93,7 +96,7 @@ func (l *loading) session(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{b: value}
+	r := &reader{b: value, ages: &l.r.ages}
 	ns := l.namespace(r.bytes())
 	st := &session{ns: ns, id: id, durable: true}
 	client := r.text()
@@ -101,7 +104,8 @@ func (l *loading) session(key, value []byte) error {
 	st.key = sessionKey{p.User, client}
 	st.principal.Store(p)
 	st.expiry = time.Duration(r.uint())
-	st.ends, st.willAt = Time(r.uint()), Time(r.uint())
+	st.ends, st.loaded = r.time()
+	st.willAt, _ = r.time()
 	q := &Queue{ns: ns, kind: sessionQueue, own: st, durable: true}
 	q.id, q.each, q.keep = r.uint(), r.bool(), r.bool()
 	q.spec = l.spec(QueueLimits{Messages: int(r.uint()), Bytes: int64(r.uint()), Overflow: Overflow(r.byte())})
@@ -155,7 +159,7 @@ func (l *loading) delayed(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{b: value}
+	r := &reader{b: value, ages: &l.r.ages}
 	ns := l.namespace(r.bytes())
 	d := r.delayed(id, ns)
 	if r.err() != nil {
@@ -219,7 +223,7 @@ func (l *loading) finish() {
 	now := l.t.Now
 	for st := range l.sessions.all() {
 		if st.ends == 0 { // it was connected when the process was killed
-			st.ends = now.After(st.expiry)
+			st.ends, st.loaded = now.After(st.expiry), false
 		}
 		switch at := st.willAt; {
 		case st.will == nil:

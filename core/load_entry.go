@@ -16,7 +16,7 @@ func (l *loading) segment(key, value []byte) error {
 		l.orphan(keySegment, key, "")
 		return nil
 	}
-	s, err := (&reader{b: value}).segment(binary.BigEndian.Uint64(rest))
+	s, err := (&reader{b: value, ages: &l.r.ages}).segment(binary.BigEndian.Uint64(rest))
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (l *loading) entry(key, value []byte) (next []byte, err error) {
 	if l.unread(q, seq) {
 		read = (*reader).entrySize
 	}
-	x, err := read(&reader{b: value}, seq)
+	x, err := read(&reader{b: value, ages: &l.r.ages}, seq)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (l *loading) ring(q *Queue, key, value []byte, x *stored) (err error) {
 	if x.refers != 0 {
 		x.e.m, err = l.message(x.refers)
 	} else if x.e.m == nil { // it was not to be read
-		*x, err = (&reader{b: value}).entry(x.seq)
+		*x, err = (&reader{b: value, ages: &l.r.ages}).entry(x.seq)
 	}
 	switch {
 	case err != nil:

@@ -12,7 +12,7 @@ func (l *loading) queue(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{b: value}
+	r := &reader{b: value, ages: &l.r.ages}
 	ns := l.namespace(r.bytes())
 	q := r.queue(id, ns)
 	if r.err() != nil {
@@ -60,7 +60,7 @@ func (l *loading) binding(key, value []byte) error {
 		l.orphan(keyBinding, key, string(filter))
 		return nil
 	}
-	r := &reader{b: value}
+	r := &reader{b: value, ages: &l.r.ages}
 	sub := r.subscription(string(filter))
 	if r.err() != nil {
 		return r.err()
@@ -81,7 +81,7 @@ func (l *loading) subscription(key, value []byte) error {
 		l.orphan(keySubscription, key, string(filter))
 		return nil
 	}
-	r := &reader{b: value}
+	r := &reader{b: value, ages: &l.r.ages}
 	sub := r.subscription(string(filter))
 	if r.err() != nil {
 		return r.err()
@@ -129,7 +129,7 @@ func (l *loading) walk(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{b: value}
+	r := &reader{b: value, ages: &l.r.ages}
 	w := &lane{after: r.text(), rev: r.uint(), logged: true}
 	if r.err() != nil {
 		return r.err()
@@ -208,7 +208,7 @@ func (l *loading) retained(key, value []byte) error {
 	if !ok {
 		return errRecord
 	}
-	r := &reader{b: value}
+	r := &reader{b: value, ages: &l.r.ages}
 	m := r.message()
 	m.owner = r.text()
 	if r.err() != nil || m.Topic != string(rest) {

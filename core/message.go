@@ -23,6 +23,7 @@ type Message struct {
 	Retain  bool   // as published
 
 	shared bool // reaches more than one queue
+	loaded bool // when it expires may have to be made earlier (ages)
 	frames atomic.Pointer[frame]
 	record *sharing // what several durable queues refer to in the store; nil: none
 	rev    uint64   // revision of the retained write; 0: none
@@ -44,7 +45,7 @@ type Meta struct {
 	GroupSeq        uint32
 	Priority        uint8
 	HasPriority     bool
-	Created         Time // when the producer says it was made; 0: not said
+	Created         Time // when the producer says it was made, by its wall clock; 0: not said
 	Headers         []Header
 	Via             []string // nodes passed, for loop prevention; at most 8
 	Native          *Native

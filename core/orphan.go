@@ -6,7 +6,7 @@ import "slices"
 var recordKinds = map[byte]string{
 	keySession: "session", keySubscription: "subscription", keyWalk: "retained walk", keySeen: "remembered identifier",
 	keyQueue: "queue", keyBinding: "binding", keyEntry: "queue entry", keyMessage: "message", keySegment: "summary of a queue", keyClearing: "removal", keyRetained: "retained message",
-	keyDelayed: "delayed message", keyNote: "note of a protocol",
+	keyDelayed: "delayed message", keyNote: "note of a protocol", keyClock: "note of the clock",
 }
 
 // orphans are the records of a start that referred to something which was not

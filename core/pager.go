@@ -220,7 +220,7 @@ func (x *pager) read(id, from, to uint64, n int, bytes int64) (list []stored, th
 		if err != nil {
 			return nil, 0, err
 		}
-		e, err := (&reader{b: rec.Value}).entry(binary.BigEndian.Uint64(rec.Key[9:]))
+		e, err := (&reader{b: rec.Value, ages: &x.r.ages}).entry(binary.BigEndian.Uint64(rec.Key[9:]))
 		if err != nil { // it cannot be delivered, and is kept from nothing else
 			x.r.log.Error("store.damaged", "error", damaged(rec.Key, err))
 			continue
@@ -330,6 +330,9 @@ func (q *Queue) arrive(t *Turn, x *stored, size uint64, origins map[uint64]*Queu
 	q.paged.count--
 	e := q.extend()
 	*e = x.e
+	if late := q.ns.r.ages.late.Load(); e.m.loaded && late != 0 { // it was caught up meanwhile
+		e.m = e.m.olderBy(Time(late))
+	}
 	if more := int64(e.m.Size()) - int64(size); more != 0 {
 		q.charge(0, more)
 	}

@@ -87,7 +87,7 @@ func (x *pager) remove(t *Turn, c clearing) (rest clearing, err error) {
 			break
 		}
 		n++
-		entry, e := (&reader{b: rec.Value}).entry(seq)
+		entry, e := (&reader{b: rec.Value, ages: &x.r.ages}).entry(seq)
 		if e != nil {
 			x.r.log.Error("store.damaged", "error", damaged(rec.Key, e))
 			continue

@@ -2,12 +2,13 @@ package core
 
 import "slices"
 
-// Ends is when the login ends; 0: never.
-func (p *Principal) Ends() Time {
-	if p == nil || p.Expires.IsZero() {
+// Ends is when the login ends, by the wall clock as far as it is believed; 0:
+// never.
+func (p *Principal) Ends(c *Clock) Time {
+	if p == nil {
 		return 0
 	}
-	return Time(p.Expires.UnixMilli())
+	return c.Of(p.Expires)
 }
 
 // Is tells whether a name that a message carries as its sender's is the

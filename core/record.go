@@ -24,6 +24,7 @@ import (
 //	r <namespace> 00 <topic>  a retained message
 //	t <id>               a message that waits for its time
 //	x <room> 00 <namespace> 00 <key>  a room's note
+//	a                    what is kept of the clocks (ages.go)
 //
 // Identities are 8 octets, big-endian, so that a queue's entries lie in their
 // order and one range holds all of a queue.
@@ -47,6 +48,7 @@ const (
 	keyRetained     = 'r'
 	keyDelayed      = 't'
 	keyNote         = 'x'
+	keyClock        = 'a'
 )
 
 func key1(kind byte, id uint64) []byte {
@@ -130,7 +132,7 @@ func (b *Batch) entry(q *Queue, seq uint64, e *entry) {
 		v = putUint(v, e.m.record.id)
 		v = putUint(v, uint64(e.m.Size()))
 	} else {
-		v = appendMessage(v, e.m)
+		v = appendMessage(v, e.m, &q.ns.r.ages)
 	}
 	b.Set(key2(keyEntry, q.id, seq), v)
 }
@@ -212,15 +214,16 @@ func (r *reader) skipPrincipal() {
 
 func (t *Turn) putDelayed(d *delayed) {
 	b := putText(nil, d.ns.name)
-	b = putUint(b, uint64(d.due))
+	b = t.router.ages.put(b, d.due, d.loaded)
 	b = putPrincipal(b, d.principal)
-	t.set(key1(keyDelayed, d.id), appendMessage(b, d.m))
+	t.set(key1(keyDelayed, d.id), appendMessage(b, d.m, &t.router.ages))
 	w := t.pendingWork()
 	w.delayed = append(w.delayed, d)
 }
 
 func (r *reader) delayed(id uint64, ns *Namespace) *delayed {
-	d := &delayed{ns: ns, id: id, due: Time(r.uint())}
+	d := &delayed{ns: ns, id: id}
+	d.due, d.loaded = r.time()
 	d.principal = r.principal(ns.name)
 	d.m = r.message()
 	return d
@@ -234,8 +237,9 @@ func (b *Batch) session(st *session, sentBelow uint64) {
 	v = putText(v, st.key.client)
 	v = putPrincipal(v, st.principal.Load())
 	v = putUint(v, uint64(st.expiry))
-	v = putUint(v, uint64(st.ends))
-	v = putUint(v, uint64(st.willAt))
+	ages := &st.ns.r.ages
+	v = ages.put(v, st.ends, st.loaded)
+	v = ages.put(v, st.willAt, st.loaded)
 	v = putUint(v, st.inbox.id)
 	v = putBool(v, st.inbox.each)
 	v = putBool(v, st.inbox.keep)
@@ -247,7 +251,7 @@ func (b *Batch) session(st *session, sentBelow uint64) {
 	if w := st.will; w != nil {
 		v = putUint(v, uint64(w.Delay))
 		v = putUint(v, uint64(w.Expiry))
-		v = appendMessage(v, w.Message)
+		v = appendMessage(v, w.Message, ages)
 	}
 	b.Set(key1(keySession, st.id), v)
 }

@@ -104,6 +104,8 @@ type Router struct {
 	forgets  bool // nothing but notes is written
 	notes    notes
 	specs    specs
+	ages     ages
+	agreeing agreeing
 	orphans  uint64 // records that the start removed; immutable after it
 
 	open     atomic.Bool   // nothing is asked of auth
@@ -159,6 +161,9 @@ func New(o Options) (*Router, error) {
 	if v, ok := o.Store.(Volatile); ok || o.Forget {
 		r.volatile = o.Forget || v.Volatile()
 	}
+	if err := r.beginTime(); err != nil {
+		return nil, err
+	}
 	if err := r.load(); err != nil {
 		return nil, err
 	}
@@ -200,6 +205,9 @@ func (r *Router) Close() {
 	r.rechecks.stop()
 	r.timers.stop()
 	r.pager.stop()
+	t := r.NewTurn(nil)
+	r.noteTime(t)
+	t.End()
 	r.commit.stop()
 }
 

@@ -18,7 +18,7 @@ func (st *session) serveLocked(t *Turn, s *Session) {
 	if st.undelayWill() { // back before the delay was over
 		st.counts(st.will).Cancelled.Add(1)
 	}
-	st.ends = 0
+	st.ends, st.loaded = 0, false
 	st.will = s.client.Will
 	st.expiry = s.client.Expiry
 	if st.inbox == nil { // [MQTT-3.1.2-6]

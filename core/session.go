@@ -26,6 +26,7 @@ type session struct {
 
 	// Guarded by mu.
 	ended   bool
+	loaded  bool // ends and willAt may have to be made earlier (ages)
 	mu      sync.Mutex
 	expiry  time.Duration
 	ends    Time // when it is away: the instant of its end; 0: never

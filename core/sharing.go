@@ -32,7 +32,7 @@ func (t *Turn) share(m *Message) {
 func (t *Turn) shareEnds(m *Message) {
 	if len(t.holders) > 0 {
 		if !t.router.forgets {
-			t.set(key1(keyMessage, m.record.id), appendMessage(appendHolders(nil, t.holders), m))
+			t.set(key1(keyMessage, m.record.id), appendMessage(appendHolders(nil, t.holders), m, &t.router.ages))
 		}
 		t.releaseMessage(m, holder{})
 	}
@@ -94,7 +94,7 @@ func (r *Router) sharedMessage(id uint64) (*Message, error) {
 	if err != nil || v == nil {
 		return nil, err
 	}
-	rec := &reader{b: v}
+	rec := &reader{b: v, ages: &r.ages}
 	rec.holders(nil)
 	m := rec.message()
 	if rec.err() != nil {

@@ -37,6 +37,9 @@ func (r *Router) NewTurn(owner any) *Turn {
 	return &Turn{router: r, Owner: owner, Now: r.clock.Now(), pressure: r.pressure.Load(), allowed: Unbounded}
 }
 
+// Clock is the router's.
+func (t *Turn) Clock() *Clock { return t.router.clock }
+
 // Begin starts a pass.
 func (t *Turn) Begin() {
 	t.Now = t.router.clock.Now()

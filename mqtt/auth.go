@@ -187,7 +187,7 @@ func (c *conn) renew(t *core.Turn, out *adapters.Output, answer adapters.Answer)
 		return
 	}
 	c.authenticated("success")
-	c.loginEnds = answer.Principal.Ends()
+	c.loginEnds = answer.Principal.Ends(t.Clock())
 	if c.sendAuth(t, out, packet.Success, answer.Data); c.phase == connected {
 		c.arm()
 	}

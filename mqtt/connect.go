@@ -193,7 +193,7 @@ func (c *conn) attach(t *core.Turn, out *adapters.Output, principal *core.Princi
 		c.refuseConnect(t, out, core.Moved, "")
 		return
 	}
-	c.loginEnds = principal.Ends()
+	c.loginEnds = principal.Ends(t.Clock())
 	if err := c.room.rewriteWill(&c.opening.client); err != nil {
 		c.refuse(t, out, err)
 		return

@@ -238,7 +238,7 @@ func (w *mapper) fields(x *core.Meta) {
 		w.user("priority", propPriority, strconv.Itoa(int(x.Priority)))
 	}
 	if x.Created != 0 {
-		w.user("created", propTimestamp, x.Created.Wall().UTC().Format(time.RFC3339Nano))
+		w.user("created", propTimestamp, time.UnixMilli(int64(x.Created)).UTC().Format(time.RFC3339Nano))
 	}
 }
 

@@ -153,7 +153,7 @@ func (o *minusOne) progress(t *core.Turn) {
 	o.login = nil
 	if r == core.OK {
 		client := core.Client{Principal: principal, Protocol: Name, Clean: true}
-		o.ends = principal.Ends()
+		o.ends = principal.Ends(t.Clock())
 		o.session, r = o.e.room.host.Router.Attach(t, client, o.handle)
 	}
 	if r != core.OK {

@@ -198,10 +198,10 @@ func (s *sim) sleep(d time.Duration) {
 				next = h
 			}
 		}
-		if next == nil || next.tick.Wall().After(end) {
+		if next == nil || s.router.Clock().Wall(next.tick).After(end) {
 			break
 		}
-		time.Sleep(time.Until(next.tick.Wall()))
+		time.Sleep(time.Until(s.router.Clock().Wall(next.tick)))
 		next.tick = 0
 		s.do(func() { next.d.Tick(s.turn, &s.out) })
 	}

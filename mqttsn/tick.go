@@ -120,7 +120,7 @@ func (p *peer) loginEnds() core.Time {
 	if p.state < greeted || p.principal == nil {
 		return 0
 	}
-	return p.principal.Ends()
+	return p.principal.Ends(p.e.room.host.Router.Clock())
 }
 
 // due is when the next thing is to be done; 0: nothing.

@@ -139,7 +139,7 @@ func (c *conn) attach(t *core.Turn, p *core.Principal, r core.Reason) *failure {
 		c.session = nil
 		return failed(r, "Bad CONNECT", r.String())
 	}
-	c.principal, c.loginEnds = p, p.Ends()
+	c.principal, c.loginEnds = p, p.Ends(t.Clock())
 	c.state = attaching
 	return nil
 }

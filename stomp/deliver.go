@@ -109,7 +109,7 @@ func (c *conn) message(t *core.Turn, sub *subscription, d *core.Delivery, out *a
 			b = c.appendID(b, "ack:", sub)
 		}
 	}
-	b = appendFacts(b, t.Now, d)
+	b = appendFacts(b, t, d)
 	b = c.appendProperties(b, m)
 	b = frame.AppendBody(b, m.Payload)
 	out.B = b
@@ -118,7 +118,7 @@ func (c *conn) message(t *core.Turn, sub *subscription, d *core.Delivery, out *a
 }
 
 // appendFacts appends what is true of this delivery only.
-func appendFacts(b []byte, now core.Time, d *core.Delivery) []byte {
+func appendFacts(b []byte, t *core.Turn, d *core.Delivery) []byte {
 	if d.Attempt > 1 {
 		b = append(b, "x-delivery-count:"...)
 		b = append(strconv.AppendUint(b, uint64(d.Attempt-1), 10), '\n')
@@ -129,10 +129,10 @@ func appendFacts(b []byte, now core.Time, d *core.Delivery) []byte {
 	if d.Stored { // ST43
 		b = append(b, "retained:true\n"...)
 	}
-	if left, ok := d.Message.Remaining(now, 1e6); ok {
+	if left, ok := d.Message.Remaining(t.Now, 1e6); ok {
 		b = append(b, "expiration:"...)
 		b = append(strconv.AppendInt(b, left, 10), "\nexpires:"...)
-		b = append(strconv.AppendInt(b, int64(d.Message.Expires), 10), '\n')
+		b = append(strconv.AppendInt(b, t.Clock().Wall(d.Message.Expires).UnixMilli(), 10), '\n')
 	}
 	return b
 }

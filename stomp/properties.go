@@ -3,6 +3,7 @@ package stomp
 import (
 	"encoding/base64"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/entrepot/entrepot/core"
@@ -39,7 +40,7 @@ func (c *conn) readProperties(t *core.Turn, f *frame.Frame) (properties, *failur
 		case "retain":
 			x.retain = string(h.Value) == "true"
 		case "expiration", "expires":
-			if !x.expire(t.Now, string(h.Name), string(h.Value)) {
+			if !x.expire(t, string(h.Name), string(h.Value)) {
 				return x, failed(core.Malformed, "Invalid header", "'"+string(h.Name)+"' must be a number of milliseconds")
 			}
 		default:
@@ -61,19 +62,23 @@ func (x *properties) more() *core.Meta {
 	return x.meta
 }
 
+// farthest is the longest time, in milliseconds, and the latest instant that a
+// client names: some 4000 years.
+const farthest = 1 << 47
+
 // expire reads both dialects: expiration is relative, expires is relative or,
 // above 10^12, an instant; 0 there means never.
-func (x *properties) expire(now core.Time, name, value string) bool {
+func (x *properties) expire(t *core.Turn, name, value string) bool {
 	n, err := strconv.ParseInt(value, 10, 64)
 	switch {
 	case err != nil || n < 0:
 		return false
 	case name == "expiration":
-		x.expires = now + core.Time(min(n, 1<<50))
+		x.expires = t.Now + core.Time(min(n, farthest))
 	case n > 1e12:
-		x.expires = core.Time(n)
+		x.expires = t.Clock().Of(time.UnixMilli(min(n, farthest)))
 	case n > 0:
-		x.expires = now + core.Time(n)
+		x.expires = t.Now + core.Time(n)
 	}
 	return true
 }

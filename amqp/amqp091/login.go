@@ -120,7 +120,7 @@ func (c *Conn) loggedIn() {
 		c.refuse(r)
 		return
 	}
-	c.principal, c.loginEnds = p, p.Ends()
+	c.principal, c.loginEnds = p, p.Ends(c.t.Clock())
 	c.handle.Authenticated()
 	c.state = tuning
 	c.send(&wire.ConnectionTune{
@@ -272,7 +272,7 @@ func (c *Conn) relogged() {
 		c.fail(&wire.Error{Code: wire.NotAllowed, Text: "new secret was refused", ID: id})
 		return
 	}
-	c.principal, c.loginEnds = p, p.Ends()
+	c.principal, c.loginEnds = p, p.Ends(c.t.Clock())
 	c.send(&wire.ConnectionUpdateSecretOk{})
 	c.resume()
 }

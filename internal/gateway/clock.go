@@ -11,11 +11,11 @@ const (
 	clockMatter = 10 * time.Second // a step that is smaller is nobody's affair: NTP makes such
 )
 
-// clockWatch tells of steps of the system's clock. Nothing here follows them
-// before the next start: whatever has a time runs on the monotonic clock, so
-// that no step makes anything expire. [SECURITY R6]
+// clockWatch tells of steps of the system's clock. Whatever has a time runs on the
+// monotonic clock, so that no step makes anything expire; core decides when it
+// believes the system's clock. [SECURITY R6]
 type clockWatch struct {
-	ahead func() time.Duration // how far the system's clock is ahead of ours
+	ahead func() time.Duration // how far the system's clock was set ahead
 	log   *slog.Logger
 	told  time.Duration
 }
@@ -41,4 +41,11 @@ func (w *clockWatch) look() {
 	}
 	w.told = now
 	w.log.Warn("config.warning", "reason", "clock", "ahead", now)
+}
+
+// checkClock is core's look at the clock.
+func (g *Gateway) checkClock() time.Duration {
+	t := g.router.NewTurn(nil)
+	defer t.End()
+	return g.router.CheckClock(t)
 }

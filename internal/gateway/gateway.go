@@ -194,7 +194,7 @@ func (g *Gateway) begin(serving context.Context) {
 	g.running.Go(func() { report(g.failed, g.server.Serve(serving)) })
 	told := &refusals{metrics: g.metrics, router: g.router, log: g.log, told: map[refusal]uint64{}}
 	g.running.Go(func() { told.run(serving) })
-	g.running.Go(func() { (&clockWatch{ahead: g.router.Clock().Behind, log: g.log}).run(serving) })
+	g.running.Go(func() { (&clockWatch{ahead: g.checkClock, log: g.log}).run(serving) })
 	g.running.Go(func() { g.monitor.Run(serving) })
 	g.running.Go(func() { new(tidier).run(serving, heapReader(), debug.FreeOSMemory) })
 	g.running.Go(func() { g.watchFiles(serving) })
