@@ -11,9 +11,13 @@ import (
 // operations page without its prefix. A room keeps the hot ones (Traffic) by
 // value and touches no map per message.
 type Metrics struct {
-	mu      sync.Mutex
-	traffic map[string]*Traffic
-	labels  sync.Map // labelKey -> *atomic.Uint64
+	protocols atomic.Pointer[[]string] // that translations tell apart
+	labels    sync.Map                 // labelKey -> *atomic.Uint64
+
+	// Guarded by mu.
+	mu           sync.Mutex
+	traffic      map[string]*Traffic
+	translations []*translations // of each loop
 }
 
 // Traffic counts the messages of one protocol.

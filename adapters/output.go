@@ -28,6 +28,8 @@ type Output struct {
 	closing bool
 	paused  bool
 	resumed bool
+
+	translations *translations // of the loop; nil before the first
 }
 
 // Gram is one datagram of an output: B[Start:End] for To, or through an

@@ -22,31 +22,35 @@ func represent(r *response, m *core.Message, e envelope, ep *Endpoint, now core.
 		if f, ok := message.FormatOf(m.Meta.ContentType); ok {
 			r.setFormat(f)
 		} else if !e.on {
-			ep.room.host.Metrics.Lost(m.Origin, Protocol, "content_type")
+			r.lost(ep, m, "content_type")
 		}
 	}
 	if e.on {
-		r.payload = appendEnvelope(nil, m, e, func(field string) { ep.room.host.Metrics.Lost(m.Origin, Protocol, field) })
+		r.payload = appendEnvelope(nil, m, e, func(field string) { r.lost(ep, m, field) })
 		r.setFormat(message.CBOR)
 	} else if m.Meta != nil {
-		countLost(ep, m)
+		r.countLost(ep, m)
 	}
 	r.setMaxAge(maxAge(m, now, ep.cfg.MaxAge))
 	r.setETag(etagOf(m))
 }
 
 // countLost counts what only the envelope could carry (section 8.1).
-func countLost(ep *Endpoint, m *core.Message) {
-	lost := ep.room.host.Metrics.Lost
+func (r *response) countLost(ep *Endpoint, m *core.Message) {
 	if m.Meta.ReplyTo != "" {
-		lost(m.Origin, Protocol, "reply_to")
+		r.lost(ep, m, "reply_to")
 	}
 	if len(m.Meta.Correlation) > 0 {
-		lost(m.Origin, Protocol, "correlation")
+		r.lost(ep, m, "correlation")
 	}
 	if len(m.Meta.Headers) > 0 {
-		lost(m.Origin, Protocol, "headers")
+		r.lost(ep, m, "headers")
 	}
+}
+
+func (r *response) lost(ep *Endpoint, m *core.Message, field string) {
+	r.lossy = true
+	ep.room.host.Metrics.Lost(m.Origin, Protocol, field)
 }
 
 // maxAge is how long the value is fresh: until it expires, at most bound, in

@@ -18,6 +18,7 @@ func (g *gauge) value() int { return int(g.counter.Load()) }
 type counters struct {
 	metrics    *adapters.Metrics
 	traffic    *adapters.Traffic
+	translated *adapters.Translator
 	requests   [8][256]atomic.Pointer[atomic.Uint64] // by method (0: any other) and code
 	duplicates [2]*atomic.Uint64                     // CON, NON
 	notified   [2]*atomic.Uint64                     // CON, NON
@@ -28,7 +29,7 @@ type counters struct {
 }
 
 func (c *counters) open(m *adapters.Metrics) {
-	c.metrics, c.traffic = m, m.Traffic(Protocol)
+	c.metrics, c.traffic, c.translated = m, m.Traffic(Protocol), m.Translator(Protocol)
 	for i, t := range []string{"con", "non"} {
 		c.duplicates[i] = m.Counter("coap_duplicates_total", t)
 		c.notified[i] = m.Counter("coap_notifications_total", t)

@@ -126,10 +126,12 @@ func (p *peer) notify(t *core.Turn, o *observation, d *core.Delivery, out *adapt
 	represent(&whole, d.Message, envelope{on: o.env, qos: d.QoS, retain: d.Retain}, p.ep, t.Now)
 	if !acceptable(o.accept, &whole) {
 		settle.settle(t, core.Accepted)
+		p.ep.room.count.translated.Count(out, d.Message, adapters.Untranslated)
 		p.final(t, o, message.NotAcceptable, out) // O16
 		return
 	}
 	p.ep.room.count.traffic.Count(adapters.Out, d.QoS, len(d.Message.Payload))
+	p.ep.room.count.translated.Count(out, d.Message, adapters.Outcome(whole.lossy))
 	p.tell(t, o, &whole, p.confirms(o, d.QoS, t.Now), settle, out)
 }
 

@@ -27,6 +27,7 @@ type response struct {
 	payload  []byte       // never written to: it may be a message's
 	opens    *observation // what this answer registers; not on the wire
 	silent   bool         // nothing is sent to who sent a NON
+	lossy    bool         // the message that it represents has more; not on the wire
 }
 
 // location is where a created resource is.

@@ -26,10 +26,12 @@ func (p *peer) walk(t *core.Turn, o *observation, out *adapters.Output) bool {
 		var whole response
 		represent(&whole, m, envelope{on: o.env, qos: qos, retain: true}, p.ep, t.Now)
 		if !acceptable(o.accept, &whole) {
+			p.ep.room.count.translated.Count(out, m, adapters.Untranslated)
 			p.final(t, o, message.NotAcceptable, out) // O16
 			return true
 		}
 		p.ep.room.count.traffic.Count(adapters.Out, qos, len(m.Payload))
+		p.ep.room.count.translated.Count(out, m, adapters.Outcome(whole.lossy))
 		p.tell(t, o, &whole, p.confirms(o, qos, t.Now), settlement{}, out)
 	}
 	o.after, o.walking = next, !done

@@ -82,7 +82,7 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 	}
 	m := d.Message
 	alias, fresh := c.aliases.lookup(m.Topic)
-	props := c.appendProps(t, sc.props[:0], d)
+	props, lossy := c.appendProps(t, sc.props[:0], d)
 	sc.props = props
 	if alias != 0 {
 		props = packet.AppendNum(props, packet.TopicAlias, uint32(alias))
@@ -104,7 +104,7 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 		size = packetSize(len(name), d.QoS, rest)
 	}
 	if c.tooLarge(size) { // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
-		c.skip(t, d)
+		c.skip(t, d, out)
 		return
 	}
 	id, dup := uint16(0), false
@@ -122,11 +122,12 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 		out.B = append(packet.AppendVarint(out.B, uint32(len(props))), props...)
 	}
 	out.B = append(out.B, m.Payload...)
-	c.delivered(d)
+	c.delivered(d, lossy, out)
 }
 
-// delivered counts a PUBLISH that was appended.
-func (c *conn) delivered(d *core.Delivery) {
+// delivered counts a PUBLISH that was appended; lossy tells that a receiver of
+// 5.0 does not get everything.
+func (c *conn) delivered(d *core.Delivery, lossy bool, out *adapters.Output) {
 	c.room.count.out(packet.PUBLISH)
 	c.room.traffic.Count(adapters.Out, d.QoS, len(d.Message.Payload))
 	if d.Redelivered() {
@@ -136,11 +137,13 @@ func (c *conn) delivered(d *core.Delivery) {
 		}
 	}
 	if c.version < packet.V5 && d.Message.Meta != nil {
-		countLosses3(d.Message, c.room.host.Metrics) // MC23
+		lossy = countLosses3(d.Message, c.room.host.Metrics) // MC23
 	}
+	c.room.translated.Count(out, d.Message, adapters.Outcome(lossy))
 }
 
-// Keys of encoded forms: this room's number above, version and retain below.
+// Keys of encoded forms: this room's number above, version and retain below. The
+// first octet of a form tells whether the message has more.
 const (
 	frameProps = 0x4d51_0000 // the properties that do not differ per delivery
 	frameQoS0  = 0x4d51_0100 // a whole PUBLISH of QoS 0
@@ -161,11 +164,12 @@ func (c *conn) sendShared(d *core.Delivery, out *adapters.Output) bool {
 	if frame == nil {
 		rest := len(m.Payload)
 		var props []byte
+		lossy := false
 		if c.version >= packet.V5 {
-			props = appendMeta(nil, m, c.room.host.Metrics)
+			props, lossy = appendMeta(nil, m, c.room.host.Metrics)
 			rest += packet.VarintLen(uint32(len(props))) + len(props)
 		}
-		frame = make([]byte, 0, packetSize(len(m.Topic), 0, rest))
+		frame = append(make([]byte, 0, 1+packetSize(len(m.Topic), 0, rest)), flag(lossy))
 		frame = packet.AppendPublishHead(frame, packet.PublishFlags(0, false, d.Retain), m.Topic, 0, rest) // [MQTT-4.3.1-1] [3: MQTT-4.3.1-1]
 		if c.version >= packet.V5 {
 			frame = append(packet.AppendVarint(frame, uint32(len(props))), props...)
@@ -173,14 +177,20 @@ func (c *conn) sendShared(d *core.Delivery, out *adapters.Output) bool {
 		frame = append(frame, m.Payload...)
 		m.SetFrame(key, frame)
 	}
-	if c.tooLarge(len(frame)) {
-		c.room.count.tooLarge.Add(1)
-		c.room.host.Metrics.Dropped(Name, "too_large")
+	if c.tooLarge(len(frame) - 1) {
+		c.tooLargeFor(d, out)
 		return true
 	}
-	out.B = append(out.B, frame...)
-	c.delivered(d)
+	out.B = append(out.B, frame[1:]...)
+	c.delivered(d, frame[0] != 0, out)
 	return true
+}
+
+func flag(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 // packetSize is the size of a PUBLISH.
@@ -198,20 +208,26 @@ func (c *conn) tooLarge(size int) bool {
 
 // skip settles a delivery that this client cannot take as if it were done.
 // MD7
-func (c *conn) skip(t *core.Turn, d *core.Delivery) {
-	c.room.count.tooLarge.Add(1)
-	c.room.host.Metrics.Dropped(Name, "too_large")
+func (c *conn) skip(t *core.Turn, d *core.Delivery, out *adapters.Output) {
+	c.tooLargeFor(d, out)
 	if d.QoS > 0 {
 		d.Consumer.Settle(t, d.Seq, core.Accepted)
 	}
 }
 
+// tooLargeFor counts a message that this client cannot take.
+func (c *conn) tooLargeFor(d *core.Delivery, out *adapters.Output) {
+	c.room.count.tooLarge.Add(1)
+	c.room.host.Metrics.Dropped(Name, "too_large")
+	c.room.translated.Count(out, d.Message, adapters.Untranslated)
+}
+
 // appendProps appends the properties of a delivery but the alias; nothing
-// before 5.0.
-func (c *conn) appendProps(t *core.Turn, dst []byte, d *core.Delivery) []byte {
+// before 5.0. lossy tells that the message has more.
+func (c *conn) appendProps(t *core.Turn, dst []byte, d *core.Delivery) (props []byte, lossy bool) {
 	m := d.Message
 	if c.version < packet.V5 {
-		return dst
+		return dst, false
 	}
 	if left, ok := m.Remaining(t.Now, time.Second); ok && !saysExpiry(m) { // [MQTT-3.3.2-6]
 		dst = packet.AppendNum(dst, packet.MessageExpiryInterval, uint32(min(max(left, 1), 1<<32-1)))
@@ -220,17 +236,18 @@ func (c *conn) appendProps(t *core.Turn, dst []byte, d *core.Delivery) []byte {
 		dst = packet.AppendNum(dst, packet.SubscriptionIdentifier, id)
 	}
 	if m.Meta == nil {
-		return dst
+		return dst, false
 	}
 	if !m.Shared() {
 		return appendMeta(dst, m, c.room.host.Metrics)
 	}
-	props := m.Frame(frameProps)
-	if props == nil {
-		props = appendMeta([]byte{}, m, c.room.host.Metrics)
-		m.SetFrame(frameProps, props)
+	form := m.Frame(frameProps)
+	if form == nil {
+		form, lossy = appendMeta([]byte{0}, m, c.room.host.Metrics)
+		form[0] = flag(lossy)
+		m.SetFrame(frameProps, form)
 	}
-	return append(dst, props...)
+	return append(dst, form[1:]...), form[0] != 0
 }
 
 // assign gives a delivery its packet identifier, and tells whether the client

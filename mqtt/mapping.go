@@ -145,17 +145,18 @@ func setField(x *core.Meta, name, value string) bool {
 // mapper appends the properties of a message of any origin, and counts what
 // MQTT cannot carry.
 type mapper struct {
-	m   *core.Message
-	met *adapters.Metrics
-	dst []byte
+	m     *core.Message
+	met   *adapters.Metrics
+	dst   []byte
+	lossy bool
 }
 
 // appendMeta appends a message's properties but those that differ per
-// delivery: expiry, identifiers, alias.
-func appendMeta(dst []byte, m *core.Message, met *adapters.Metrics) []byte {
+// delivery: expiry, identifiers, alias. lossy tells that there is more.
+func appendMeta(dst []byte, m *core.Message, met *adapters.Metrics) (props []byte, lossy bool) {
 	x := m.Meta
 	if x == nil {
-		return dst
+		return dst, false
 	}
 	w := &mapper{m: m, met: met, dst: dst}
 	if x.Text {
@@ -175,16 +176,19 @@ func appendMeta(dst []byte, m *core.Message, met *adapters.Metrics) []byte {
 		w.dst = packet.AppendStr(w.dst, packet.CorrelationData, x.Correlation) // [MQTT-3.3.2-16]
 	}
 	if x.Native != nil && x.Native.Protocol == Name {
-		return append(w.dst, x.Native.Data...)
+		return append(w.dst, x.Native.Data...), w.lossy
 	}
 	for i := range x.Headers {
 		w.header(&x.Headers[i]) // [MQTT-3.3.2-17] [MQTT-3.3.2-18]
 	}
 	w.fields(x)
-	return w.dst
+	return w.dst, w.lossy
 }
 
-func (w *mapper) lost(field string) { w.met.Lost(w.m.Origin, Name, field) }
+func (w *mapper) lost(field string) {
+	w.lossy = true
+	w.met.Lost(w.m.Origin, Name, field)
+}
 
 // legal tells whether s may be an MQTT string.
 func legal(s string) bool {
@@ -243,7 +247,7 @@ func (w *mapper) fields(x *core.Meta) {
 }
 
 // countLosses3 counts what a receiver of 3.x does not get.
-func countLosses3(m *core.Message, met *adapters.Metrics) {
+func countLosses3(m *core.Message, met *adapters.Metrics) (lossy bool) {
 	x := m.Meta
 	for _, f := range [...]struct {
 		field string
@@ -256,6 +260,8 @@ func countLosses3(m *core.Message, met *adapters.Metrics) {
 	} {
 		if f.has {
 			met.Lost(m.Origin, "mqtt3", f.field)
+			lossy = true
 		}
 	}
+	return lossy
 }

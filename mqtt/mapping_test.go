@@ -13,7 +13,7 @@ import (
 // propsOf encodes a message's properties and reads them back.
 func propsOf(t *testing.T, m *core.Message, met *adapters.Metrics) *packet.Properties {
 	t.Helper()
-	list := appendMeta(nil, m, met)
+	list, _ := appendMeta(nil, m, met)
 	p := &packet.Publish{}
 	body := packet.AppendString(nil, "t")
 	body = append(packet.AppendVarint(body, uint32(len(list))), list...)

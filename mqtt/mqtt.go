@@ -33,12 +33,13 @@ func Registration() adapters.Registration {
 // Room is the server side of MQTT.
 type Room struct {
 	// Immutable.
-	host    *adapters.Host
-	limits  adapters.Limits
-	set     settings
-	rules   packet.Rules
-	count   *counters
-	traffic *adapters.Traffic
+	host       *adapters.Host
+	limits     adapters.Limits
+	set        settings
+	rules      packet.Rules
+	count      *counters
+	traffic    *adapters.Traffic
+	translated *adapters.Translator
 
 	redirecting atomic.Bool
 	scratches   sync.Pool
@@ -55,7 +56,7 @@ func New(h *adapters.Host, c *Config) (*Room, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Room{host: h, set: c.settings(), count: newCounters(h.Metrics), traffic: h.Metrics.Traffic(Name)}
+	r := &Room{host: h, set: c.settings(), count: newCounters(h.Metrics), traffic: h.Metrics.Traffic(Name), translated: h.Metrics.Translator(Name)}
 	r.limits, r.takeovers = h.Limits.WithDefaults(), limit.TakeoversOf(h)
 	limits := &r.limits
 	r.set.packetBytes = min(r.set.packetBytes, limits.MessageBytes) // the smaller wins

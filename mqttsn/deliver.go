@@ -77,7 +77,7 @@ func (p *peer) drain(t *core.Turn, c *core.Consumer, out *adapters.Output) (stuc
 func (p *peer) offer(t *core.Turn, d core.Delivery, out *adapters.Output) {
 	p.outbound.woken++
 	m := outgoing{Delivery: d, dup: d.QoS > 0 && d.Redelivered()}
-	if p.e.cfg.unfit(t.Now, &m, p.e.metrics) {
+	if p.e.cfg.unfit(t.Now, &m, p.e.metrics, out) {
 		p.settle(t, &m, core.Accepted)
 		return
 	}
@@ -88,7 +88,7 @@ func (p *peer) offer(t *core.Turn, d core.Delivery, out *adapters.Output) {
 }
 
 // unfit tells that a message cannot be delivered, and counts it (O5).
-func (c *Config) unfit(now core.Time, m *outgoing, x *metrics) bool {
+func (c *Config) unfit(now core.Time, m *outgoing, x *metrics, out *adapters.Output) bool {
 	if m.Received {
 		return false
 	}
@@ -97,6 +97,7 @@ func (c *Config) unfit(now core.Time, m *outgoing, x *metrics) bool {
 		x.set.Dropped(Name, "expired")
 	case publishLen(m.Message) > c.MTU, len(m.Message.Topic)+8 > c.MTU: // a REGISTER has at most 8 octets more
 		x.set.Dropped(Name, "too_large")
+		x.translated.Count(out, m.Message, adapters.Untranslated)
 	default:
 		return false
 	}
@@ -113,7 +114,7 @@ func (p *peer) sendWaiting(t *core.Turn, out *adapters.Output) {
 		case m.phase != unsent || p.outbound.blocked(m, i, p.state == awake):
 			i++
 			continue
-		case p.e.cfg.unfit(t.Now, m, p.e.metrics):
+		case p.e.cfg.unfit(t.Now, m, p.e.metrics, out):
 			p.settle(t, m, core.Accepted)
 			p.outbound.remove(m)
 			continue
@@ -152,7 +153,7 @@ func (p *peer) try(t *core.Turn, m *outgoing, out *adapters.Output) bool {
 		p.number(t, m)
 		m.phase, m.next = sent, t.Now.After(p.e.cfg.RetryInterval)
 	}
-	p.e.metrics.lost(m.Message)
+	p.e.metrics.translated.Count(out, m.Message, adapters.Outcome(p.e.metrics.lost(m.Message)))
 	p.e.metrics.traffic.Count(adapters.Out, m.QoS, len(m.Message.Payload))
 	reply(p, m.packet(kind, id), out)
 	return true

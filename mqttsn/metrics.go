@@ -12,15 +12,16 @@ import (
 
 // metrics keeps the counters that every packet touches.
 type metrics struct {
-	set      *adapters.Metrics
-	traffic  *adapters.Traffic
-	withheld *atomic.Uint64        // by the budget of an unproven address
-	packets  [2][32]*atomic.Uint64 // by direction and type; the last is FRWDENCAP
-	states   [stateCount]*atomic.Uint64
+	set        *adapters.Metrics
+	traffic    *adapters.Traffic
+	translated *adapters.Translator
+	withheld   *atomic.Uint64        // by the budget of an unproven address
+	packets    [2][32]*atomic.Uint64 // by direction and type; the last is FRWDENCAP
+	states     [stateCount]*atomic.Uint64
 }
 
 func newMetrics(set *adapters.Metrics) *metrics {
-	m := &metrics{set: set, traffic: set.Traffic(Name), withheld: set.Counter("udp_amplification_refused_total", Name)}
+	m := &metrics{set: set, traffic: set.Traffic(Name), translated: set.Translator(Name), withheld: set.Counter("udp_amplification_refused_total", Name)}
 	for dir, word := range [2]string{adapters.In: "in", adapters.Out: "out"} {
 		for i := range m.packets[dir] {
 			if t := typeOf(i); t.Known() {
@@ -88,10 +89,10 @@ func (m *metrics) refused(t packet.Type, c packet.Code) {
 }
 
 // lost counts what a message of another protocol carries and this one cannot.
-func (m *metrics) lost(msg *core.Message) {
+func (m *metrics) lost(msg *core.Message) (lossy bool) {
 	x := msg.Meta
 	if x == nil {
-		return
+		return false
 	}
 	for _, f := range [...]struct {
 		there bool
@@ -104,6 +105,8 @@ func (m *metrics) lost(msg *core.Message) {
 	} {
 		if f.there {
 			m.set.Lost(msg.Origin, Name, f.field)
+			lossy = true
 		}
 	}
+	return lossy
 }

@@ -14,11 +14,12 @@ import (
 // frameKey is where this room keeps its encoded properties in a message.
 const frameKey = 0x5354 << 16
 
-// appendProperties appends what the message carries beside its payload. The
-// result is kept with a message that has more than one receiver.
-func (c *conn) appendProperties(b []byte, m *core.Message) []byte {
+// appendProperties appends what the message carries beside its payload; lossy
+// tells that it has more. The result is kept with a message that has more than one
+// receiver, behind an octet that says the same.
+func (c *conn) appendProperties(b []byte, m *core.Message) (all []byte, lossy bool) {
 	if m.Meta == nil {
-		return b
+		return b, false
 	}
 	if !m.Shared() {
 		return c.encodeProperties(b, m)
@@ -26,17 +27,20 @@ func (c *conn) appendProperties(b []byte, m *core.Message) []byte {
 	key := frameKey | uint32(c.version)
 	data := m.Frame(key)
 	if data == nil {
-		if data = c.encodeProperties(nil, m); data == nil {
-			data = []byte{}
+		if data, lossy = c.encodeProperties([]byte{0}, m); lossy {
+			data[0] = 1
 		}
 		m.SetFrame(key, data)
 	}
-	return append(b, data...)
+	return append(b, data[1:]...), data[0] != 0
 }
 
-func (c *conn) encodeProperties(b []byte, m *core.Message) []byte {
+func (c *conn) encodeProperties(b []byte, m *core.Message) (all []byte, lossy bool) {
 	x, v := m.Meta, c.version
-	lost := func(field string) { c.room.count.metrics.Lost(m.Origin, Name, field) }
+	lost := func(field string) {
+		lossy = true
+		c.room.count.metrics.Lost(m.Origin, Name, field)
+	}
 	put := func(name, value string) {
 		switch {
 		case value == "":
@@ -86,7 +90,7 @@ func (c *conn) encodeProperties(b []byte, m *core.Message) []byte {
 		b = frame.AppendHeader(b, v, h.Name, value)
 	}
 	put("content-type", x.ContentType)
-	return b
+	return b, lossy
 }
 
 func replyTo(x *core.Meta) string {

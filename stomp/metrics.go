@@ -12,6 +12,7 @@ import (
 type counters struct {
 	metrics       *adapters.Metrics
 	traffic       *adapters.Traffic
+	translated    *adapters.Translator
 	connections   *atomic.Uint64
 	subscriptions *atomic.Uint64
 	redelivered   *atomic.Uint64
@@ -24,7 +25,7 @@ func newCounters(m *adapters.Metrics) counters {
 		m = adapters.NewMetrics()
 	}
 	c := counters{
-		metrics: m, traffic: m.Traffic(Name),
+		metrics: m, traffic: m.Traffic(Name), translated: m.Translator(Name),
 		connections:   m.Counter("stomp_connections"),
 		subscriptions: m.Counter("stomp_subscriptions"),
 		redelivered:   m.Counter("stomp_redelivered_total"),

@@ -14,13 +14,14 @@ import (
 // Listener is what all connections share.
 type Listener struct {
 	// Immutable.
-	host    *adapters.Host
-	config  Config
-	limits  adapters.Limits
-	codec   topic.Codec
-	traffic *adapters.Traffic
-	count   counters
-	server  wire.Table // server-properties
+	host       *adapters.Host
+	config     Config
+	limits     adapters.Limits
+	codec      topic.Codec
+	traffic    *adapters.Traffic
+	translated *adapters.Translator
+	count      counters
+	server     wire.Table // server-properties
 
 	spaces *spaces
 }
@@ -38,10 +39,11 @@ func New(h *adapters.Host, c Config) (*Listener, error) {
 	c = c.withDefaults(limits.MessageBytes)
 	l := &Listener{
 		host: h, config: c, limits: limits, codec: c.codec(),
-		traffic: h.Metrics.Traffic(exchange.Protocol),
-		count:   newCounters(h.Metrics),
-		server:  serverProperties(h.Version),
-		spaces:  &spaces{of: map[string]*exchange.Space{}},
+		traffic:    h.Metrics.Traffic(exchange.Protocol),
+		translated: h.Metrics.Translator(exchange.Protocol),
+		count:      newCounters(h.Metrics),
+		server:     serverProperties(h.Version),
+		spaces:     &spaces{of: map[string]*exchange.Space{}},
 	}
 	h.Router.OnDead(exchange.Protocol, l.deadLetter)
 	return l, l.restore()

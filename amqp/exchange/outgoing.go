@@ -26,10 +26,12 @@ type Outgoing struct {
 	Lost  func(from, field string) // told of each field that cannot be carried; nil when nobody counts
 
 	place []byte
+	lossy bool // the last envelope lacks something
 }
 
 // Envelope builds the envelope for d: a view, until the next call.
 func (o *Outgoing) Envelope(d *core.Delivery, now core.Time) Envelope {
+	o.lossy = false
 	e := o.envelope(d, now)
 	if d.Attempt > 1 {
 		e.Properties = withAttempts(e.Properties, d.Attempt-1) // AQ50
@@ -147,7 +149,11 @@ func (o *Outgoing) short(p *wire.Properties, f wire.Flag, dst *[]byte, m *core.M
 	}
 }
 
+// Lossy tells whether the last envelope lacks something of its message.
+func (o *Outgoing) Lossy() bool { return o.lossy }
+
 func (o *Outgoing) lost(m *core.Message, field string) {
+	o.lossy = true
 	if o.Lost != nil {
 		o.Lost(m.Origin, field)
 	}

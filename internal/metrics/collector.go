@@ -79,6 +79,9 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		emit(prefix+name, float64(v), labels[:]...)
 	})
 	c.counters.Protocols(func(protocol string, t *adapters.Traffic) { traffic(protocol, t, emit) })
+	c.counters.Translations(func(from, to string, r adapters.Translation, n uint64) {
+		emit("entrepot_translations_total", float64(n), from, to, r.String())
+	})
 	for _, s := range c.sources {
 		s(emit)
 	}

@@ -46,6 +46,7 @@ var commonDefinitions = []Definition{
 	{"entrepot_messages_total", []string{"protocol", "direction", "qos"}, Counter, "Messages, in from publishers or out to receivers."},
 	{"entrepot_message_bytes_total", []string{"protocol", "direction", "qos"}, Counter, "Bytes of their payloads."},
 	{"entrepot_messages_dropped_total", []string{"protocol", "reason"}, Counter, "Messages that were not delivered: queue_full, expired, acl, too_large, shed, no_subscriber, rate, slow_consumer, loop."},
+	{"entrepot_translations_total", []string{"from", "to", "result"}, Counter, "Messages that left by another protocol than they came by: ok, lossy if it cannot carry a field of them (entrepot_mapping_dropped_total), dropped if the receiver cannot take them. Those of the gateway itself come from other."},
 	{"entrepot_mapping_dropped_total", []string{"from", "to", "field"}, Counter, "Fields that the receiver's protocol cannot carry (docs/mapping.md)."},
 	{"entrepot_sessions", []string{"state"}, Gauge, "Sessions, connected and offline."},
 	{"entrepot_session_takeovers_total", []string{"protocol"}, Counter, "Sessions that another connection of the same client took over."},

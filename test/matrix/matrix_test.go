@@ -53,6 +53,34 @@ func TestMatrix(t *testing.T) {
 			}
 		}
 	}
+	translated(t, count)
+}
+
+// translated looks at what was counted of all that: every pair of protocols, those that lost a field as such, and nothing that
+// came and left by one protocol.
+func translated(t *testing.T, count func(string, map[string]string) float64) {
+	t.Helper()
+	protocols := []string{"mqtt", "mqttsn", "coap", "stomp", "amqp"}
+	for _, from := range protocols {
+		for _, to := range protocols {
+			n := map[string]float64{}
+			for _, result := range []string{"ok", "lossy", "dropped"} {
+				n[result] = count("entrepot_translations_total", map[string]string{"from": from, "to": to, "result": result})
+			}
+			lost := count("entrepot_mapping_dropped_total", map[string]string{"from": from, "to": to})
+			if to == "mqtt" {
+				lost += count("entrepot_mapping_dropped_total", map[string]string{"from": from, "to": "mqtt3"})
+			}
+			switch {
+			case from == to:
+				if n["ok"]+n["lossy"]+n["dropped"] != 0 {
+					t.Errorf("%s counts translations into itself: %v", from, n)
+				}
+			case n["ok"] == 0 && n["lossy"] == 0, n["lossy"] > 0 != (lost > 0):
+				t.Errorf("from %s to %s: %v, with %v fields lost", from, to, n, lost)
+			}
+		}
+	}
 }
 
 // start runs a gateway with every protocol on free ports, and returns the URL of each surface.
