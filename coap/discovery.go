@@ -41,11 +41,7 @@ func (h *topics) collection(t *core.Turn, q *request, r *response) {
 
 // values are the links to retained values that the client may read.
 func (h *topics) values(t *core.Turn) (links []link) {
-	ms, _, _, reason := h.who.session.ScanRetained(t, "#", "", listAtOnce)
-	if reason != core.OK {
-		return nil
-	}
-	for _, m := range ms {
+	for _, m := range h.who.session.ListRetained(t, listAtOnce) {
 		target := appendEscaped([]byte{'/'}, h.cfg.Prefix)
 		for _, s := range message.Segments(m.Topic) {
 			target = appendEscaped(append(target, '/'), s)

@@ -38,7 +38,7 @@ func (s *Session) Bind(t *Turn, queue string, sub Subscription) (seq uint64, pen
 	}
 	durable := q.bind(t, sub)
 	if sub.RetainHandling == 0 || (sub.RetainHandling == 1 && !existed) {
-		q.replay(t, &replay{sub: sub, rev: q.ns.revision.Load(), principal: s.principal})
+		q.replay(t, &replay{sub: sub, rev: q.ns.revision.Load(), principal: s.principal, client: s.client.ID})
 		durable = durable || q.spec.Durable
 	}
 	seq, pending = s.advance(t, durable)
@@ -51,15 +51,18 @@ type replay struct {
 	after     string
 	rev       uint64 // retained writes after this one arrive live
 	principal *Principal
+	client    string
 }
 
 // replay puts a slice of retained messages into the queue, and goes on in
 // turns of its own until all are in, or the queue is full.
 func (q *Queue) replay(t *Turn, w *replay) {
 	items, next, done := q.ns.retained.Scan(nil, w.sub.Filter, w.after, laneSlice)
+	denials := q.ns.r.withholding(w.principal, w.client)
+	defer func() { denials.tell() }()
 	for i := range items {
 		m := items[i].Value
-		if m.rev > w.rev || m.Expired(t.Now) || !q.ns.r.allows(w.principal, ActionDeliver, m.Topic) {
+		if m.rev > w.rev || m.Expired(t.Now) || !denials.allows(m) {
 			continue
 		}
 		if !q.push(t, m.again(), &target{q: q, qos: w.sub.QoS, rap: true}) {

@@ -30,6 +30,38 @@ func (r *Router) withheld(p *Principal, client string, n int, first string) {
 		"topic", first, "messages", n, "rule", &refusal{r, p, ActionDeliver, first})
 }
 
+// withholding asks for the right to read one message after the other, and counts
+// and tells of those that are left out.
+type withholding struct {
+	r      *Router
+	p      *Principal
+	client string
+	n      int
+	first  string
+}
+
+func (r *Router) withholding(p *Principal, client string) withholding {
+	return withholding{r: r, p: p, client: client}
+}
+
+func (w *withholding) allows(m *Message) bool {
+	if w.r.allows(w.p, ActionDeliver, m.Topic) {
+		return true
+	}
+	if w.n++; w.n == 1 {
+		w.first = m.Topic
+	}
+	w.r.drop(DropDenied)
+	return false
+}
+
+// tell writes the line of what was left out.
+func (w *withholding) tell() {
+	if w.n > 0 {
+		w.r.withheld(w.p, w.client, w.n, w.first)
+	}
+}
+
 // Permits is Allows for what the caller refuses otherwise: a denial is logged.
 func (s *Session) Permits(a Action, name string) bool {
 	return s.r.permits(s.principal, s.ClientID(), a, name)

@@ -105,3 +105,76 @@ func TestSecurity_L31_TheRuleOfALineThatIsNotWrittenIsNotSearched(t *testing.T) 
 		expect(t, "searches", *l.searches, 0)
 	})
 }
+
+// What a receiver may not see of the retained messages that its filter matches is counted, and summed up in a line: by a walk,
+// also one that comes back to a topic, by a new subscription and by a new binding.
+func TestSecurity_Z7_RetainedMessagesThatAreWithheldAreToldOnce(t *testing.T) {
+	for name, read := range map[string]func(w *world, a *conn) (got string){
+		"ScanRetained": func(w *world, a *conn) string {
+			var all []string
+			for _, after := range []string{"", "t/1", "t/2"} { // the second and third were visited before
+				ms, _, _, reason := a.ScanRetained(w.turn, "t/+", after, 100)
+				expect(w.t, "reason", reason, core.OK)
+				all = nil
+				for _, m := range ms {
+					all = append(all, m.Topic)
+				}
+			}
+			return strings.Join(all, " ")
+		},
+		"Subscribe": func(w *world, a *conn) string {
+			a.sub("t/+", 1)
+			var ds []core.Delivery
+			for _, window := range []int{1, 9} { // the second walks on where the first one stopped
+				ds = a.Inbox().Take(w.turn, append(make([]core.Delivery, 0, 20), ds...), window)
+			}
+			return topics(ds)
+		},
+		"Bind": func(w *world, a *conn) string {
+			a.Declare(w.turn, core.QueueSpec{Name: "q"})
+			_, _, reason := a.Bind(w.turn, "q", core.Subscription{Filter: "t/+", QoS: 1})
+			expect(w.t, "bind", reason, core.OK)
+			w.end()
+			info, _ := a.Inspect("q")
+			return fmt.Sprint(info.Waiting, " wait")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := reasoning{&law{}, new(int)}
+			var lines bytes.Buffer
+			log := slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			simulateWith(t, core.Options{Authorizer: l, Log: log}, func(w *world) {
+				p := w.attach(core.Client{})
+				for i := range 6 {
+					p.send(fmt.Sprint("t/", i), "m", retained)
+				}
+				w.end()
+				l.set(w, "a read t/0", "a read t/1", "a read t/4")
+				a := w.attach(user("a", time.Hour))
+				lines.Reset()
+				got := read(w, a)
+				if want := map[string]string{"ScanRetained": "t/3 t/5", "Subscribe": "t/2 t/3 t/5", "Bind": "3 wait"}[name]; got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+				expect(t, "dropped", w.router.Stats().Dropped[core.DropDenied], 3)
+				told := 0
+				for line := range strings.Lines(lines.String()) {
+					if strings.Contains(line, "msg=acl.denied action=deliver namespace=default user=a client=a topic=t/") && strings.Contains(line, `rule="a read t/`) {
+						n := 0
+						fmt.Sscan(line[strings.Index(line, "messages=")+len("messages="):], &n)
+						told += n
+					}
+				}
+				expect(t, "told of", told, 3)
+			})
+		})
+	}
+}
+
+func topics(ds []core.Delivery) string {
+	var all []string
+	for _, d := range ds {
+		all = append(all, d.Message.Topic)
+	}
+	return strings.Join(all, " ")
+}

@@ -204,6 +204,8 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 			}
 			if !k.c.mayReadTopic(m.Topic, l.free) {
 				k.withhold(m.Topic)
+				q.ns.r.drop(DropDenied)
+				l.after = items[i].Name // it is told of once
 				continue
 			}
 			qos := min(m.QoS, l.sub.QoS)

@@ -138,17 +138,47 @@ func (s *Session) Retained(t *Turn, name string) (*Message, Reason) {
 
 // ScanRetained walks the retained messages that a filter matches, in byte
 // order of their topics, visiting at most budget names a call. The next call
-// resumes with after = next until done.
+// resumes with after = next until done. What may not be read is counted and told
+// of, once in a walk.
 func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs []*Message, next string, done bool, reason Reason) {
 	if topic.CheckFilter(filter, s.r.topicLimits()) != nil {
 		return nil, "", true, BadFilter
 	}
 	items, next, done := s.ns.retained.Scan(nil, filter, after, budget)
+	if s.scanned == nil || after == "" || s.scanned.filter != filter {
+		s.scanned = &scanned{filter: filter}
+	}
+	w := s.r.withholding(s.principal, s.client.ID)
 	for i := range items {
-		m := items[i].Value
-		if !m.Expired(t.Now) && s.r.allows(s.principal, ActionDeliver, m.Topic) {
+		switch m := items[i].Value; {
+		case m.Expired(t.Now):
+		case items[i].Name <= s.scanned.through:
+			if s.r.allows(s.principal, ActionDeliver, m.Topic) {
+				msgs = append(msgs, m)
+			}
+		case w.allows(m):
 			msgs = append(msgs, m)
 		}
 	}
+	if n := len(items); n > 0 {
+		s.scanned.through = max(s.scanned.through, items[n-1].Name)
+	}
+	w.tell()
 	return msgs, next, done, OK
 }
+
+// ListRetained is ScanRetained for who reads of the messages only that they are
+// there: nobody misses what is left out.
+func (s *Session) ListRetained(t *Turn, budget int) (msgs []*Message) {
+	items, _, _ := s.ns.retained.Scan(nil, "#", "", budget)
+	for i := range items {
+		if m := items[i].Value; !m.Expired(t.Now) && s.r.allows(s.principal, ActionDeliver, m.Topic) {
+			msgs = append(msgs, m)
+		}
+	}
+	return msgs
+}
+
+// scanned is how far a walk has come that may visit some topics again: what is
+// denied is counted once.
+type scanned struct{ filter, through string }

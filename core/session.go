@@ -72,6 +72,7 @@ type Session struct {
 	principal *Principal // that it attached with, or that of a later login
 	match     *Match     // of the last Route
 	may       *decisions // nil until a right to publish is asked for
+	scanned   *scanned   // by ScanRetained; nil until then
 	rates     *rates     // nil until somebody has one
 	extra     *extra
 	seq       uint64
