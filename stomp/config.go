@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,6 +65,9 @@ type Config struct {
 	DefaultUser string `yaml:"default_user"`
 	// DefaultPasscode is the passcode that goes with it.
 	DefaultPasscode string `yaml:"default_passcode"`
+	// ImplicitConnect lets clients begin with another frame than CONNECT, as DefaultUser and in version 1.0. They get no
+	// CONNECTED.
+	ImplicitConnect bool `yaml:"implicit_connect"`
 	// StrictHost refuses a host header that names neither / nor the namespace.
 	StrictHost bool `yaml:"strict_host"`
 	// Paths are the request paths on WebSocket listeners. Default: /stomp and /ws.
@@ -105,6 +109,9 @@ func (c *Config) Validate() error {
 		if w.value != "" && w.value != w.a && w.value != w.b && w.value != w.c {
 			return fmt.Errorf("stomp.%s: %q is none of %s, %s", w.key, w.value, w.a, w.b)
 		}
+	}
+	if c.ImplicitConnect && c.DefaultUser == "" {
+		return errors.New("stomp.implicit_connect: needs default_user, whom such clients are")
 	}
 	return nil
 }

@@ -46,6 +46,8 @@ type conn struct {
 	temps     map[string]string // queues behind /temp-queue/NAME
 	txs       map[string]*transaction
 	receipts  receipts
+	explicit  bool       // with implicit_connect: the first frame is CONNECT or STOMP
+	unasked   bool       // it was another: nobody awaits CONNECTED
 	braked    bool       // too many answers are owed: nothing is read
 	target    sendTarget // of the last SEND
 }
@@ -67,6 +69,13 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 		if out.Full() { // answers that the peer does not fetch stop its input
 			out.More = true
 			break
+		}
+		if c.state == awaitConnect && c.room.cfg.ImplicitConnect && !c.explicit {
+			n, ok := c.implicit(t, in[used:], out)
+			if used += n; !ok {
+				break
+			}
+			continue
 		}
 		n, ok, err := c.parser.Next(in[used:], &s.frame)
 		used += n

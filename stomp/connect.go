@@ -172,6 +172,19 @@ func (c *conn) hosted(p *core.Principal) *core.Principal {
 // connected writes CONNECTED and opens the connection (ST15).
 func (c *conn) connected(t *core.Turn, out *adapters.Output) {
 	c.id = "session-" + rand.Text()
+	if !c.unasked {
+		c.tellConnected(out)
+	}
+	c.parser.Version = c.version
+	c.parser.Limits.Frame = 0
+	c.state = open
+	c.handle.Authenticated()
+	c.handle.Connected()
+	c.beat.lastIn, c.beat.lastOut = t.Now, t.Now
+	c.handle.TickAt(c.next())
+}
+
+func (c *conn) tellConnected(out *adapters.Output) {
 	f := frame.Frame{Command: frame.Connected}
 	if c.room.server != "" {
 		f.Add("server", c.room.server)
@@ -180,11 +193,4 @@ func (c *conn) connected(t *core.Turn, out *adapters.Output) {
 	f.Add("heart-beat", c.beat.advertised())
 	f.Add("version", c.version.String())
 	c.put(&f, out)
-	c.parser.Version = c.version
-	c.parser.Limits.Frame = 0
-	c.state = open
-	c.handle.Authenticated()
-	c.handle.Connected()
-	c.beat.lastIn, c.beat.lastOut = t.Now, t.Now
-	c.handle.TickAt(c.next())
 }
