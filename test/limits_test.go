@@ -21,7 +21,7 @@ type limitRow struct {
 // limitRows is the whole table, L1 to L31.
 var limitRows = map[string]limitRow{
 	"L1": {map[string]string{"limits.preauth.deadline": "5s"},
-		[]string{"adapters/listen TestPreauth_L1_DeadlineOfSilence", "adapters/listen TestPreauth_L1_ProxyHeaderHandshakeAndUpgradeShareOneDeadline"}},
+		[]string{"test/credentials TestSECURITY_L1_ADTLSHandshakeHasTenSeconds", "adapters/listen TestPreauth_L1_DeadlineOfSilence", "adapters/listen TestPreauth_L1_ProxyHeaderHandshakeAndUpgradeShareOneDeadline"}},
 	"L2": {map[string]string{"limits.preauth.exchange": "5s"},
 		[]string{"adapters/listen TestPreauth_L2_Exchange", "mqtt TestMQTT_ME3_L2_IsToldOverSockets", "mqtt TestMQTT_MC12_ALoginThatTakesTooLongIsCut"}},
 	"L3": {map[string]string{"limits.preauth.bytes": "64KiB", "amqp.frame_max_before_open": "16384"},
@@ -78,7 +78,7 @@ var limitRows = map[string]limitRow{
 			"coap TestSecurity_L22_BeyondTheRateOfItsNamespaceARequestIsTooMany",
 			"internal/gateway TestSecurity_L22_DatagramPublishersHaveTheRateOfTheirListener", "mqttsn TestSecurity_L22_BeyondTheRateOfAClientItIsToldOfCongestion"}},
 	"L23": {map[string]string{"auth.failures": "10"},
-		[]string{"internal/auth TestSecurity_U13_WhoFailsTooOftenIsNotAskedAbout"}},
+		[]string{"internal/auth TestSecurity_U13_WhoFailsTooOftenIsNotAskedAbout", "test/credentials TestSECURITY_L23_U13_WhoFailsTooOftenWaitsAndIsNotAskedAbout"}},
 	"L24": {map[string]string{"limits.udp.peers": "100000", "limits.udp.peers_per_address": "1000", "mqttsn.max_clients": "100000", "mqttsn.max_clients_per_source": "1000", "coap.max_endpoints": "100000"},
 		[]string{"adapters/limit TestPeers_L24", "adapters/listen TestDTLS_L24_PeersAndL4_Places", "mqttsn TestSECURITY_L24_IdleClientOfAnUnprovenAddressMakesRoom", "mqttsn TestMQTTSN_C14_TooManyClients",
 			"mqttsn TestSECURITY_L24_TheOldestOfAnUnprovenAddressGoesFirst", "mqttsn TestSECURITY_L24_TrustedAddressesAreCountedToo",

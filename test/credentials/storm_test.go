@@ -108,14 +108,19 @@ func TestSecurity_U11_AStormOfWrongPasswordsBlocksNobody(t *testing.T) {
 
 // guess tries a password by MQTT 5 and returns the code of the CONNACK; closed when the connection ends without one.
 func guess(ctx context.Context, addr, pass string) byte {
-	var d net.Dialer
+	return login(ctx, "127.0.0.1", addr, "gw1", pass)
+}
+
+// login is a connection from an address of this machine, and the reason code that it is told.
+func login(ctx context.Context, from, addr, user, pass string) byte {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return closed
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(rig.Patience))
-	c := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: []byte("gw1-x"), HasUserName: true, UserName: []byte("gw1"), HasPassword: true, Password: []byte(pass)}
+	c := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: []byte(user + "-x"), HasUserName: true, UserName: []byte(user), HasPassword: true, Password: []byte(pass)}
 	if _, err := conn.Write(c.AppendTo(nil, packet.V5)); err != nil {
 		return closed
 	}
