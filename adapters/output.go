@@ -94,7 +94,7 @@ func (o *Output) ResumeReading() { o.paused, o.resumed = false, true }
 // Reading reports what the room asked for: paused, resumed, or neither.
 func (o *Output) Reading() (paused, resumed bool) { return o.paused, o.resumed }
 
-// Reset empties the output and keeps its memory.
+// Reset empties the output and keeps its memory, and what it counts by.
 func (o *Output) Reset() {
-	*o = Output{B: o.B[:0], grams: o.grams[:0]}
+	*o = Output{B: o.B[:0], grams: o.grams[:0], translations: o.translations}
 }

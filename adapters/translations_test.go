@@ -43,6 +43,21 @@ func TestTranslationsAreCountedByPairAndResultOverAllLoops(t *testing.T) {
 	}
 }
 
+// A loop has its counters once, however often its output is emptied.
+func TestTheCountersOfALoopStayWithItsOutput(t *testing.T) {
+	t.Parallel()
+	m := NewMetrics()
+	to := m.Translator("mqtt")
+	var out Output
+	for range 100 {
+		to.Count(&out, &core.Message{Origin: "stomp"}, Whole)
+		out.Reset()
+	}
+	if got := translated(m); got != "stomp>mqtt ok 100" || len(m.translations) != 1 {
+		t.Errorf("%s, in %d sets of counters", got, len(m.translations))
+	}
+}
+
 func TestProtocolsBeyondThoseThatAreToldApartAreOther(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics()
