@@ -25,7 +25,9 @@ func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions, filter string
 
 // consume joins a session to a queue for as long as its connection lasts.
 func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions, policy uint64) (*Consumer, Reason) {
-	if most := s.r.limitsOf(s.principal).Subscriptions; most > 0 && len(s.consumers()) >= most {
+	most := s.ns.limits().Subscriptions
+	less(&most, s.r.limitsOf(s.principal).Subscriptions)
+	if len(s.consumers()) >= most { // [SECURITY L11]
 		return nil, s.ns.over(LimitSubscriptions)
 	}
 	c, reason := q.addConsumer(t, s, o, "")

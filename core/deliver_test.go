@@ -202,3 +202,21 @@ func TestUnsettledDeliveryDoesNotHoldTheRingOpenWithoutEnd(t *testing.T) {
 		a.expect(20, "x=goes on/1")
 	})
 }
+
+// What a session consumes from, many times over or by private queues, is bounded as its subscriptions are.
+func TestSecurity_L11_ConsumersOfASessionAreLimited(t *testing.T) {
+	simulateWith(t, core.Options{Limits: core.Limits{Subscriptions: 3}}, func(w *world) {
+		a, b := w.attach(core.Client{}), w.attach(core.Client{})
+		a.Declare(w.turn, core.QueueSpec{Name: "q"})
+		for _, x := range []struct {
+			by   *conn
+			want core.Reason
+		}{{a, core.OK}, {a, core.OK}, {a, core.OK}, {a, core.Quota}, {b, core.OK}} {
+			_, reason := x.by.Consume(w.turn, "q", core.ConsumeOptions{QoS: 1})
+			expect(t, "consume", reason, x.want)
+		}
+		_, reason := a.Open(w.turn, core.QueueSpec{}, core.ConsumeOptions{}, core.Subscription{Filter: "x"})
+		expect(t, "open", reason, core.Quota)
+		expect(t, "limits", w.limited(), "subscriptions=2")
+	})
+}

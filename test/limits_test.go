@@ -94,9 +94,10 @@ var limitRows = map[string]limitRow{
 		[]string{"mqttsn TestMQTTSN_S14_TooManySubscriptions", "mqttsn TestMQTTSN_K7_MessagesAreBufferedOldestDroppedFirst", "mqttsn TestMQTTSN_K7_AFloodOfOneKindCostsTheOtherNothing",
 			"core TestSecurity_L14_BytesDropWhatIsApartFirst", "test/abuse TestSECURITY_K3c_L28_ASleeperAtTheDefaults", "test/abuse L28 129 registrations", "test/abuse S14 129 subscriptions"}},
 	"L29": {map[string]string{"stomp.max_transactions": "16", "stomp.max_transaction_frames": "1024"},
-		[]string{"stomp TestSTOMP_TransactionsAreLimited", "test/abuse L29 17 transactions", "test/abuse L29 1025 actions"}},
+		[]string{"stomp TestSTOMP_TransactionsAreLimited", "test/abuse L29 17 transactions", "test/abuse L29 1025 actions", "test/abuse L29 16 transactions", "test/abuse L29 1024 actions"}},
 	"L30": {map[string]string{"amqp.channel_max": "2047", "amqp.frame_max": "131072", "amqp.max_consumers": "1024"},
-		[]string{"test/abuse AQ19 channel above channel-max", "test/abuse A7b frame above frame-max", "test/abuse L30 1025 consumers"}},
+		[]string{"test/abuse AQ19 channel above channel-max", "test/abuse A7b frame above frame-max", "test/abuse L30 1025 consumers",
+			"test/abuse L30 1024 consumers on each of two channels", "test/abuse L30 2047 channels", "test/abuse L30 a frame as large as frame-max", "core TestSecurity_L11_ConsumersOfASessionAreLimited"}},
 	"L31": {map[string]string{"limits.log_rate": "50/s"},
 		[]string{"internal/eventlog TestG3_BeyondItsRateAnEventIsSummedUp", "internal/gateway TestSecurity_L31_TheRateOfTheLogIsReloaded"}},
 }

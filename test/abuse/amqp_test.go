@@ -33,8 +33,10 @@ func declare(name, arguments string) string {
 	return method(1, 50, 10, u16(0)+short(name)+"\x04"+long(arguments))
 }
 
-func consume(queue, tag string) string {
-	return method(1, 60, 20, u16(0)+short(queue)+short(tag)+"\x02"+u32(0))
+func consume(queue, tag string) string { return consumeOn(1, queue, tag) }
+
+func consumeOn(channel int, queue, tag string) string {
+	return method(channel, 60, 20, u16(0)+short(queue)+short(tag)+"\x02"+u32(0))
 }
 
 var amqpRows = []verdict{
@@ -134,7 +136,18 @@ var amqpRows = []verdict{
 		{id: "AQ45 tag used twice", send: amqp + channel + declare("abuse-q", "") + consume("abuse-q", "t") + consume("abuse-q", "t")},
 	}},
 	{want: inside + "50.11" + strings.Repeat(", 60.21", 1024) + ", close 506", moved: "protocol_errors amqp resource_error", of: []bad{
-		{id: "L30 1025 consumers", send: amqp + channel + declare("abuse-q", "") + consumers(1025)},
+		{id: "L30 1025 consumers", send: amqp + channel + declare("abuse-q", "") + consumers(1, 1025)},
+	}},
+
+	// What is just within the limits.
+	{want: inside + "50.11" + strings.Repeat(", 60.21", 1024) + ", 20.11" + strings.Repeat(", 60.21", 1024) + ", 10.51", of: []bad{
+		{id: "L30 1024 consumers on each of two channels", send: on1(declare("abuse-q", ""), consumers(1, 1024), method(2, 20, 10, short("")), consumers(2, 1024))},
+	}},
+	{want: opened + strings.Repeat("20.11, ", 2047) + "10.51", of: []bad{
+		{id: "L30 2047 channels", send: amqp + channels(2047) + closing},
+	}},
+	{want: inside + "10.51", of: []bad{
+		{id: "L30 a frame as large as frame-max", send: on1(publish091("amq.topic", "nobody", "\x00"), frame(2, 1, u16(60)+u16(0)+u64(131064)+u16(0)), frame(3, 1, strings.Repeat("x", 131064)))},
 	}},
 
 	// What ends a channel only.
@@ -183,9 +196,19 @@ func declare2(name string) string {
 	return method(2, 50, 10, u16(0)+short(name)+"\x04"+long(""))
 }
 
-func consumers(n int) (all string) {
+func consumers(on, n int) string {
+	var all strings.Builder
 	for i := range n {
-		all += consume("abuse-q", fmt.Sprint("t", i))
+		all.WriteString(consumeOn(on, "abuse-q", fmt.Sprint("t", i)))
 	}
-	return all
+	return all.String()
+}
+
+// channels opens those from 1 on.
+func channels(n int) string {
+	var all strings.Builder
+	for i := range n {
+		all.WriteString(method(1+i, 20, 10, short("")))
+	}
+	return all.String()
 }

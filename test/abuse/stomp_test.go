@@ -138,6 +138,8 @@ var stompRows = []verdict{
 		{id: "P6 1001 subscriptions", send: after(numbered(1001, "SUBSCRIBE\nid:%d\ndestination:a\n\n\x00"))},
 	}},
 	{want: "CONNECTED, RECEIPT bye", closes: 1000, of: []bad{
+		{id: "L29 16 transactions", send: after(numbered(16, "BEGIN\ntransaction:%d\n\n\x00"), bye)},
+		{id: "L29 1024 actions", send: after(st("BEGIN", "transaction:t", ""), strings.Repeat(st("SEND", "destination:a\ntransaction:t", "x"), 1024), st("COMMIT", "transaction:t", ""), bye)},
 		{id: "ST1 heart-beat flood", send: after(strings.Repeat("\n", 100000), bye), ws: true},
 		{id: "ST21 frames behind DISCONNECT", send: after(bye, "BOGUS\n\n\x00"), ws: true},
 		{id: "ST6 repeated headers", send: after(st("SEND", "destination:a"+strings.Repeat("\ndestination:\xff", 90), ""), bye)},
