@@ -11,7 +11,9 @@ import (
 
 func translated(m *Metrics) string {
 	var all []string
-	m.Translations(func(from, to string, r Translation, n uint64) { all = append(all, fmt.Sprint(from, ">", to, " ", r, " ", n)) })
+	m.Translations(func(from, to string, r Translation, n uint64) {
+		all = append(all, fmt.Sprint(from, ">", to, " ", r, " ", n))
+	})
 	return strings.Join(all, ", ")
 }
 
