@@ -145,14 +145,15 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 		return nil, "", true, BadFilter
 	}
 	items, next, done := s.ns.retained.Scan(nil, filter, after, budget)
-	if s.scanned == nil || after == "" || s.scanned.filter != filter {
-		s.scanned = &scanned{filter: filter}
+	x := s.more()
+	if x.scanned == nil || after == "" || x.scanned.filter != filter {
+		x.scanned = &scanned{filter: filter}
 	}
-	w := s.r.withholding(s.principal, s.client.ID)
+	w := s.r.withholding(s.principal, s.st.key.client)
 	for i := range items {
 		switch m := items[i].Value; {
 		case m.Expired(t.Now):
-		case items[i].Name <= s.scanned.through:
+		case items[i].Name <= x.scanned.through:
 			if s.r.allows(s.principal, ActionDeliver, m.Topic) {
 				msgs = append(msgs, m)
 			}
@@ -161,7 +162,7 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 		}
 	}
 	if n := len(items); n > 0 {
-		s.scanned.through = max(s.scanned.through, items[n-1].Name)
+		x.scanned.through = max(x.scanned.through, items[n-1].Name)
 	}
 	w.tell()
 	return msgs, next, done, OK

@@ -72,7 +72,6 @@ type Session struct {
 	principal *Principal // that it attached with, or that of a later login
 	match     *Match     // of the last Route
 	may       *decisions // nil until a right to publish is asked for
-	scanned   *scanned   // by ScanRetained; nil until then
 	rates     *rates     // nil until somebody has one
 	extra     *extra
 	seq       uint64
@@ -92,6 +91,7 @@ type extra struct {
 	exclusive []*Queue      // named queues that end with the connection
 	denied    []verdict     // subscriptions that ended with the attachment
 	idleQueue time.Duration // Client.IdleQueue
+	scanned   *scanned      // by ScanRetained
 }
 
 // more is the session's extra, made if it has none.

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -108,10 +109,10 @@ func TestAStoreOfANewerVersionIsRefusedUntouched(t *testing.T) {
 	if err := mustOpen(t, dir, quiet(t, nil)).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, formatFile), []byte("3\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, formatFile), fmt.Appendln(nil, formatVersion+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, dir, ErrNewer, "format 3, this one reads up to 2")
+	refused(t, dir, ErrNewer, fmt.Sprintf("format %d, this one reads up to %d", formatVersion+1, formatVersion))
 	for _, text := range []string{"", "0\n", "one"} {
 		if err := os.WriteFile(filepath.Join(dir, formatFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
