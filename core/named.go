@@ -235,9 +235,10 @@ func (s *Session) Purge(t *Turn, name string) (n int, reason Reason) {
 		n++
 	}
 	q.returned = nil
-	for seq := q.next; seq < q.edge(); seq++ {
+	for q.next < q.edge() { // the last one that goes moves it over holes
+		seq := q.next
+		q.next++
 		if q.at(seq).state == waiting {
-			q.next = seq + 1
 			q.remove(t, seq)
 			n++
 		}

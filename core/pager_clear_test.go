@@ -152,6 +152,32 @@ func TestWhatWasGivenUpUnreadDoesNotComeBackAfterAStop(t *testing.T) {
 	}
 }
 
+// What was given up behind the window is a hole, which the last message before it
+// takes along.
+func TestAPurgeGoesToTheHoleBehindTheWindow(t *testing.T) {
+	options := core.SmallPages(core.Options{}, 2)
+	simulateWith(t, options, func(w *world) {
+		p := clearings[0].setUp(w)
+		for range 2 {
+			p.TakeOne(w.turn, "q", false)
+		}
+		states := make(chan map[string]string, 100)
+		w.store.watch(func(m map[string]string) { states <- maps.Clone(m) })
+		n, _ := p.Purge(w.turn, "q")
+		expect(t, "purged", n, 18)
+		w.end()
+		w.router.Close()
+		w.store = &mapStore{m: <-states}
+		w.open(options)
+		p = w.attach(core.Client{})
+		n, _ = p.Purge(w.turn, "q")
+		expect(t, "purged", n, 2)
+		w.fill(p, "q", 1)
+		info, _ := p.Inspect("q")
+		expect(t, "waiting", info.Waiting, 1)
+	})
+}
+
 // What is left of a queue that is gone is removed in slices; each start goes on.
 func TestEntriesOfAQueueThatIsGoneAreRemovedOverCrashes(t *testing.T) {
 	options := core.SmallPages(core.Options{}, 2)
