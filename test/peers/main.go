@@ -29,6 +29,7 @@ import (
 // bench is one run.
 type bench struct {
 	self, entrepot, dir string
+	before              string // another binary of entrepot, to compare with; "": none
 	cert, key           string
 	brokerCores         []int // the first is the broker's where it has one
 	loadCore            int   // -1: any
@@ -55,6 +56,7 @@ func main() {
 	without := flag.String("without", "", "peers to leave out, separated by commas")
 	write := flag.String("write", "", "file of the report (default standard output)")
 	flag.StringVar(&b.entrepot, "entrepot", "", "a binary to measure (default the one of this source, built for it)")
+	flag.StringVar(&b.before, "before", "", "another binary of entrepot, an earlier one, that is measured beside it in the same rounds")
 	list := flag.Bool("list", false, "list the workloads")
 	role := flag.String("role", "", "be a peer: for this program itself")
 	listen := flag.String("listen", "", "address or folder of that peer")
@@ -94,8 +96,11 @@ func (b *bench) main(names, without []string, write string) error {
 		}
 		m := &measured{workload: w, results: map[string][]*result{}}
 		for _, p := range w.peers {
-			if !slices.Contains(without, p) {
-				m.peers = append(m.peers, p)
+			if slices.Contains(without, p) {
+				continue
+			}
+			if m.peers = append(m.peers, p); p == entrepot && b.before != "" {
+				m.peers = append(m.peers, earlier)
 			}
 		}
 		needed = append(needed, m.peers...)
@@ -208,6 +213,11 @@ func (b *bench) prepare() error {
 	}
 	if b.cert, b.key, err = certificate(b.dir); err != nil {
 		return err
+	}
+	if b.before != "" {
+		if b.before, err = filepath.Abs(b.before); err != nil {
+			return err
+		}
 	}
 	if b.entrepot != "" {
 		b.entrepot, err = filepath.Abs(b.entrepot)

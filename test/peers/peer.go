@@ -26,6 +26,7 @@ type serving struct {
 
 const (
 	entrepot  = "entrepot"
+	earlier   = "before" // another binary of entrepot
 	mosquitto = "mosquitto"
 	mochi     = "mochi"
 	relayed   = "relay"
@@ -35,6 +36,7 @@ const (
 func peers() []peer {
 	return []peer{
 		{entrepot, "", startEntrepot, func(b *bench) string { return firstLine(b.entrepot, "version") }},
+		{earlier, "", startEarlier, func(b *bench) string { return firstLine(b.before, "version") }},
 		{mosquitto, "mosquitto", startMosquitto, func(*bench) string { return firstLine("mosquitto", "-h") }},
 		{mochi, "", startMochi, func(*bench) string { return moduleVersion("github.com/mochi-mqtt/server/v2") }},
 		{relayed, "", startRelay, func(*bench) string {
@@ -72,7 +74,11 @@ func (b *bench) run(name string, o serving) (*server, error) {
 }
 
 // startEntrepot lifts what bounds a benchmark with more clients than one address may usually have.
-func startEntrepot(b *bench, s *server, o serving) error {
+func startEntrepot(b *bench, s *server, o serving) error { return b.startBinary(b.entrepot, s, o) }
+
+func startEarlier(b *bench, s *server, o serving) error { return b.startBinary(b.before, s, o) }
+
+func (b *bench) startBinary(binary string, s *server, o serving) error {
 	args := []string{"serve", "--data", "memory", "--log-level", "error", "--set", "log.connections=false", "--listen", "mqtt://" + s.address["mqtt"]}
 	if o.durable {
 		args[2] = filepath.Join(s.dir, "data")
@@ -87,7 +93,7 @@ func startEntrepot(b *bench, s *server, o serving) error {
 	for _, kv := range o.set {
 		args = append(args, "--set", kv)
 	}
-	return s.launch(exec.Command(b.entrepot, args...), o.cores, s.address["mqtt"])
+	return s.launch(exec.Command(binary, args...), o.cores, s.address["mqtt"])
 }
 
 func startMosquitto(b *bench, s *server, o serving) error {

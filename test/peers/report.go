@@ -11,7 +11,13 @@ import (
 )
 
 // columns are the peers of the report, in order.
-var columns = []string{entrepot, mosquitto, mochi, relayed, bareStore, rabbit}
+func (b *bench) columns() []string {
+	all := []string{entrepot, mosquitto, mochi, relayed, bareStore, rabbit}
+	if b.before != "" {
+		all = slices.Insert(all, 1, earlier)
+	}
+	return all
+}
 
 // report is docs/performance.md.
 func (b *bench) report() string {
@@ -20,6 +26,7 @@ func (b *bench) report() string {
 		"and memory for a connection or a subscription. Rates drift with the machine and with what else runs on it.\n\n")
 	b.header(&t)
 	b.table(&t)
+	b.comparison(&t)
 	b.accounts(&t)
 	b.generator(&t)
 	b.remarks(&t)
@@ -55,6 +62,7 @@ func (b *bench) used(name string) bool {
 }
 
 func (b *bench) table(t *strings.Builder) {
+	columns := b.columns()
 	t.WriteString("## Results\n\n| Workload | unit |")
 	for _, c := range columns {
 		fmt.Fprintf(t, " %s |", c)
@@ -77,6 +85,20 @@ func (b *bench) table(t *strings.Builder) {
 				fmt.Fprintf(t, " %s |", figure(median(r.values[c])))
 			}
 			fmt.Fprintf(t, " %s |%s\n", figure(ratio(r.values[entrepot], r.values[mosquitto])), r.verdicts())
+		}
+	}
+	t.WriteString("\n")
+}
+
+// comparison is what became of each figure since the earlier binary.
+func (b *bench) comparison(t *strings.Builder) {
+	if b.before == "" {
+		return
+	}
+	t.WriteString("## Beside the binary before\n\n| Workload | ratio |\n|---|---|\n")
+	for _, m := range b.done {
+		for _, r := range m.rows {
+			fmt.Fprintf(t, "| %s | %s |\n", r.title, spread(ratios(r.values[entrepot], r.values[earlier])))
 		}
 	}
 	t.WriteString("\n")
@@ -155,6 +177,7 @@ func (b *bench) accounts(t *strings.Builder) {
 
 // generator tells what the load cost, and where it was the bottleneck.
 func (b *bench) generator(t *strings.Builder) {
+	columns := b.columns()
 	t.WriteString("## The load generator\n\nIts own CPU for a message, µs. With * it was the bottleneck: its core was busy and the broker's was not, so the broker had smaller batches than it could have had.\n\n| Workload |")
 	for _, c := range columns {
 		fmt.Fprintf(t, " %s |", c)

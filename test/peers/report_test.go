@@ -49,6 +49,20 @@ func TestTheReportNamesLossesAndWhoWasTheBottleneck(t *testing.T) {
 	}
 }
 
+func TestABinaryBeforeIsComparedByRound(t *testing.T) {
+	t.Parallel()
+	b := &bench{rounds: 2, before: "old", loadCore: 1, brokerCores: []int{0}}
+	one := func(cpu float64) *result { return &result{values: map[string]float64{"cpu": cpu}, own: .2} }
+	w := workload{name: "w", about: "a workload", rows: []*row{cpuRow("row")}}
+	b.done = []*measured{{w, []string{entrepot, earlier}, map[string][]*result{entrepot: {one(1), one(3)}, earlier: {one(2), one(4)}}}}
+	text := b.report()
+	for _, want := range []string{"| row | µs | 2.00 | 3.00 |", "| row | 0.625 (0.500 to 0.750) |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
 func TestDigitsAreWrittenInPlace(t *testing.T) {
 	t.Parallel()
 	frame, _, _ := load.Publish("f/07/0000/t", 0, false, load.MinPayload)
