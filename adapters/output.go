@@ -22,6 +22,7 @@ type Output struct {
 	// is not its own then; how long it may go on is the loop's affair.
 	Held bool
 
+	early   *Output // what Direct has appended, until Join
 	bound   *core.Turn
 	grams   []Gram
 	reason  core.Reason
@@ -42,7 +43,38 @@ type Gram struct {
 
 // Full tells that the room should stop here, set More and wait for Wake: B is
 // full, or the connection has published as much as it may for now.
-func (o *Output) Full() bool { return len(o.B) >= OutputSoft || o.Spent() }
+func (o *Output) Full() bool {
+	n := len(o.B)
+	if o.early != nil {
+		n += len(o.early.B)
+	}
+	return n >= OutputSoft || o.Spent()
+}
+
+// Early tells the output what Direct has appended to another since the last
+// write.
+func (o *Output) Early(e *Output) { o.early = e }
+
+// Join appends what Direct has appended to another output. A room with Direct
+// calls it before it appends what Take brings, and before a farewell; what is
+// not joined then is lost with the connection, else it follows B.
+func (o *Output) Join() {
+	e := o.early
+	switch {
+	case e == nil || len(e.B) == 0:
+	case len(o.B) == 0:
+		o.B, e.B = e.B, o.B
+	default:
+		o.B, e.B = append(o.B, e.B...), e.B[:0]
+	}
+}
+
+// Counters makes the output count by what another one of its loop counts by.
+func (o *Output) Counters(of *Output) {
+	if of.translations != nil {
+		o.translations = of.translations
+	}
+}
 
 // Spent is the second part of Full: what was read and not consumed comes again
 // later.

@@ -40,6 +40,16 @@ type Conn interface {
 	Close(t *core.Turn, r core.Reason)
 }
 
+// Direct is an optional part of a Conn: what is delivered with QoS 0 need not
+// wait in a queue when nothing waits before it.
+type Direct interface {
+	// Direct appends a delivery, in the turn of its publisher; Output.Join puts it
+	// into its place. false: it takes the way through its queue, and Wake; nothing
+	// was appended. d and its message, with all that it refers to, are lent for
+	// the call. It may call nothing of core and nothing of its Handle.
+	Direct(t *core.Turn, d *core.Delivery, out *Output) bool
+}
+
 // Endpoint is a room's state machine for one datagram listener. It finds the
 // peer from the datagram and keeps its peers' state itself.
 type Endpoint interface {

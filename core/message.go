@@ -24,6 +24,7 @@ type Message struct {
 
 	shared bool // reaches more than one queue
 	loaded bool // when it expires may have to be made earlier (ages)
+	lent   bool // of a Lent: who keeps it takes a copy
 	frames atomic.Pointer[frame]
 	record *sharing // what several durable queues refer to in the store; nil: none
 	rev    uint64   // revision of the retained write; 0: none

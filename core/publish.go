@@ -201,7 +201,7 @@ func (s *Session) Admits(t *Turn, mt *Match, m *Message, messages int, bytes int
 // Publish gives a message to every queue that mt leads to, and replaces the
 // retained message of its topic if it says so. With pending, the publisher is
 // answered when Safe reaches seq. NoReceiver is a success that nobody waits
-// for; on any other Reason nothing was routed.
+// for; on any other Reason nothing was routed. m may be a Lent.
 func (s *Session) Publish(t *Turn, mt *Match, m *Message) (seq uint64, pending bool, reason Reason) {
 	return s.PublishIf(t, mt, m, nil)
 }
@@ -210,6 +210,9 @@ func (s *Session) Publish(t *Turn, mt *Match, m *Message) (seq uint64, pending b
 // that it replaces (nil when there is none), decided as one with the write.
 // When it does not hold, the reason is Precondition.
 func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Message) bool) (seq uint64, pending bool, reason Reason) {
+	if s.r.hook != nil || m.Retain {
+		m = m.kept()
+	}
 	m.From = s.st.id
 	if reason = t.refusesMessage(m); reason != OK {
 		return 0, false, reason
@@ -295,12 +298,20 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 			}
 		}
 	}
+	if logged > 0 || mt.abroad != nil {
+		m = m.kept()
+	}
 	if logged > 1 {
 		t.share(m)
 	}
 	reached := 0
 	for i := range mt.targets { // [MQTT-4.5.0-1] [3: MQTT-4.5.0-1]
 		tg := &mt.targets[i]
+		if t.carrier != nil && min(m.QoS, tg.qos) == 0 && tg.q.passOver(t, m, tg) {
+			reached++
+			continue
+		}
+		m = m.kept()
 		if tg.q.push(t, m, tg) {
 			reached++
 		}

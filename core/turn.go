@@ -15,6 +15,8 @@ type Turn struct {
 	Owner any
 
 	router    *Router
+	carrier   Carrier    // Owner, if it is one
+	over      Delivery   // what is handed to it
 	pressure  uint32     // of the router at Begin
 	routed    int        // publishes since Allow
 	allowed   int        // of them, before the loop stops reading
@@ -32,9 +34,10 @@ type Turn struct {
 // Kick may be called from any goroutine and does not block.
 type Kicker interface{ Kick() }
 
-// NewTurn makes a turn for a loop. owner may be nil.
+// NewTurn makes a turn for a loop. owner may be nil, or a Carrier.
 func (r *Router) NewTurn(owner any) *Turn {
-	return &Turn{router: r, Owner: owner, Now: r.clock.Now(), pressure: r.pressure.Load(), allowed: Unbounded}
+	carrier, _ := owner.(Carrier)
+	return &Turn{router: r, Owner: owner, carrier: carrier, Now: r.clock.Now(), pressure: r.pressure.Load(), allowed: Unbounded}
 }
 
 // Clock is the router's.

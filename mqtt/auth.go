@@ -114,7 +114,7 @@ func (c *conn) packetOfLogin(t *core.Turn, sc *scratch, in []byte, out *adapters
 		return 0, nil
 	}
 	c.room.count.in(h.Type)
-	return h.Size(), c.dispatch(t, sc, h, in[h.Head:h.Size()], out)
+	return h.Size(), c.dispatch(t, sc, h, in[:h.Size()], out)
 }
 
 // onAuth takes the client's part in an exchange, or its wish for another one.

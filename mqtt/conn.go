@@ -64,6 +64,7 @@ type conn struct {
 var (
 	_ adapters.Conn       = (*conn)(nil)
 	_ adapters.Identified = (*conn)(nil)
+	_ adapters.Direct     = (*conn)(nil)
 )
 
 // reading tells whether the next packet may be processed. What came behind a
@@ -124,13 +125,14 @@ func (c *conn) packet(t *core.Turn, sc *scratch, in []byte, out *adapters.Output
 	}
 	c.room.count.in(h.Type)
 	c.keep.heard(t.Now) // MK2: complete packets alone count
-	return h.Size(), c.dispatch(t, sc, h, in[h.Head:h.Size()], out)
+	return h.Size(), c.dispatch(t, sc, h, in[:h.Size()], out)
 }
 
-func (c *conn) dispatch(t *core.Turn, sc *scratch, h packet.Header, body []byte, out *adapters.Output) error {
+func (c *conn) dispatch(t *core.Turn, sc *scratch, h packet.Header, frame []byte, out *adapters.Output) error {
+	body := frame[h.Head:]
 	switch h.Type {
 	case packet.PUBLISH:
-		return c.onPublish(t, sc, h.Flags, body, out)
+		return c.onPublish(t, sc, h, frame, out)
 	case packet.PUBACK, packet.PUBREC, packet.PUBREL, packet.PUBCOMP:
 		return c.onAck(t, sc, h.Type, body, out)
 	case packet.SUBSCRIBE:

@@ -35,6 +35,6 @@ func (s *settings) splitDelayed(name []byte) (place, error) {
 
 // submitLater stores a message that is published later. MY6
 func (c *conn) submitLater(t *core.Turn, p *packet.Publish, to place) (seq uint64, pending bool, r core.Reason) {
-	m := c.message(t, p, string(to.name))
+	m := c.describe(core.NewMessage(p.Payload), t, p, string(to.name))
 	return c.session.PublishLater(t, m, time.Duration(to.after)*time.Second, c.room.set.delayedMessages)
 }

@@ -13,6 +13,7 @@ import (
 // room.
 func (c *conn) deliver(t *core.Turn, sc *scratch, out *adapters.Output) {
 	c.freed = false
+	out.Join()
 	sc.retry = append(sc.retry[:0], c.stalled...)
 	c.stalled = c.stalled[:0]
 	for i, consumer := range sc.retry {
@@ -125,6 +126,19 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 	c.delivered(d, lossy, out)
 }
 
+// Direct sends a delivery of QoS 0 that nothing waits before.
+func (c *conn) Direct(t *core.Turn, d *core.Delivery, out *adapters.Output) bool {
+	if c.phase != connected {
+		return false
+	}
+	if !c.sendShared(d, out) {
+		sc := c.room.borrow()
+		c.send(t, sc, d, out)
+		c.room.giveBack(sc)
+	}
+	return true
+}
+
 // delivered counts a PUBLISH that was appended; lossy tells that a receiver of
 // 5.0 does not get everything.
 func (c *conn) delivered(d *core.Delivery, lossy bool, out *adapters.Output) {
@@ -142,47 +156,65 @@ func (c *conn) delivered(d *core.Delivery, lossy bool, out *adapters.Output) {
 	c.room.translated.Count(out, d.Message, adapters.Outcome(lossy))
 }
 
-// Keys of encoded forms: this room's number above, version and retain below. The
-// first octet of a form tells whether the message has more.
+// Keys of encoded forms: this room's number above, version and retain below.
 const (
-	frameProps = 0x4d51_0000 // the properties that do not differ per delivery
+	frameProps = 0x4d51_0000 // the properties that do not differ per delivery; the first octet tells whether the message has more
 	frameQoS0  = 0x4d51_0100 // a whole PUBLISH of QoS 0
+	frameLossy = 0x4         // with it: the message has more than 5.0 tells
 )
 
-// sendShared sends a QoS 0 PUBLISH that has the same bytes for many receivers;
-// false when this one has its own.
-func (c *conn) sendShared(d *core.Delivery, out *adapters.Output) bool {
-	m := d.Message
-	if !m.Shared() || m.Expires != 0 || len(d.IDs) > 0 || c.aliases.max > 0 {
-		return false
+// frameKey is that of a whole PUBLISH of QoS 0.
+func frameKey(v packet.Version, retain bool) uint32 {
+	key := uint32(frameQoS0)
+	if v >= packet.V5 {
+		key |= 2
 	}
-	key := uint32(frameQoS0) | uint32(min(c.version, packet.V311+1))<<1
-	if d.Retain {
+	if retain {
 		key |= 1
 	}
+	return key
+}
+
+// sendShared sends a QoS 0 PUBLISH that has the same bytes for many receivers,
+// or came in as it is to go out; false when this receiver has its own.
+func (c *conn) sendShared(d *core.Delivery, out *adapters.Output) bool {
+	m := d.Message
+	if m.Expires != 0 || len(d.IDs) > 0 || c.aliases.max > 0 {
+		return false
+	}
+	key, lossy := frameKey(c.version, d.Retain), false
 	frame := m.Frame(key)
+	if frame == nil {
+		if !m.Shared() {
+			return false
+		}
+		frame = m.Frame(key | frameLossy)
+		lossy = frame != nil
+	}
 	if frame == nil {
 		rest := len(m.Payload)
 		var props []byte
-		lossy := false
 		if c.version >= packet.V5 {
 			props, lossy = appendMeta(nil, m, c.room.host.Metrics)
 			rest += packet.VarintLen(uint32(len(props))) + len(props)
 		}
-		frame = append(make([]byte, 0, 1+packetSize(len(m.Topic), 0, rest)), flag(lossy))
+		frame = make([]byte, 0, packetSize(len(m.Topic), 0, rest))
 		frame = packet.AppendPublishHead(frame, packet.PublishFlags(0, false, d.Retain), m.Topic, 0, rest) // [MQTT-4.3.1-1] [3: MQTT-4.3.1-1]
 		if c.version >= packet.V5 {
 			frame = append(packet.AppendVarint(frame, uint32(len(props))), props...)
 		}
 		frame = append(frame, m.Payload...)
+		if lossy {
+			key |= frameLossy
+		}
 		m.SetFrame(key, frame)
 	}
-	if c.tooLarge(len(frame) - 1) {
+	if c.tooLarge(len(frame)) {
 		c.tooLargeFor(d, out)
 		return true
 	}
-	out.B = append(out.B, frame[1:]...)
-	c.delivered(d, frame[0] != 0, out)
+	out.B = append(out.B, frame...)
+	c.delivered(d, lossy, out)
 	return true
 }
 

@@ -80,6 +80,7 @@ func (c *conn) expiry(seconds uint32) time.Duration {
 // disconnect ends the connection from our side, in words where the version
 // has them. [MQTT-4.13.1-1]
 func (c *conn) disconnect(t *core.Turn, out *adapters.Output, code packet.Code, rule string, why core.Reason) {
+	out.Join()
 	if c.version >= packet.V5 {
 		var d packet.Disconnect
 		d.Code = c.refer(code, &d.Properties, why)

@@ -97,6 +97,7 @@ func (r *Room) WebSocket() adapters.WebSocketOptions {
 type scratch struct {
 	connect     packet.Connect
 	publish     packet.Publish
+	lent        core.Lent
 	ack         packet.Ack
 	subscribe   packet.Subscribe
 	unsubscribe packet.Unsubscribe

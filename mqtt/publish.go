@@ -21,9 +21,10 @@ var (
 	errTopic3     = &packet.Error{Code: packet.TopicNameInvalid, Rule: "MP1 topic name is not allowed"}
 )
 
-func (c *conn) onPublish(t *core.Turn, sc *scratch, flags byte, body []byte, out *adapters.Output) error {
+// onPublish takes a PUBLISH, whose bytes are all in frame.
+func (c *conn) onPublish(t *core.Turn, sc *scratch, h packet.Header, frame []byte, out *adapters.Output) error {
 	p := &sc.publish
-	if err := p.Parse(&c.room.rules, c.version, flags, body); err != nil {
+	if err := p.Parse(&c.room.rules, c.version, h.Flags, frame[h.Head:]); err != nil {
 		return err
 	}
 	name, err := c.topicOf(p) // also for what is refused below: MP10
@@ -44,12 +45,15 @@ func (c *conn) onPublish(t *core.Turn, sc *scratch, flags byte, body []byte, out
 	c.room.traffic.Count(adapters.In, p.QoS, len(p.Payload))
 	switch p.QoS { // [MQTT-3.3.4-1] [3: MQTT-3.3.4-1]
 	case 0:
-		_, _, r := c.submit(t, p, to)
+		if h.Flags != 0 || c.version >= packet.V5 && !p.Properties.Empty() || len(to.name) == 0 || &to.name[0] != &p.Topic[0] {
+			frame = nil // it is not what receivers get
+		}
+		_, _, r := c.submit(t, sc, p, to, frame)
 		return c.refused0(r)
 	case 1:
-		return c.publish1(t, p, to, out)
+		return c.publish1(t, sc, p, to, out)
 	}
-	return c.publish2(t, p, to, out)
+	return c.publish2(t, sc, p, to, out)
 }
 
 // topicOf resolves the topic alias. [MQTT-3.3.2-8] [MQTT-3.3.2-9] [MQTT-3.3.2-12]
@@ -99,7 +103,7 @@ func dropped(r core.Reason) string {
 
 // publish1 is QoS 1: PUBACK once we own the message. [MQTT-4.3.2-4]
 // [3: MQTT-4.3.2-2]
-func (c *conn) publish1(t *core.Turn, p *packet.Publish, to place, out *adapters.Output) error {
+func (c *conn) publish1(t *core.Turn, sc *scratch, p *packet.Publish, to place, out *adapters.Output) error {
 	if c.version >= packet.V5 {
 		if c.inbound.count >= c.room.set.receiveMax {
 			return errReceiveMax // [MQTT-3.3.4-7]
@@ -109,14 +113,14 @@ func (c *conn) publish1(t *core.Turn, p *packet.Publish, to place, out *adapters
 			return nil
 		}
 	}
-	seq, pending, r := c.submit(t, p, to)
+	seq, pending, r := c.submit(t, sc, p, to, nil)
 	return c.acknowledge(t, out, seq, pending, packet.PUBACK, p.ID, r)
 }
 
 // publish2 is QoS 2, exactly once by the identifiers that the session
 // remembers. [MQTT-4.3.3-8] [MQTT-4.3.3-10]
 // [3: MQTT-4.3.3-2]
-func (c *conn) publish2(t *core.Turn, p *packet.Publish, to place, out *adapters.Output) error {
+func (c *conn) publish2(t *core.Turn, sc *scratch, p *packet.Publish, to place, out *adapters.Output) error {
 	owed, used := c.inbound.owed(p.ID)
 	if c.version >= packet.V5 && c.inbound.count >= c.room.set.receiveMax && owed != packet.PUBREC {
 		return errReceiveMax
@@ -135,7 +139,7 @@ func (c *conn) publish2(t *core.Turn, p *packet.Publish, to place, out *adapters
 	}
 	c.mayHold = true
 	rseq, rpending := c.session.Remember(t, uint64(p.ID))
-	seq, pending, r := c.submit(t, p, to)
+	seq, pending, r := c.submit(t, sc, p, to, nil)
 	if r != core.OK && r != core.NoReceiver { // after a refusal the identifier is free [MQTT-4.3.3-9]
 		c.session.Forget(t, uint64(p.ID))
 		return c.acknowledge(t, out, 0, false, packet.PUBREC, p.ID, r)
@@ -193,8 +197,9 @@ func (c *conn) acknowledge(t *core.Turn, out *adapters.Output, seq uint64, pendi
 }
 
 // submit routes a message. The seq and pending are core's; a message that
-// nobody receives is not built.
-func (c *conn) submit(t *core.Turn, p *packet.Publish, to place) (seq uint64, pending bool, r core.Reason) {
+// nobody receives is not built. frame is the PUBLISH as receivers of the same
+// version get it with QoS 0; nil: they get another.
+func (c *conn) submit(t *core.Turn, sc *scratch, p *packet.Publish, to place, frame []byte) (seq uint64, pending bool, r core.Reason) {
 	if c.room.set.payloadCheck && p.Properties.Num(packet.PayloadFormatIndicator, 0) == 1 && !utf8.Valid(p.Payload) {
 		return 0, false, core.BadPayload
 	}
@@ -208,12 +213,18 @@ func (c *conn) submit(t *core.Turn, p *packet.Publish, to place) (seq uint64, pe
 	if !mt.Any() && !p.Retain {
 		return 0, false, core.NoReceiver
 	}
-	return c.session.Publish(t, mt, c.message(t, p, mt.Topic()))
+	if p.QoS > 0 { // its receivers hold it until they acknowledge, mostly
+		return c.session.Publish(t, mt, c.describe(core.NewMessage(p.Payload), t, p, mt.Topic()))
+	}
+	m := c.describe(sc.lent.Lend(p.Payload), t, p, mt.Topic())
+	if frame != nil {
+		sc.lent.Encoded(frameKey(c.version, false), frame)
+	}
+	return c.session.Publish(t, mt, m)
 }
 
-// message is what a PUBLISH says.
-func (c *conn) message(t *core.Turn, p *packet.Publish, name string) *core.Message {
-	m := core.NewMessage(p.Payload)
+// describe makes m say what a PUBLISH says.
+func (c *conn) describe(m *core.Message, t *core.Turn, p *packet.Publish, name string) *core.Message {
 	m.Topic, m.Origin, m.QoS, m.Retain = name, Name, p.QoS, p.Retain
 	if m.Retain && m.Queue() != "" {
 		m.Retain = false // MY3

@@ -55,7 +55,7 @@ func (d *Driver) OpenOn(room adapters.Room, change ...func(*adapters.Info)) *Con
 	d.conns = append(d.conns, c)
 	d.turn.Begin()
 	c.link.limit = d.turn.Now.After(d.Host.Limits.PreauthDeadline)
-	d.begin()
+	d.begin(c.link)
 	c.room = room.(adapters.StreamRoom).Open(c.link, c.info, d.turn)
 	d.inCall = false
 	c.link.driven = c.room
@@ -117,7 +117,7 @@ func (c *Conn) input() {
 			return
 		}
 		in := append(make([]byte, 0, len(c.kept)), c.kept...)
-		out := c.d.begin()
+		out := c.d.begin(c.link)
 		n, err := c.room.Input(c.d.turn, in, out)
 		c.d.inCall = false
 		scribble(in)
@@ -153,6 +153,10 @@ func Reason(err error) core.Reason {
 
 // flush is the loop's side of a write.
 func (c *Conn) flush(out *adapters.Output, evicted bool) {
+	if _, closing := out.Closing(); !closing {
+		out.Join()
+	}
+	c.link.early.Reset()
 	if len(out.B) > 0 {
 		dst := &c.got
 		if c.stall {

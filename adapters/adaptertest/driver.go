@@ -45,6 +45,9 @@ type Driver struct {
 	bubble bool
 	inCall bool // a room's method is running
 
+	filling *link // whose the output is; nil: of a datagram room
+	offered int   // deliveries for Direct
+
 	conns     []*Conn
 	links     []*link
 	endpoints []*endpoint

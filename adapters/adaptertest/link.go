@@ -26,7 +26,8 @@ type link struct {
 	known  bool // Connected was called
 	placed bool // Enter found a place
 	dead   bool
-	reason core.Reason // of a datagram peer's end
+	reason core.Reason     // of a datagram peer's end
+	early  adapters.Output // what Direct has appended
 
 	published limit.Bucket
 
@@ -149,7 +150,7 @@ func (k *link) deliver() {
 // drive makes one call and sends what came of it.
 func (k *link) drive(o op, r core.Reason) {
 	for {
-		out := k.d.begin()
+		out := k.d.begin(k)
 		switch o {
 		case opWake:
 			k.driven.Wake(k.d.turn, out)
@@ -157,6 +158,7 @@ func (k *link) drive(o op, r core.Reason) {
 			out.Held = k.conn != nil && k.conn.held()
 			k.driven.Tick(k.d.turn, out)
 		case opEvict:
+			out.Join()
 			k.driven.Evict(k.d.turn, r, out)
 		}
 		k.d.inCall = false
@@ -184,9 +186,13 @@ func (k *link) flush(out *adapters.Output, evicted bool) {
 	}
 }
 
-// begin makes the output ready for one call of a room.
-func (d *Driver) begin() *adapters.Output {
+// begin makes the output ready for one call of a room, on behalf of a stream or
+// of none.
+func (d *Driver) begin(k *link) *adapters.Output {
 	d.out.Reset()
+	if d.filling = k; k != nil {
+		d.out.Early(&k.early)
+	}
 	d.inCall = true
 	return &d.out
 }

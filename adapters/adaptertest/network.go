@@ -89,7 +89,7 @@ func (e *endpoint) close(r core.Reason) {
 		return
 	}
 	e.over = true
-	out := e.d.begin()
+	out := e.d.begin(nil)
 	e.room.Close(e.d.turn, r, out)
 	e.d.inCall = false
 	e.flush(out)
@@ -127,7 +127,7 @@ func (d *Driver) land() (worked bool) {
 		}
 		if !f.ep.over {
 			in := bytes.Clone(f.p.Data)
-			out := d.begin()
+			out := d.begin(nil)
 			if f.p.Association != nil {
 				f.ep.room.(adapters.SecureEndpoint).Secure(d.turn, f.p.Association, in, out)
 			} else {
@@ -185,7 +185,7 @@ func (p *Peer) Send(b []byte) {
 
 // HangUp ends the peer's association.
 func (p *Peer) HangUp() {
-	ep, out := p.d.gateway(p.room), p.d.begin()
+	ep, out := p.d.gateway(p.room), p.d.begin(nil)
 	ep.room.(adapters.SecureEndpoint).Gone(p.d.turn, p.Association, core.ConnectionLost, out)
 	p.d.inCall = false
 	ep.flush(out)

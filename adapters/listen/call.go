@@ -28,6 +28,11 @@ func (s *stream) roomWake(out *adapters.Output) (ok bool) {
 	return true
 }
 
+func (s *stream) roomDirect(room adapters.Direct, t *core.Turn, d *core.Delivery, out *adapters.Output) (did, ok bool) {
+	defer s.rescue()
+	return room.Direct(t, d, out), true
+}
+
 func (s *stream) roomStalled(room adapters.Stalled) (ok bool) {
 	defer s.rescue()
 	room.Stalled(s.loop.turn)
@@ -51,7 +56,7 @@ func (s *stream) roomEvict(r core.Reason, out *adapters.Output) (ok bool) {
 // since it may be half a packet.
 func (s *stream) failed() {
 	if s.phase <= open {
-		out := s.loop.output()
+		out := s.output()
 		if s.conn != nil && s.roomEvict(core.Internal, out) {
 			out.CloseAfterFlush(core.Internal)
 			s.flush(out)

@@ -152,6 +152,10 @@ func (e *epoll) dispatch() {
 				}
 			}
 		}
+		if e.l.early.soon { // their outputs do not grow by what else is read
+			e.l.early.soon = false
+			e.l.wakeDirty()
+		}
 	}
 }
 

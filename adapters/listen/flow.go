@@ -69,7 +69,7 @@ func (s *stream) input(in []byte) []byte {
 			s.replay = s.replay || !s.paused
 			return in
 		}
-		out := s.loop.output()
+		out := s.output()
 		turn := s.loop.turn
 		turn.Allow(s.publishes())
 		out.Bound(turn)
@@ -134,7 +134,7 @@ func (s *stream) wake() {
 		}
 		return
 	}
-	out := s.loop.output()
+	out := s.output()
 	if !s.roomWake(out) {
 		s.failed()
 		return
@@ -149,6 +149,11 @@ func (s *stream) wake() {
 // flush sends the output and does what else it asks for; false: the
 // connection has ended.
 func (s *stream) flush(out *adapters.Output) bool {
+	if s.early != 0 {
+		if _, closing := out.Closing(); !closing {
+			out.Join()
+		}
+	}
 	if len(out.B) > 0 {
 		s.counts.carried(adapters.Out, len(out.B))
 		if err := s.tr.write(out.B); err != nil {
@@ -156,6 +161,7 @@ func (s *stream) flush(out *adapters.Output) bool {
 			return false
 		}
 	}
+	s.dropEarly()
 	n := s.tr.waiting()
 	if s.stall == 0 && n > 0 {
 		s.watchStall()

@@ -29,6 +29,8 @@ type loop struct {
 	// Owned by the loop.
 	turn     *core.Turn
 	out      adapters.Output
+	filling  *stream // whose the output is; nil: of a datagram endpoint
+	early    earlier
 	buf      []byte
 	wheel    wheel
 	dirty    []*link
@@ -156,6 +158,7 @@ func (l *loop) output() *adapters.Output {
 	if cap(l.out.B) > keptOutput {
 		l.out.B = nil
 	}
+	l.filling = nil
 	l.out.Reset()
 	return &l.out
 }

@@ -173,7 +173,8 @@ func (s *stream) evict(r core.Reason) {
 	if s.phase > open {
 		return
 	}
-	out := s.loop.output()
+	out := s.output()
+	out.Join()
 	if !s.roomEvict(r, out) {
 		s.gone(core.Internal)
 		return
@@ -190,7 +191,7 @@ func (s *stream) expire(now core.Time) {
 	}
 	if s.phase <= open && s.tick != 0 && now >= s.tick {
 		s.tick = 0
-		out := s.loop.output()
+		out := s.output()
 		out.Held = s.held
 		s.held = s.braked || s.tr.waiting() > s.counts.of.limits().WriteBuffer
 		if !s.roomTick(out) {
@@ -276,6 +277,7 @@ func (s *stream) gone(r core.Reason) {
 	s.note(0)
 	s.phase = closed
 	s.kept = nil
+	s.dropEarly()
 	s.loop.wheel.remove(&s.link)
 	s.loop.streams.remove(s.at)
 	s.loop.live--

@@ -66,6 +66,7 @@ type peer struct {
 	login *adapters.Login
 	spam  int
 	took  [4]core.Delivery
+	lent  core.Lent
 	to    source // of a datagram peer
 
 	paused  bool // by PAUSE
@@ -204,7 +205,7 @@ func (p *peer) publish(t *core.Turn, rest []byte, answer bool, out *adapters.Out
 	}
 	said := "OK none"
 	if mt.Any() {
-		m := core.NewMessage(payload)
+		m := p.lent.Lend(payload)
 		m.Topic = mt.Topic()
 		if _, _, r = p.s.Publish(t, mt, m); r.Err() != nil {
 			return r
@@ -247,6 +248,7 @@ func (p *peer) Wake(t *core.Turn, out *adapters.Output) {
 		return
 	}
 	p.pour(out)
+	out.Join()
 	for c := p.s.NextReady(); c != nil; c = p.s.NextReady() {
 		p.take(t, c, out)
 	}
@@ -256,10 +258,7 @@ func (p *peer) take(t *core.Turn, c *core.Consumer, out *adapters.Output) {
 	for {
 		got := c.Take(t, p.took[:0], len(p.took))
 		for i := range got {
-			m := got[i].Message
-			out.B = append(append(out.B, "MSG "...), m.Topic...)
-			out.B = append(append(append(out.B, ' '), m.Payload...), '\n')
-			p.end(out)
+			p.message(got[i].Message, out)
 			if got[i].QoS > 0 {
 				c.Settle(t, got[i].Seq, core.Accepted)
 			}
@@ -269,6 +268,24 @@ func (p *peer) take(t *core.Turn, c *core.Consumer, out *adapters.Output) {
 			return
 		}
 	}
+}
+
+func (p *peer) message(m *core.Message, out *adapters.Output) {
+	out.B = append(append(out.B, "MSG "...), m.Topic...)
+	out.B = append(append(append(out.B, ' '), m.Payload...), '\n')
+	p.end(out)
+}
+
+// Direct implements adapters.Direct. The payload "defect" is one.
+func (p *peer) Direct(_ *core.Turn, d *core.Delivery, out *adapters.Output) bool {
+	if p.pouring || !p.in {
+		return false
+	}
+	p.message(d.Message, out)
+	if string(d.Message.Payload) == "defect" {
+		panic("a defect of the receiver")
+	}
+	return true
 }
 
 // Tick ends a pause, or says TOCK.

@@ -1,0 +1,113 @@
+package listen
+
+import (
+	"math"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+)
+
+// What rooms append by Direct lies in outputs of its own until the receiver is
+// woken, at the end of the pass at the latest. They are the loop's: a connection
+// has one only meanwhile.
+const (
+	earlyMost = 8 << 20   // bytes of all connections; beyond, deliveries wait in their queues
+	earlySoon = 512 << 10 // of all: receivers are woken before anything more is read
+	earlyOne  = 64 << 10  // of one: as above
+	earlyKept = 4 << 20   // of empty outputs
+)
+
+// earlier is what a loop holds of them.
+type earlier struct {
+	bytes int // that were appended
+	kept  int // capacity of those that are empty
+	soon  bool
+	outs  []*earlyOutput
+	free  []uint16 // places in outs, from 1
+}
+
+type earlyOutput struct {
+	adapters.Output
+	n int // bytes that were appended, here or where they were joined
+}
+
+var _ core.Carrier = (*loop)(nil)
+
+// Deliver hands a delivery to a connection of this loop.
+func (l *loop) Deliver(t *core.Turn, to core.Sink, d *core.Delivery) bool {
+	s, ok := to.(*stream)
+	if !ok || s.loop != l || s.phase != open || l.filling == s || l.early.bytes >= earlyMost || s.tr.waiting() > lowWater {
+		return false
+	}
+	room, ok := s.conn.(adapters.Direct)
+	if !ok {
+		return false
+	}
+	if s.early == 0 {
+		if s.early = l.early.take(); s.early == 0 {
+			return false
+		}
+	}
+	out := l.early.outs[s.early-1]
+	if out.n >= adapters.OutputSoft {
+		return false
+	}
+	out.Counters(&l.out)
+	did, whole := s.roomDirect(room, t, d, &out.Output)
+	l.out.Counters(&out.Output)
+	if !whole { // a panic costs the receiver its connection, not the publisher's
+		out.B = out.B[:out.n]
+		s.Evict(core.Internal)
+		return true
+	}
+	grown := len(out.B) - out.n
+	out.n += grown
+	l.early.bytes += grown
+	l.early.soon = l.early.soon || out.n >= earlyOne || l.early.bytes >= earlySoon
+	s.Ready(t)
+	return did
+}
+
+// take returns the place of an empty output; 0: there are too many.
+func (e *earlier) take() (place uint16) {
+	n := len(e.free)
+	switch {
+	case n == 0 && len(e.outs) == math.MaxUint16:
+		return 0
+	case n == 0:
+		e.outs = append(e.outs, new(earlyOutput))
+		return uint16(len(e.outs))
+	}
+	place = e.free[n-1]
+	e.free = e.free[:n-1]
+	e.kept -= cap(e.outs[place-1].B)
+	return place
+}
+
+// dropEarly gives the connection's output for Direct back to the loop. What
+// is in it is lost.
+func (s *stream) dropEarly() {
+	if s.early == 0 {
+		return
+	}
+	e := &s.loop.early
+	out := e.outs[s.early-1]
+	e.bytes -= out.n
+	out.n = 0
+	if out.Reset(); cap(out.B) > keptOutput || e.kept+cap(out.B) > earlyKept {
+		out.B = nil
+	}
+	e.kept += cap(out.B)
+	e.free = append(e.free, s.early)
+	s.early = 0
+}
+
+// output is the loop's output for a call of this connection's room.
+func (s *stream) output() *adapters.Output {
+	out := s.loop.output()
+	s.loop.filling = s
+	if s.early != 0 {
+		out.Early(&s.loop.early.outs[s.early-1].Output)
+	}
+	return out
+}

@@ -1,0 +1,37 @@
+package core
+
+// Lent is a message for the length of one Publish, whose bytes are the
+// caller's: a room lends what it has read. Most of QoS 0 goes no further than
+// into the outputs of its receivers; whatever must wait, be retained or looked
+// at by a hook is copied then. It may be used again after Publish.
+type Lent struct {
+	Message
+	wire frame
+}
+
+// Lend makes it a message with that payload and nothing else.
+func (l *Lent) Lend(payload []byte) *Message {
+	m := &l.Message
+	m.Topic, m.Payload, m.Meta, m.Origin = "", payload, nil, ""
+	m.Expires, m.From, m.QoS, m.Retain = 0, 0, 0, false
+	m.shared, m.loaded, m.lent, m.record, m.rev, m.owner = false, false, true, nil, 0, ""
+	m.frames.Store(nil)
+	return m
+}
+
+// Encoded lends a form of the message as well, under its key.
+func (l *Lent) Encoded(key uint32, data []byte) {
+	l.wire = frame{key: key, data: data}
+	l.frames.Store(&l.wire)
+}
+
+// kept is the message as one that may be kept.
+func (m *Message) kept() *Message {
+	if !m.lent {
+		return m
+	}
+	k := NewMessage(m.Payload)
+	k.Topic, k.Meta, k.Origin, k.Expires, k.From, k.QoS, k.Retain = m.Topic, m.Meta, m.Origin, m.Expires, m.From, m.QoS, m.Retain
+	k.shared, k.record, k.rev, k.owner = m.shared, m.record, m.rev, m.owner
+	return k
+}
