@@ -32,10 +32,10 @@ const (
 	Out = 1
 )
 
-// Count adds one message with a payload of n bytes.
-func (c *Traffic) Count(dir int, qos uint8, n int) {
-	c.Messages[dir][qos].Add(1)
-	c.Bytes[dir][qos].Add(uint64(n))
+// Count adds one message with a payload of n bytes, in a turn of the room's.
+func (c *Traffic) Count(t *core.Turn, dir int, qos uint8, n int) {
+	t.Count(&c.Messages[dir][qos], 1)
+	t.Count(&c.Bytes[dir][qos], uint64(n))
 }
 
 // NewMetrics makes an empty set.

@@ -85,7 +85,7 @@ func (h *topics) publish(t *core.Turn, p *peer, q *request, r *response) waiter 
 		return nil
 	}
 	m.Retain = retain
-	h.room.count.traffic.Count(adapters.In, m.QoS, len(q.payload))
+	h.room.count.traffic.Count(t, adapters.In, m.QoS, len(q.payload))
 	var seq uint64
 	var pending bool
 	if retain {

@@ -30,7 +30,7 @@ func (p *peer) walk(t *core.Turn, o *observation, out *adapters.Output) bool {
 			p.final(t, o, message.NotAcceptable, out) // O16
 			return true
 		}
-		p.ep.room.count.traffic.Count(adapters.Out, qos, len(m.Payload))
+		p.ep.room.count.traffic.Count(t, adapters.Out, qos, len(m.Payload))
 		p.ep.room.count.translated.Count(out, m, adapters.Outcome(whole.lossy))
 		p.tell(t, o, &whole, p.confirms(o, qos, t.Now), settlement{}, out)
 	}

@@ -15,14 +15,16 @@ func (l *Lent) Lend(payload []byte) *Message {
 	m.Topic, m.Payload, m.Meta, m.Origin = "", payload, nil, ""
 	m.Expires, m.From, m.QoS, m.Retain = 0, 0, 0, false
 	m.shared, m.loaded, m.lent, m.record, m.rev, m.owner = false, false, true, nil, 0, ""
-	m.frames.Store(nil)
+	l.wire = frame{}
+	if m.frames.Load() != &l.wire { // a store costs more than the look
+		m.frames.Store(&l.wire)
+	}
 	return m
 }
 
-// Encoded lends a form of the message as well, under its key.
+// Encoded lends a form of the message as well, under its key, which is not 0.
 func (l *Lent) Encoded(key uint32, data []byte) {
-	l.wire = frame{key: key, data: data}
-	l.frames.Store(&l.wire)
+	l.wire.key, l.wire.data = key, data
 }
 
 // kept is the message as one that may be kept.

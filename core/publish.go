@@ -33,6 +33,9 @@ type target struct {
 // Topic is the topic as a string that may be kept.
 func (m *Match) Topic() string { return m.topic }
 
+// LastTopic is the topic of the last Route that found it legal; "": none yet.
+func (s *Session) LastTopic() string { return s.match.topic }
+
 // Any tells whether any queue matches. When none does, and the message is not
 // to be retained, it need not be built.
 func (m *Match) Any() bool { return len(m.targets) > 0 || m.abroad != nil && m.reachesAbroad() }

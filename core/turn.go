@@ -26,6 +26,7 @@ type Turn struct {
 	match     []*binding // scratch of Route
 	rings     [][]entry  // small rings of queues that became empty, for the next
 	dead      []deadLetter
+	tally     tally
 	holders   []holder               // the entries of the message that is being shared
 	items     []topic.Item[*Message] // scratch of retained walks
 }
@@ -70,6 +71,7 @@ func (t *Turn) KickAtEnd(k Kicker) {
 // from it.
 func (t *Turn) End() (submitted bool) {
 	t.bury()
+	t.Counted()
 	if submitted = t.work != nil; submitted {
 		t.router.commit.submit(t.work)
 		t.work = nil

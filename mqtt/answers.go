@@ -170,7 +170,7 @@ func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
 		c.disconnect(t, out, packet.PacketTooLarge, "", core.TooLarge)
 		return
 	}
-	c.room.count.out(a.kind)
+	c.room.count.out(t, a.kind)
 	if a.codes != nil {
 		c.room.count.failures(a.kind, a.codes)
 	}

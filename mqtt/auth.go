@@ -113,7 +113,7 @@ func (c *conn) packetOfLogin(t *core.Turn, sc *scratch, in []byte, out *adapters
 		out.PauseReading()
 		return 0, nil
 	}
-	c.room.count.in(h.Type)
+	c.room.count.in(t, h.Type)
 	return h.Size(), c.dispatch(t, sc, h, in[:h.Size()], out)
 }
 
@@ -209,7 +209,7 @@ func (c *conn) sendAuth(t *core.Turn, out *adapters.Output, code packet.Code, da
 		return
 	}
 	out.B = p.AppendTo(out.B, c.version)
-	c.room.count.out(packet.AUTH)
+	c.room.count.out(t, packet.AUTH)
 	c.room.count.code(packet.AUTH, code, adapters.Out)
 	if c.opening != nil && c.opening.paused {
 		c.opening.paused = false

@@ -123,7 +123,7 @@ func (c *conn) packet(t *core.Turn, sc *scratch, in []byte, out *adapters.Output
 	if state != packet.Complete {
 		return 0, nil
 	}
-	c.room.count.in(h.Type)
+	c.room.count.in(t, h.Type)
 	c.keep.heard(t.Now) // MK2: complete packets alone count
 	return h.Size(), c.dispatch(t, sc, h, in[:h.Size()], out)
 }
@@ -140,7 +140,7 @@ func (c *conn) dispatch(t *core.Turn, sc *scratch, h packet.Header, frame []byte
 	case packet.UNSUBSCRIBE:
 		return c.onUnsubscribe(t, sc, body, out)
 	case packet.PINGREQ:
-		c.pong(out) // [MQTT-3.12.4-1] [3: MQTT-3.12.4-1]
+		c.pong(t, out) // [MQTT-3.12.4-1] [3: MQTT-3.12.4-1]
 		return nil
 	case packet.DISCONNECT:
 		return c.onDisconnect(t, sc, body, out)

@@ -22,7 +22,7 @@ func (c *conn) refuseConnect(t *core.Turn, out *adapters.Output, r core.Reason, 
 		return
 	}
 	c.room.host.Metrics.Refused(Name, r)
-	c.sendConnack3(out, row.connack3)
+	c.sendConnack3(t, out, row.connack3)
 	c.finish(t, out, r)
 }
 
@@ -31,7 +31,7 @@ func (c *conn) refuseWith(t *core.Turn, out *adapters.Output, code packet.Code, 
 	c.room.host.Metrics.Refused(Name, why)
 	if c.version < packet.V5 { // [3: MQTT-3.2.2-6] [3: MQTT-3.1.4-1]
 		if old, ok := connack3(code); ok {
-			c.sendConnack3(out, old)
+			c.sendConnack3(t, out, old)
 		}
 		c.finish(t, out, why)
 		return
@@ -41,27 +41,27 @@ func (c *conn) refuseWith(t *core.Turn, out *adapters.Output, code packet.Code, 
 	if rule != "" && code != packet.UnsupportedProtocolVersion { // the bare packet is what any version can read
 		p.Properties.SetStr(packet.ReasonString, []byte(rule))
 	}
-	if c.sendConnack(out, &p) && why == core.Moved {
+	if c.sendConnack(t, out, &p) && why == core.Moved {
 		c.room.count.redirect(p.Code)
 	}
 	c.finish(t, out, why) // [MQTT-3.2.2-7] [MQTT-3.1.4-1] [MQTT-4.13.2-1]
 }
 
-func (c *conn) sendConnack3(out *adapters.Output, code packet.Code) {
+func (c *conn) sendConnack3(t *core.Turn, out *adapters.Output, code packet.Code) {
 	if code == packet.Accepted3 {
 		return // 3.x has no word for it
 	}
-	c.sendConnack(out, &packet.Connack{Code: code})
+	c.sendConnack(t, out, &packet.Connack{Code: code})
 }
 
 // sendConnack appends a CONNACK, without its Reason String when that is too
 // large; false: the client cannot take even that.
-func (c *conn) sendConnack(out *adapters.Output, p *packet.Connack) bool {
+func (c *conn) sendConnack(t *core.Turn, out *adapters.Output, p *packet.Connack) bool {
 	if !c.fit(&p.Properties, func() int { return p.Len(c.version) }) {
 		return false
 	}
 	out.B = p.AppendTo(out.B, c.version)
-	c.room.count.out(packet.CONNACK)
+	c.room.count.out(t, packet.CONNACK)
 	c.room.count.code(packet.CONNACK, p.Code, adapters.Out)
 	return true
 }
@@ -82,7 +82,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 		c.refuseWith(t, out, packet.PacketTooLarge, "", core.TooLarge)
 		return
 	}
-	c.sendConnack(out, &p)
+	c.sendConnack(t, out, &p)
 	c.phase = connected // [MQTT-3.2.0-1] [MQTT-3.2.0-2] [3: MQTT-3.2.0-1]
 	c.freed = true      // what the session holds is to be taken now
 	c.mayHold = c.session.Present()

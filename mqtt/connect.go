@@ -56,7 +56,7 @@ func (c *conn) firstPacket(t *core.Turn, sc *scratch, in []byte, out *adapters.O
 	case packet.HeaderShort, packet.BodyShort:
 		return 0, nil
 	}
-	c.room.count.in(packet.CONNECT)
+	c.room.count.in(t, packet.CONNECT)
 	return h.Size(), c.onConnect(t, sc, h.Flags, in[h.Head:h.Size()], out)
 }
 

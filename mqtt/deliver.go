@@ -78,7 +78,7 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 		c.sendRelease(t, d, out)
 		return
 	}
-	if d.QoS == 0 && !d.Stored && c.sendShared(d, out) { // what is retained would hold its bytes twice
+	if d.QoS == 0 && !d.Stored && c.sendShared(t, d, out) { // what is retained would hold its bytes twice
 		return
 	}
 	m := d.Message
@@ -116,14 +116,14 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 	case fresh && alias != 0:
 		c.aliases.set(m.Topic, alias)
 	case alias != 0:
-		c.room.count.aliasSaved.Add(uint64(len(m.Topic)))
+		t.Count(c.room.count.aliasSaved, uint64(len(m.Topic)))
 	}
 	out.B = packet.AppendPublishHead(out.B, packet.PublishFlags(d.QoS, dup, d.Retain), name, id, rest)
 	if c.version >= packet.V5 {
 		out.B = append(packet.AppendVarint(out.B, uint32(len(props))), props...)
 	}
 	out.B = append(out.B, m.Payload...)
-	c.delivered(d, lossy, out)
+	c.delivered(t, d, lossy, out)
 }
 
 // Direct sends a delivery of QoS 0 that nothing waits before.
@@ -131,7 +131,7 @@ func (c *conn) Direct(t *core.Turn, d *core.Delivery, out *adapters.Output) bool
 	if c.phase != connected {
 		return false
 	}
-	if !c.sendShared(d, out) {
+	if !c.sendShared(t, d, out) {
 		sc := c.room.borrow()
 		c.send(t, sc, d, out)
 		c.room.giveBack(sc)
@@ -141,9 +141,9 @@ func (c *conn) Direct(t *core.Turn, d *core.Delivery, out *adapters.Output) bool
 
 // delivered counts a PUBLISH that was appended; lossy tells that a receiver of
 // 5.0 does not get everything.
-func (c *conn) delivered(d *core.Delivery, lossy bool, out *adapters.Output) {
-	c.room.count.out(packet.PUBLISH)
-	c.room.traffic.Count(adapters.Out, d.QoS, len(d.Message.Payload))
+func (c *conn) delivered(t *core.Turn, d *core.Delivery, lossy bool, out *adapters.Output) {
+	c.room.count.out(t, packet.PUBLISH)
+	c.room.traffic.Count(t, adapters.Out, d.QoS, len(d.Message.Payload))
 	if d.Redelivered() {
 		c.room.count.redelivers[d.QoS].Add(1)
 		if d.Consumer != c.session.Inbox() {
@@ -177,7 +177,7 @@ func frameKey(v packet.Version, retain bool) uint32 {
 
 // sendShared sends a QoS 0 PUBLISH that has the same bytes for many receivers,
 // or came in as it is to go out; false when this receiver has its own.
-func (c *conn) sendShared(d *core.Delivery, out *adapters.Output) bool {
+func (c *conn) sendShared(t *core.Turn, d *core.Delivery, out *adapters.Output) bool {
 	m := d.Message
 	if m.Expires != 0 || len(d.IDs) > 0 || c.aliases.max > 0 {
 		return false
@@ -214,7 +214,7 @@ func (c *conn) sendShared(d *core.Delivery, out *adapters.Output) bool {
 		return true
 	}
 	out.B = append(out.B, frame...)
-	c.delivered(d, lossy, out)
+	c.delivered(t, d, lossy, out)
 	return true
 }
 

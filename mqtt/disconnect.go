@@ -90,7 +90,7 @@ func (c *conn) disconnect(t *core.Turn, out *adapters.Output, code packet.Code, 
 		d.Properties.SetStr(packet.ReasonString, []byte(rule))
 		if c.fit(&d.Properties, func() int { return d.Len(c.version) }) {
 			out.B = d.AppendTo(out.B, c.version)
-			c.room.count.out(packet.DISCONNECT)
+			c.room.count.out(t, packet.DISCONNECT)
 			c.room.count.code(packet.DISCONNECT, d.Code, adapters.Out)
 			if why == core.Moved {
 				c.room.count.redirect(d.Code)

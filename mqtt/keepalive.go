@@ -59,9 +59,9 @@ func (k *keepAlive) expired(now core.Time) bool {
 }
 
 // pong answers a PINGREQ at once, ahead of queued deliveries. MK3
-func (c *conn) pong(out *adapters.Output) {
+func (c *conn) pong(t *core.Turn, out *adapters.Output) {
 	out.B = append(out.B, byte(packet.PINGRESP)<<4, 0)
-	c.room.count.out(packet.PINGRESP)
+	c.room.count.out(t, packet.PINGRESP)
 }
 
 // spreadKeepAlive makes the keep alive of a client that connects during

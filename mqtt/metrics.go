@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
 
@@ -56,8 +57,8 @@ func newCounters(m *adapters.Metrics) *counters {
 }
 
 // in counts a packet of the client, out one of ours.
-func (c *counters) in(t packet.Type)  { c.packets[adapters.In][t].Add(1) }
-func (c *counters) out(t packet.Type) { c.packets[adapters.Out][t].Add(1) }
+func (c *counters) in(t *core.Turn, x packet.Type)  { t.Count(c.packets[adapters.In][x], 1) }
+func (c *counters) out(t *core.Turn, x packet.Type) { t.Count(c.packets[adapters.Out][x], 1) }
 
 // code counts a reason code that is not a plain success. PUBACK 10 may follow
 // each PUBLISH: a counter is looked up once.

@@ -24,6 +24,9 @@ var (
 // onPublish takes a PUBLISH, whose bytes are all in frame.
 func (c *conn) onPublish(t *core.Turn, sc *scratch, h packet.Header, frame []byte, out *adapters.Output) error {
 	p := &sc.publish
+	if p.Known = ""; !c.room.set.places { // else it is what the rules made of one
+		p.Known = c.session.LastTopic()
+	}
 	if err := p.Parse(&c.room.rules, c.version, h.Flags, frame[h.Head:]); err != nil {
 		return err
 	}
@@ -42,7 +45,7 @@ func (c *conn) onPublish(t *core.Turn, sc *scratch, h packet.Header, frame []byt
 			return err
 		}
 	}
-	c.room.traffic.Count(adapters.In, p.QoS, len(p.Payload))
+	c.room.traffic.Count(t, adapters.In, p.QoS, len(p.Payload))
 	switch p.QoS { // [MQTT-3.3.4-1] [3: MQTT-3.3.4-1]
 	case 0:
 		if h.Flags != 0 || c.version >= packet.V5 && !p.Properties.Empty() || len(to.name) == 0 || &to.name[0] != &p.Topic[0] {

@@ -177,7 +177,7 @@ func (o *minusOne) route(t *core.Turn, h heldPublish, out *adapters.Output) {
 		o.refuse(t.Now, h, code(r, o.e.cfg.EMQXCodes), out)
 		return
 	}
-	o.e.metrics.traffic.Count(adapters.In, 0, len(h.data))
+	o.e.metrics.traffic.Count(t, adapters.In, 0, len(h.data))
 	o.e.metrics.minusOne("accepted")
 }
 

@@ -85,7 +85,7 @@ func (p *peer) publish(t *core.Turn, q packet.Publish, name, data []byte, out *a
 		return
 	}
 	qos := uint8(max(q.QoS, 0))
-	p.e.metrics.traffic.Count(adapters.In, qos, len(data))
+	p.e.metrics.traffic.Count(t, adapters.In, qos, len(data))
 	var seq uint64
 	var pending bool
 	if qos == 2 {

@@ -44,7 +44,7 @@ func (c *conn) send(t *core.Turn, f *frame.Frame) (mark, *failure) {
 	if r != core.OK {
 		return mark{}, fromReason(r, text(f, "destination"))
 	}
-	c.room.count.traffic.Count(adapters.In, x.qos, len(f.Body))
+	c.room.count.traffic.Count(t, adapters.In, x.qos, len(f.Body))
 	if !mt.Any() && !x.retain { // ST58: a SEND that matches nobody gets its RECEIPT
 		return mark{}, nil
 	}
@@ -59,7 +59,7 @@ func (c *conn) publish(t *core.Turn, topic []byte, m *core.Message) (mark, *fail
 	if r != core.OK {
 		return mark{}, fromReason(r, string(topic))
 	}
-	c.room.count.traffic.Count(adapters.In, m.QoS, len(m.Payload))
+	c.room.count.traffic.Count(t, adapters.In, m.QoS, len(m.Payload))
 	if !mt.Any() && !m.Retain {
 		return mark{}, nil
 	}

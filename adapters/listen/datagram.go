@@ -132,6 +132,7 @@ func (e *endpoint) give(from netip.AddrPort, via netip.Addr, b []byte) {
 // flush sends the datagrams of an output. One that cannot be sent is lost, as
 // the network might have lost it.
 func (e *endpoint) flush(out *adapters.Output) {
+	e.loop.turn.Counted()
 	for _, g := range out.Datagrams() {
 		if g.Association != nil {
 			e.dtls.send(g.Association, out.B[g.Start:g.End])

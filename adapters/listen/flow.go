@@ -5,16 +5,29 @@ import (
 	"github.com/entrepot/entrepot/core"
 )
 
-// feed takes bytes that arrived. They are the caller's again afterwards.
-func (s *stream) feed(in []byte) {
-	s.counts.carried(adapters.In, len(in))
+// keptSmall is what a kept rest may take up beyond four times its size, in bytes.
+const keptSmall = 4 << 10
+
+// stage puts a torn packet in front of what is read next, where it is small, and
+// returns its size.
+func (s *stream) stage(buf []byte) (had int) {
+	if len(s.kept) > len(buf)/4 {
+		return 0
+	}
+	return copy(buf, s.kept)
+}
+
+// feed takes bytes that arrived, behind those that stage has put there. They are
+// the caller's again afterwards.
+func (s *stream) feed(in []byte, staged int) {
+	s.counts.carried(adapters.In, len(in)-staged)
 	if s.phase > open {
 		return
 	}
 	if s.phase == unauthenticated {
-		s.allowance -= int32(len(in))
+		s.allowance -= int32(len(in) - staged)
 	}
-	if len(s.kept) > 0 {
+	if len(s.kept) > staged {
 		s.kept = append(s.kept, in...)
 		s.keep(s.input(s.kept))
 	} else {
@@ -38,6 +51,8 @@ func (s *stream) keep(rest []byte) {
 		if len(rest) < len(s.kept) {
 			s.kept = append(s.kept[:0], rest...)
 		}
+	case cap(s.kept) >= len(rest) && cap(s.kept) < 4*len(rest)+keptSmall && &s.kept[len(s.kept)-1] != &rest[len(rest)-1]:
+		s.kept = append(s.kept[:0], rest...) // the loop's buffer
 	default:
 		s.kept = append([]byte(nil), rest...)
 	}
@@ -155,6 +170,7 @@ func (s *stream) flush(out *adapters.Output) bool {
 		}
 	}
 	if len(out.B) > 0 {
+		s.loop.turn.Counted()
 		s.counts.carried(adapters.Out, len(out.B))
 		if err := s.tr.write(out.B); err != nil {
 			s.gone(core.ConnectionLost)

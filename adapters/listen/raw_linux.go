@@ -53,7 +53,9 @@ func (c *rawConn) attend(bits uint32) {
 // in the next pass, after the other connections had theirs. full tells that
 // something probably remains.
 func (c *rawConn) readable() (full bool) {
-	n, err := rawRead(int(c.fd), c.loop.buf)
+	buf := c.loop.buf
+	had := c.stage(buf)
+	n, err := rawRead(int(c.fd), buf[had:])
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 	case err != nil:
@@ -61,9 +63,9 @@ func (c *rawConn) readable() (full bool) {
 	case n == 0:
 		c.eof(core.ConnectionLost)
 	default:
-		c.feed(c.loop.buf[:n]) // discards it once the room has ended
+		c.feed(buf[:had+n], had) // discards it once the room has ended
 	}
-	return n == len(c.loop.buf)
+	return n == len(buf)-had
 }
 
 func (c *rawConn) write(b []byte) error {

@@ -136,7 +136,7 @@ func (cons *consumer) deliver(d *core.Delivery) {
 	}
 	c.out.B = wire.AppendDeliver(c.out.B, ch.id, cons.tag, ch.tag, d.Redelivered(), env.Place)
 	ch.sendContent(env.Properties, d.Message.Payload)
-	c.l.traffic.Count(adapters.Out, d.QoS, len(d.Message.Payload))
+	c.l.traffic.Count(c.t, adapters.Out, d.QoS, len(d.Message.Payload))
 	c.l.translated.Count(c.out, d.Message, adapters.Outcome(c.outgoing.Lossy()))
 	if !cons.noAck {
 		cons.held++
@@ -169,7 +169,7 @@ func (ch *channel) get(m *wire.BasicGet) error {
 	ch.tag++
 	c.out.B = wire.AppendGetOk(c.out.B, ch.id, ch.tag, d.Redelivered(), env.Place, uint32(left))
 	ch.sendContent(env.Properties, d.Message.Payload)
-	c.l.traffic.Count(adapters.Out, d.QoS, len(d.Message.Payload))
+	c.l.traffic.Count(c.t, adapters.Out, d.QoS, len(d.Message.Payload))
 	c.l.translated.Count(c.out, d.Message, adapters.Outcome(c.outgoing.Lossy()))
 	if !m.NoAck {
 		ch.hold(&d, nil)

@@ -131,7 +131,7 @@ func (ch *channel) route(p *publication) (seq uint64, pending bool, r core.Reaso
 		P:        &p.props, Canonical: p.place.canonical, Codec: ch.c.l.codec,
 		Reliable: ch.confirms.selected || ch.tx != nil,
 	}
-	ch.c.l.traffic.Count(adapters.In, in.QoS(), len(p.body))
+	ch.c.l.traffic.Count(ch.c.t, adapters.In, in.QoS(), len(p.body))
 	if !mt.Any() && !in.Retain() {
 		return 0, false, core.NoReceiver
 	}

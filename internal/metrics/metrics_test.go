@@ -36,7 +36,8 @@ func scrape(t *testing.T, m *adapters.Metrics, sources ...Source) string {
 func TestCountersAndSourcesAreExposed(t *testing.T) {
 	t.Parallel()
 	m := adapters.NewMetrics()
-	m.Traffic("mqtt").Count(adapters.In, 1, 64)
+	m.Traffic("mqtt").Messages[adapters.In][1].Add(1)
+	m.Traffic("mqtt").Bytes[adapters.In][1].Add(64)
 	m.Lost("mqtt", "coap", "headers")
 	m.Dropped("stomp", "queue_full")
 	m.Counter("no_such_name").Add(1)

@@ -13,6 +13,10 @@ type Publish struct {
 	Topic      []byte // empty when a Topic Alias stands for it
 	Payload    []byte
 	Properties Properties
+
+	// Known is a topic that has been checked before, which Parse does not check
+	// again; "": none.
+	Known string
 }
 
 var (
@@ -70,6 +74,9 @@ func (p *Publish) checkTopic(rules *Rules) error {
 			return nil
 		}
 		return errNoTopic // [MQTT-4.7.3-1] [3: MQTT-4.7.3-1]
+	}
+	if len(p.Topic) == len(p.Known) && string(p.Topic) == p.Known {
+		return nil
 	}
 	bad, err := checkName(p.Topic, rules.StrictUTF8) // [MQTT-3.3.2-1]
 	switch {
