@@ -97,7 +97,7 @@ func (c *conn) settle(t *core.Turn, f *flight, o core.Outcome) {
 // onPubrel ends an inbound exchange: PUBCOMP when the identifier's deletion is
 // safe. [MQTT-4.3.3-11]
 func (c *conn) onPubrel(t *core.Turn, id uint16, out *adapters.Output) {
-	if !c.mayHold || !c.session.Seen(uint64(id)) {
+	if !c.holds(id) {
 		a := answer{kind: packet.PUBCOMP, id: id}
 		if c.version >= packet.V5 {
 			a.code = packet.PacketIdentifierNotFound
@@ -105,6 +105,6 @@ func (c *conn) onPubrel(t *core.Turn, id uint16, out *adapters.Output) {
 		c.answer(t, out, 0, false, a)
 		return
 	}
-	seq, pending := c.session.Forget(t, uint64(id)) // [MQTT-4.3.3-12]
+	seq, pending := c.forget(t, id) // [MQTT-4.3.3-12]
 	c.answer(t, out, seq, pending, answer{kind: packet.PUBCOMP, id: id})
 }

@@ -129,8 +129,8 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 	switch a.kind {
 	case packet.PUBACK, packet.PUBREC:
 		if a.kind == packet.PUBREC {
-			c.session.Forget(t, uint64(a.id))
-			c.release(a.id)
+			c.forget(t, a.id)
+			c.release(t, a.id)
 		}
 		if c.version < packet.V5 {
 			c.withhold(t, out)
@@ -158,7 +158,7 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 // ends. What the client cannot take at all ends the connection. MC22
 // We add no User Properties. [MQTT-3.4.2-3] [MQTT-3.5.2-3] [MQTT-3.6.2-3] [MQTT-3.7.2-3] [MQTT-3.9.2-2] [MQTT-3.11.2-2]
 func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
-	c.complete(a)
+	c.complete(t, a)
 	start := len(out.B)
 	out.B = c.encode(out.B, a)
 	if c.maxOut > 0 && len(out.B)-start > c.maxOut && a.text != "" {
@@ -200,14 +200,14 @@ func (c *conn) encode(dst []byte, a answer) []byte {
 }
 
 // complete notes what an answer ends.
-func (c *conn) complete(a answer) {
+func (c *conn) complete(t *core.Turn, a answer) {
 	switch a.kind {
 	case packet.PUBREL:
 		if f := c.inflight.get(a.id); f != nil {
 			f.stage = released
 		}
 	case packet.PUBCOMP:
-		c.release(a.id)
+		c.release(t, a.id)
 	case packet.PUBACK: // [MQTT-4.3.2-5]
 		if a.code != packet.PacketIdentifierInUse {
 			c.inbound.end(a.id, packet.PUBACK)

@@ -39,7 +39,7 @@ type conn struct {
 	bridge      bool // all subscriptions are No Local and Retain As Published
 	problemInfo bool // Reason Strings are wanted outside of CONNACK and DISCONNECT
 	durable     bool // the session outlives the connection
-	mayHold     bool // the session may know inbound QoS 2 identifiers
+	mayHold     bool // the session may know inbound QoS 2 identifiers of a connection before
 	choked      bool // reading stopped, because of the answers that wait
 	freed       bool // deliveries are to be taken: the session is there, or the window has room again
 	session     *core.Session
@@ -210,6 +210,7 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 		return
 	}
 	c.inflight.shrink()
+	c.inbound.shrink()
 	c.arm()
 }
 

@@ -130,7 +130,7 @@ func (c *conn) leave(t *core.Turn, why core.Reason) {
 	if c.phase == connected {
 		down(c.room.count.open[c.version])
 	}
-	c.room.count.held.Add(-uint64(c.inbound.held))
+	t.Count(c.room.count.held, -uint64(c.inbound.held))
 	c.phase = ended
 	c.handle.TickAt(0)
 	c.stalled = nil

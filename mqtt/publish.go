@@ -128,10 +128,10 @@ func (c *conn) publish2(t *core.Turn, sc *scratch, p *packet.Publish, to place, 
 	if c.version >= packet.V5 && c.inbound.count >= c.room.set.receiveMax && owed != packet.PUBREC {
 		return errReceiveMax
 	}
-	if c.mayHold && c.session.Seen(uint64(p.ID)) { // DUP decides nothing [MQTT-3.3.1-3] [3: MQTT-3.3.1-3]
+	if c.holds(p.ID) { // DUP decides nothing [MQTT-3.3.1-3] [3: MQTT-3.3.1-3]
 		c.room.count.duplicates.Add(1)
 		if !used {
-			c.hold(p.ID) // since a connection before this one
+			c.hold(t, p.ID) // since a connection before this one
 		}
 		c.answer(t, out, 0, false, answer{kind: packet.PUBREC, id: p.ID})
 		return nil
@@ -140,31 +140,63 @@ func (c *conn) publish2(t *core.Turn, sc *scratch, p *packet.Publish, to place, 
 		c.answer(t, out, 0, false, answer{kind: packet.PUBREC, id: p.ID, code: packet.PacketIdentifierInUse})
 		return nil
 	}
-	c.mayHold = true
-	rseq, rpending := c.session.Remember(t, uint64(p.ID))
+	rseq, rpending := c.remember(t, p.ID)
 	seq, pending, r := c.submit(t, sc, p, to, nil)
 	if r != core.OK && r != core.NoReceiver { // after a refusal the identifier is free [MQTT-4.3.3-9]
-		c.session.Forget(t, uint64(p.ID))
+		c.forget(t, p.ID)
 		return c.acknowledge(t, out, 0, false, packet.PUBREC, p.ID, r)
 	}
 	if seq == 0 { // not published at all: the identifier alone must be safe
 		seq, pending = rseq, rpending
 	}
-	c.hold(p.ID)
+	c.hold(t, p.ID)
 	return c.acknowledge(t, out, seq, pending, packet.PUBREC, p.ID, r)
 }
 
-// hold notes an identifier of QoS 2 until its PUBCOMP.
-func (c *conn) hold(id uint16) {
-	c.inbound.begin(id, packet.PUBREC)
-	c.room.count.held.Add(1)
+// holds tells that a QoS 2 exchange with the identifier has begun and its PUBREL
+// has not come.
+func (c *conn) holds(id uint16) bool {
+	if x := c.inbound.get(id); x != nil && x.holds {
+		return true
+	}
+	return c.mayHold && c.session.Seen(uint64(id))
 }
 
-// release is the end of hold.
-func (c *conn) release(id uint16) {
+// remember lets the session keep an identifier of QoS 2 that is about to be
+// held, unless it ends with the connection.
+func (c *conn) remember(t *core.Turn, id uint16) (seq uint64, pending bool) {
+	if !c.durable {
+		return 0, false
+	}
+	return c.session.Remember(t, uint64(id))
+}
+
+// forget is the end of remember.
+func (c *conn) forget(t *core.Turn, id uint16) (seq uint64, pending bool) {
+	if x := c.inbound.get(id); x != nil {
+		x.holds = false
+	}
+	if !c.durable && !c.mayHold {
+		return 0, false
+	}
+	return c.session.Forget(t, uint64(id))
+}
+
+// hold notes an identifier of QoS 2 until its PUBCOMP.
+func (c *conn) hold(t *core.Turn, id uint16) {
+	c.inbound.begin(id, packet.PUBREC)
+	t.Count(c.room.count.held, 1)
+}
+
+// release is the end of hold, unless the client has begun another exchange
+// with the identifier.
+func (c *conn) release(t *core.Turn, id uint16) {
+	if x := c.inbound.get(id); x != nil && x.holds {
+		return
+	}
 	held := c.inbound.held
 	c.inbound.end(id, packet.PUBREC)
-	c.room.count.held.Add(uint64(c.inbound.held - held)) // the gauge goes down by the complement
+	t.Count(c.room.count.held, uint64(c.inbound.held-held)) // the gauge goes down by the complement
 }
 
 // inUse tells that an exchange of the client holds the identifier.
@@ -173,7 +205,7 @@ func (c *conn) inUse(id uint16) bool {
 	if _, used := c.inbound.owed(id); used {
 		return true
 	}
-	return c.mayHold && c.session.Seen(uint64(id))
+	return c.holds(id)
 }
 
 // acknowledge answers a PUBLISH, or does what 3.x does instead.
