@@ -27,22 +27,27 @@ func (q *Queue) append(t *Turn, m *Message, qos uint8, tg *target) {
 	}
 }
 
-// smallRing is the size of the rings that turns keep for queues which had
-// been empty.
-const smallRing = 8
-
 func (q *Queue) grow(t *Turn) {
 	if len(q.ring) == 0 {
 		if t == nil {
 			q.ring = make([]entry, smallRing)
 		} else {
-			q.ring = t.smallRing()
+			q.ring = t.rings.begin(q.ringSize)
 		}
 		return
 	}
-	ring := make([]entry, 2*len(q.ring))
+	var ring []entry
+	if t == nil || len(q.ring) < smallRing {
+		ring = make([]entry, 2*len(q.ring))
+	} else {
+		ring = t.rings.take(2 * len(q.ring))
+	}
 	for seq := q.head; seq < q.edge(); seq++ {
 		ring[seq&uint64(len(ring)-1)] = *q.at(seq)
+	}
+	if t != nil {
+		clear(q.ring)
+		t.rings.give(q.ring)
 	}
 	q.ring = ring
 }
@@ -82,7 +87,10 @@ func (q *Queue) remove(t *Turn, seq uint64) {
 	case q.paged != nil:
 		q.drawn(t)
 	case q.head == q.tail:
-		t.giveRing(q.ring)
+		if n := len(q.ring); n >= smallRing {
+			q.ringSize = uint8(sizeOf(n))
+			t.rings.give(q.ring)
+		}
 		q.ring = nil
 		q.touch(t)
 	}

@@ -24,7 +24,7 @@ type Turn struct {
 	work      *work      // what the pass submits; nil while there is nothing
 	kicks     []Kicker   // loops to notify, each once
 	match     []*binding // scratch of Route
-	rings     [][]entry  // small rings of queues that became empty, for the next
+	rings     rings
 	dead      []deadLetter
 	tally     tally
 	holders   []holder               // the entries of the message that is being shared
@@ -88,24 +88,4 @@ func (t *Turn) End() (submitted bool) {
 func (t *Turn) forgetItems() {
 	clear(t.items[:cap(t.items)])
 	t.items = t.items[:0]
-}
-
-// keptRings bounds the rings that a turn keeps.
-const keptRings = 256
-
-// smallRing takes a ring for a queue that was empty: an idle queue holds none.
-func (t *Turn) smallRing() []entry {
-	n := len(t.rings)
-	if n == 0 {
-		return make([]entry, smallRing)
-	}
-	ring := t.rings[n-1]
-	t.rings = t.rings[:n-1]
-	return ring
-}
-
-func (t *Turn) giveRing(ring []entry) {
-	if len(ring) == smallRing && len(t.rings) < keptRings {
-		t.rings = append(t.rings, ring)
-	}
 }
