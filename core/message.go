@@ -22,9 +22,11 @@ type Message struct {
 	QoS     uint8  // 0, 1, 2
 	Retain  bool   // as published
 
-	shared bool // reaches more than one queue
-	loaded bool // when it expires may have to be made earlier (ages)
-	lent   bool // of a Lent: who keeps it takes a copy
+	shared bool  // reaches more than one queue
+	loaded bool  // when it expires may have to be made earlier (ages)
+	lent   bool  // of a Lent: who keeps it takes a copy
+	class  uint8 // of those that a turn makes, from 1; 0: none of them
+	sole   bool  // its entry in one queue is all that refers to it
 	frames atomic.Pointer[frame]
 	record *sharing // what several durable queues refer to in the store; nil: none
 	rev    uint64   // revision of the retained write; 0: none

@@ -307,6 +307,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 	if logged > 1 {
 		t.share(m)
 	}
+	m.sole = m.class != 0 && logged == 0 && !m.Retain && mt.abroad == nil && r.hook == nil && len(mt.targets) == 1 && mt.targets[0].q.kind == sessionQueue
 	reached := 0
 	for i := range mt.targets { // [MQTT-4.5.0-1] [3: MQTT-4.5.0-1]
 		tg := &mt.targets[i]

@@ -4,7 +4,8 @@ import "slices"
 
 // Settle ends, or moves on, one delivery. An unknown or settled seq does
 // nothing. For Received on a durable queue the second half must wait: answer
-// when the session's Safe has reached sub.
+// when the session's Safe has reached sub. The message of a delivery must not be
+// looked at after Accepted.
 func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending bool) {
 	q := c.queue
 	q.mu.Lock()
@@ -15,6 +16,7 @@ func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending b
 		return 0, false
 	}
 	var woken *Consumer
+	var done *Message
 	durable := false
 	switch o {
 	case Received:
@@ -28,9 +30,15 @@ func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending b
 		q.origin(seq).giveUp(t, e, DropRejected)
 		q.finish(t, seq)
 	default:
-		q.finish(t, seq)
+		m := e.m
+		if q.finish(t, seq); m.sole && t != nil {
+			done = m
+		}
 	}
 	q.mu.Unlock()
+	if done != nil {
+		t.reuse(done)
+	}
 	if woken != nil {
 		woken.notify(t)
 	}

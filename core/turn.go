@@ -27,6 +27,7 @@ type Turn struct {
 	rings     rings
 	dead      []deadLetter
 	tally     tally
+	spare     [classes][]*Message    // to be used again
 	holders   []holder               // the entries of the message that is being shared
 	items     []topic.Item[*Message] // scratch of retained walks
 }

@@ -181,6 +181,9 @@ func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
 // to know. [MQTT-3.1.2-29]
 // [MQTT-2.2.1-5] [MQTT-2.2.1-6] [3: MQTT-2.3.1-6] [3: MQTT-2.3.1-7]
 func (c *conn) encode(dst []byte, a answer) []byte {
+	if a.text == "" && a.kind >= packet.PUBACK && a.kind <= packet.PUBCOMP {
+		return packet.AppendAck(dst, c.version, a.kind, a.id, a.code)
+	}
 	var props packet.Properties
 	if a.text != "" && c.problemInfo && c.version >= packet.V5 {
 		props.SetStr(packet.ReasonString, []byte(a.text))

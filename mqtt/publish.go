@@ -249,7 +249,7 @@ func (c *conn) submit(t *core.Turn, sc *scratch, p *packet.Publish, to place, fr
 		return 0, false, core.NoReceiver
 	}
 	if p.QoS > 0 { // its receivers hold it until they acknowledge, mostly
-		return c.session.Publish(t, mt, c.describe(core.NewMessage(p.Payload), t, p, mt.Topic()))
+		return c.session.Publish(t, mt, c.describe(t.NewMessage(p.Payload), t, p, mt.Topic()))
 	}
 	m := c.describe(sc.lent.Lend(p.Payload), t, p, mt.Topic())
 	if frame != nil {

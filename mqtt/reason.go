@@ -55,12 +55,18 @@ var reasons = map[core.Reason]reasonRow{
 
 var unforeseen = reasonRow{unspecified, unavailable, unspecified, unspecified, unspecified}
 
-func codesOf(r core.Reason) reasonRow {
-	if row, ok := reasons[r]; ok {
-		return row
+func codesOf(r core.Reason) *reasonRow { return &reasonRows[r] }
+
+// reasonRows is reasons with a row for everything: each publish looks.
+var reasonRows = func() (all [256]reasonRow) {
+	for r := range all {
+		all[r] = unforeseen
+		if row, ok := reasons[core.Reason(r)]; ok {
+			all[r] = row
+		}
 	}
-	return unforeseen
-}
+	return all
+}()
 
 // neutral is the reason that logs and metrics show for a wire error.
 func neutral(c packet.Code) core.Reason {

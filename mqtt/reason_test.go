@@ -48,7 +48,7 @@ func TestMQTT_25_ReasonsAsTheTableSays(t *testing.T) {
 		core.Moved:            {0x9c, 3, none, none, 0x9c},
 		core.Internal:         {none, 3, none, none, none},
 	} {
-		if got := codesOf(r); got != want {
+		if got := codesOf(r); *got != want {
 			t.Errorf("%v: %v, want %v", r, got, want)
 		}
 	}
