@@ -18,8 +18,15 @@ func (r *Router) permits(p *Principal, client string, a Action, name string) boo
 	return false
 }
 
-// denied writes the line of a denial.
+// Sparing is a slog.Handler, that of Options.Log, which bounds the lines of an
+// event. Holds tells that another one would be held back, and counts it.
+type Sparing interface{ Holds(event string) bool }
+
+// denied writes the line of a denial, of which there may be as many as messages.
 func (r *Router) denied(p *Principal, client string, a Action, name string) {
+	if r.sparing != nil && r.sparing.Holds("acl.denied") {
+		return
+	}
 	r.log.Info("acl.denied", "action", a.String(), "namespace", spaceOf(p), "user", p.User, "client", client, "topic", name, "rule", &refusal{r, p, a, name})
 }
 

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -177,4 +178,43 @@ func topics(ds []core.Delivery) string {
 		all = append(all, d.Message.Topic)
 	}
 	return strings.Join(all, " ")
+}
+
+// sparing is a log that holds lines of one event back.
+type sparing struct {
+	slog.Handler
+	asked, written int
+	holds          bool
+}
+
+func (s *sparing) Holds(event string) bool {
+	if event == "acl.denied" {
+		s.asked++
+	}
+	return s.holds
+}
+
+func (s *sparing) Handle(context.Context, slog.Record) error { s.written++; return nil }
+
+func (s *sparing) Enabled(context.Context, slog.Level) bool { return true }
+
+func TestALineOfADenialThatWouldBeHeldBackIsNotMade(t *testing.T) {
+	h := &sparing{Handler: slog.DiscardHandler}
+	o := core.Options{Authorizer: deniedPublishes{}, Log: slog.New(h)}
+	simulateWith(t, o, func(w *world) {
+		p := w.attach(core.Client{ID: "p"})
+		h.written = 0
+		expect(t, "refused", p.pub("a", "1", 0), core.NotAuthorized)
+		h.holds = true
+		expect(t, "refused", p.pub("a", "2", 0), core.NotAuthorized)
+		if h.asked != 2 || h.written != 1 {
+			t.Errorf("asked %d times, wrote %d lines", h.asked, h.written)
+		}
+	})
+}
+
+type deniedPublishes struct{}
+
+func (deniedPublishes) Authorize(_ *core.Principal, a core.Action, _ string) bool {
+	return a != core.ActionPublish
 }

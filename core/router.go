@@ -94,6 +94,7 @@ type Router struct {
 	auth     Authorizer
 	freer    Freer   // auth, if it is one
 	limiter  Limiter // the same
+	sparing  Sparing // the log's handler, if it is one
 	hook     PublishHook
 	observer Observer
 	commit   *committer
@@ -148,6 +149,7 @@ func New(o Options) (*Router, error) {
 	r.SetLimits(o.Limits)
 	r.paging = paging{cmp.Or(o.paging.burst, burst), cmp.Or(o.paging.span, segmentSpan), cmp.Or(o.paging.slice, clearSlice), cmp.Or(o.paging.every, clearEvery)}
 	r.freer, _ = o.Authorizer.(Freer)
+	r.sparing, _ = o.Log.Handler().(Sparing)
 	r.limiter, _ = o.Authorizer.(Limiter)
 	r.open.Store(isOpen(o.Authorizer))
 	r.policy.Store(1)

@@ -1,7 +1,9 @@
 package mqtt
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
@@ -276,7 +278,9 @@ func (c *conn) refuse(t *core.Turn, out *adapters.Output, err error) {
 	}
 	why := neutral(e.Code)
 	c.room.host.Metrics.ProtocolError(Name, why.String())
-	c.room.host.Log.Debug("protocol.error", "protocol", Name, "addr", c.addr(), "version", c.version.String(), "reason", why.String(), "rule", e.Rule)
+	if c.room.host.Log.Enabled(context.Background(), slog.LevelDebug) {
+		c.room.host.Log.Debug("protocol.error", "protocol", Name, "addr", c.addr(), "version", c.version.String(), "reason", why.String(), "rule", e.Rule)
+	}
 	switch {
 	case e.Silent || c.version == 0:
 		c.finish(t, out, why)

@@ -25,6 +25,9 @@ type counters struct {
 	codes      [2][16][256]atomic.Pointer[atomic.Uint64] // [adapters.In|Out][type][code], made on first use
 
 	takeoversDelayed *atomic.Uint64
+
+	dropped [256]atomic.Pointer[atomic.Uint64] // messages_dropped_total by core.Reason, made on first use
+	refused [256]atomic.Pointer[atomic.Uint64] // refused_total, the same
 }
 
 // directions are the words of adapters.In and Out.
@@ -73,6 +76,26 @@ func (c *counters) code(t packet.Type, code packet.Code, direction int) {
 		slot.Store(n)
 	}
 	n.Add(1)
+}
+
+// drop counts a publish of QoS 0 that was refused, of which there may be as many
+// as a client likes.
+func (c *counters) drop(t *core.Turn, r core.Reason) {
+	t.Count(resolve(&c.dropped[r], func() *atomic.Uint64 { return c.m.Counter("messages_dropped_total", Name, dropped(r)) }), 1)
+}
+
+// refuse counts one of QoS 1 or 2.
+func (c *counters) refuse(t *core.Turn, r core.Reason) {
+	t.Count(resolve(&c.refused[r], func() *atomic.Uint64 { return c.m.Counter("refused_total", Name, r.String()) }), 1)
+}
+
+func resolve(slot *atomic.Pointer[atomic.Uint64], find func() *atomic.Uint64) *atomic.Uint64 {
+	n := slot.Load()
+	if n == nil {
+		n = find()
+		slot.Store(n)
+	}
+	return n
 }
 
 // exchange counts a login by AUTH that has ended. The method is one of the

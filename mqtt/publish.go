@@ -52,7 +52,7 @@ func (c *conn) onPublish(t *core.Turn, sc *scratch, h packet.Header, frame []byt
 			frame = nil // it is not what receivers get
 		}
 		_, _, r := c.submit(t, sc, p, to, frame)
-		return c.refused0(r)
+		return c.refused0(t, r)
 	case 1:
 		return c.publish1(t, sc, p, to, out)
 	}
@@ -76,7 +76,7 @@ func (c *conn) topicOf(p *packet.Publish) ([]byte, error) {
 }
 
 // refused0 is what becomes of a QoS 0 publish: it has no answer.
-func (c *conn) refused0(r core.Reason) error {
+func (c *conn) refused0(t *core.Turn, r core.Reason) error {
 	switch {
 	case r == core.OK, r == core.NoReceiver:
 		return nil
@@ -87,7 +87,7 @@ func (c *conn) refused0(r core.Reason) error {
 	case c.version < packet.V5 && r == core.NotAuthorized && c.room.set.v3DeniedCloses:
 		return errDenied3 // [3: MQTT-3.3.5-2]
 	}
-	c.room.host.Metrics.Dropped(Name, dropped(r))
+	c.room.count.drop(t, r)
 	return nil
 }
 
@@ -225,7 +225,7 @@ func (c *conn) acknowledge(t *core.Turn, out *adapters.Output, seq uint64, pendi
 	}
 	if a.code.Failed() {
 		a.text = r.String()
-		c.room.host.Metrics.Refused(Name, r)
+		c.room.count.refuse(t, r)
 	}
 	c.answer(t, out, seq, pending, a)
 	return nil

@@ -95,7 +95,7 @@ var arrows = map[string][]string{
 	"test/rig":         {"internal/gateway", "internal/config", "internal/dial"},
 	"test/abuse":       {"test/rig"},
 	"test/credentials": {"test/rig"},
-	"test/scale":       {"test/rig", "mqtt/packet"},
+	"test/scale":       {"test/rig", "mqtt/packet", "internal/auth/password"},
 	"test/peers":       {"internal/bench", "test/peers/load", "test/peers/relay"},
 	"test/peers/load":  {"internal/bench"},
 	"test/peers/relay": {},

@@ -23,7 +23,7 @@ const (
 type Limiter struct {
 	// Immutable.
 	next  slog.Handler
-	count func(event string, lines uint64)
+	count func(event string) *atomic.Uint64
 
 	rate   atomic.Int64 // lines a second of one event, as many at once
 	mu     sync.Mutex   // guards what follows, and the order of the sums
@@ -36,12 +36,14 @@ type event struct {
 	tokens float64
 	last   time.Time
 	held   uint64 // lines since the last sum
+	count  *atomic.Uint64
 }
 
-// New makes a limiter that writes to next. count is told of every line that is held back; nil for nobody.
-func New(next slog.Handler, count func(event string, lines uint64)) *Limiter {
+// New makes a limiter that writes to next. count is the counter of the lines of an event that were held back; nil for
+// none.
+func New(next slog.Handler, count func(event string) *atomic.Uint64) *Limiter {
 	if count == nil {
-		count = func(string, uint64) {}
+		count = func(string) *atomic.Uint64 { return new(atomic.Uint64) }
 	}
 	l := &Limiter{next: next, count: count, events: map[string]*event{}}
 	l.SetRate(defaultRate)
@@ -65,8 +67,9 @@ func (l *Limiter) Close() {
 	l.sum()
 }
 
-// allow reports whether a line of the event may be written now.
-func (l *Limiter) allow(name string, now time.Time) bool {
+// allow reports whether a line of the event may be written now, and with take
+// that it is.
+func (l *Limiter) allow(name string, now time.Time, take bool) bool {
 	rate := float64(l.rate.Load())
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,11 +86,16 @@ func (l *Limiter) allow(name string, now time.Time) bool {
 	e.tokens = min(rate, e.tokens+rate*now.Sub(e.last).Seconds())
 	e.last = now
 	if e.tokens >= 1 {
-		e.tokens--
+		if take {
+			e.tokens--
+		}
 		return true
 	}
 	e.held++
-	l.count(name, 1)
+	if e.count == nil {
+		e.count = l.count(name)
+	}
+	e.count.Add(1)
 	if l.timer == nil && !l.closed {
 		l.timer = time.AfterFunc(every, l.due)
 	}
@@ -131,11 +139,15 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
-	if !h.limiter.allow(r.Message, time.Now()) {
+	if !h.limiter.allow(r.Message, time.Now(), true) {
 		return nil
 	}
 	return h.next.Handle(ctx, r)
 }
+
+// Holds tells that a line of the event would be held back, and counts it as
+// such. Who asks before making the line saves what a line costs.
+func (h *handler) Holds(event string) bool { return !h.limiter.allow(event, time.Now(), false) }
 
 // WithAttrs implements slog.Handler.
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {

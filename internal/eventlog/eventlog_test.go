@@ -7,16 +7,20 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // limited is a log below a limiter, its text and its counts.
-func limited(t *testing.T) (log *slog.Logger, text *buffer, counts map[string]uint64, l *Limiter) {
+func limited(t *testing.T) (log *slog.Logger, text *buffer, counts map[string]*atomic.Uint64, l *Limiter) {
 	t.Helper()
-	text, counts = new(buffer), map[string]uint64{}
-	l = New(slog.NewTextHandler(text, nil), func(event string, n uint64) { counts[event] += n })
+	text, counts = new(buffer), map[string]*atomic.Uint64{}
+	l = New(slog.NewTextHandler(text, nil), func(event string) *atomic.Uint64 {
+		counts[event] = new(atomic.Uint64)
+		return counts[event]
+	})
 	return slog.New(l.Handler()), text, counts, l
 }
 
@@ -62,7 +66,7 @@ func TestG3_BeyondItsRateAnEventIsSummedUp(t *testing.T) {
 		if got := strings.Count(text.String(), "level=WARN msg=log.suppressed event=client.connected lines=200"); got != 1 {
 			t.Errorf("%d sums: %s", got, text.String())
 		}
-		if counts["client.connected"] != 200 || len(counts) != 1 {
+		if counts["client.connected"].Load() != 200 || len(counts) != 1 {
 			t.Error(counts)
 		}
 		time.Sleep(time.Minute)
@@ -129,7 +133,7 @@ func TestG3_EventsWithoutEndShareOneRate(t *testing.T) {
 		log.Info(fmt.Sprint("e", i))
 	}
 	l.Close()
-	if len(l.events) != maxEvents+1 || counts[other] == 0 {
+	if len(l.events) != maxEvents+1 || counts[other].Load() == 0 {
 		t.Errorf("%d events, %v", len(l.events), counts)
 	}
 }
@@ -173,4 +177,25 @@ func TestG5_TimesAreRFC3339WithMilliseconds(t *testing.T) {
 	if got := Attribute(nil, slog.Time("time", at)).Value.String(); got != "2026-01-02T03:04:05.006+01:00" {
 		t.Error(got)
 	}
+}
+
+// Who asks first pays for no line that is held back, and it counts as one; what may be written is not used up.
+func TestWhoAsksFirstIsToldWhatIsHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, text, counts, l := limited(t)
+		defer l.Close()
+		l.SetRate(2)
+		h := log.Handler().(interface{ Holds(event string) bool })
+		for i, want := range []bool{false, false, true, true} {
+			if h.Holds("e") != want {
+				t.Errorf("asked for the %d. time: %v", i, !want)
+			}
+			if !want {
+				log.Info("e")
+			}
+		}
+		if n := strings.Count(text.String(), "msg=e"); n != 2 || counts["e"].Load() != 2 {
+			t.Errorf("%d lines, %d held back", n, counts["e"].Load())
+		}
+	})
 }

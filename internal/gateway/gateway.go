@@ -96,7 +96,7 @@ func Open(o Options) (*Gateway, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{options: o, metrics: adapters.NewMetrics(), failed: make(chan error, 16)}
-	g.lines = eventlog.New(o.Log.Handler(), func(event string, n uint64) { g.metrics.Counter("log_suppressed_total", event).Add(n) })
+	g.lines = eventlog.New(o.Log.Handler(), func(event string) *atomic.Uint64 { return g.metrics.Counter("log_suppressed_total", event) })
 	g.log = slog.New(g.lines.Handler())
 	s := &settings{config: o.Config, sections: o.Sections}
 	g.lines.SetRate(rate(s.limits().LogRate))
