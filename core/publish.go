@@ -34,7 +34,12 @@ type target struct {
 func (m *Match) Topic() string { return m.topic }
 
 // LastTopic is the topic of the last Route that found it legal; "": none yet.
-func (s *Session) LastTopic() string { return s.match.topic }
+func (s *Session) LastTopic() string {
+	if s.match == nil {
+		return ""
+	}
+	return s.match.topic
+}
 
 // Any tells whether any queue matches. When none does, and the message is not
 // to be retained, it need not be built.

@@ -11,13 +11,16 @@ import (
 // are not complete: QoS 1 whose PUBACK waits, QoS 2 until PUBCOMP, SUBSCRIBE
 // and UNSUBSCRIBE whose acknowledgement waits. Whether a QoS 2 identifier of a
 // connection before is a duplicate the session knows, which outlives this one.
-//
-// It is a hash table with open addressing, at most half full.
 type inbound struct {
+	*exchanges     // nil until the first
+	count      int // QoS 1 and 2 that count against our Receive Maximum
+	held       int // QoS 2 among them
+}
+
+// exchanges is a hash table with open addressing, at most half full.
+type exchanges struct {
 	slots []exchange // length 0 or a power of two
 	used  int
-	count int // QoS 1 and 2 that count against our Receive Maximum
-	held  int // QoS 2 among them
 }
 
 // exchange is a slot; id 0: free.
@@ -32,7 +35,7 @@ type exchange struct {
 var scatter = rand.Uint32() | 1
 
 // at is the slot of the identifier, or the free one where it belongs.
-func (b *inbound) at(id uint16) int {
+func (b *exchanges) at(id uint16) int {
 	i := b.home(id)
 	for b.slots[i].id != 0 && b.slots[i].id != id {
 		i = (i + 1) & (len(b.slots) - 1)
@@ -41,13 +44,13 @@ func (b *inbound) at(id uint16) int {
 }
 
 // home is where the search for an identifier begins.
-func (b *inbound) home(id uint16) int {
+func (b *exchanges) home(id uint16) int {
 	return int(uint32(id) * scatter >> (32 - uint(bits.Len(uint(len(b.slots)-1)))))
 }
 
 // get returns the exchange with that identifier, nil when there is none.
 func (b *inbound) get(id uint16) *exchange {
-	if b.used == 0 || id == 0 {
+	if b.exchanges == nil || b.used == 0 || id == 0 {
 		return nil
 	}
 	if x := &b.slots[b.at(id)]; x.id == id {
@@ -60,6 +63,9 @@ func (b *inbound) get(id uint16) *exchange {
 func (b *inbound) begin(id uint16, owed packet.Type) {
 	if x := b.get(id); x != nil {
 		b.end(id, x.owed)
+	}
+	if b.exchanges == nil {
+		b.exchanges = new(exchanges)
 	}
 	if 2*b.used >= len(b.slots) {
 		b.grow()
@@ -75,7 +81,7 @@ func (b *inbound) begin(id uint16, owed packet.Type) {
 	}
 }
 
-func (b *inbound) grow() {
+func (b *exchanges) grow() {
 	old := b.slots
 	b.slots = make([]exchange, max(4, 2*len(old)))
 	for _, x := range old {
@@ -104,7 +110,7 @@ func (b *inbound) end(id uint16, owed packet.Type) {
 
 // remove frees a slot and moves up those behind it that would not be found any
 // more.
-func (b *inbound) remove(hole int) {
+func (b *exchanges) remove(hole int) {
 	mask := len(b.slots) - 1
 	for i := (hole + 1) & mask; b.slots[i].id != 0; i = (i + 1) & mask {
 		if (i-b.home(b.slots[i].id))&mask >= (i-hole)&mask {
@@ -118,8 +124,8 @@ func (b *inbound) remove(hole int) {
 
 // shrink gives the table back when it is empty.
 func (b *inbound) shrink() {
-	if b.used == 0 {
-		b.slots = nil
+	if b.exchanges != nil && b.used == 0 {
+		b.exchanges = nil
 	}
 }
 

@@ -32,7 +32,6 @@ type link struct {
 
 	state atomic.Uint32
 	was   peerState // Owned by the loop: of a datagram peer; it is here because it takes no room here.
-	early uint16    // Owned by the loop: place of what Direct has appended, 0: nothing; here for the same reason.
 	next  *link     // in the mailbox; belongs to who set bitQueued
 
 	// Owned by the loop.

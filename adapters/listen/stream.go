@@ -54,6 +54,7 @@ type stream struct {
 	counts *counters
 	addr   netip.Addr
 	port   uint16
+	early  uint16 // place of what Direct has appended, 0: nothing; here because it takes no room here
 	uid    uint32 // of a Unix socket's peer; noUID: not known
 
 	phase   phase
