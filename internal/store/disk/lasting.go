@@ -28,16 +28,18 @@ type Lasting struct {
 	stop context.Context // ends the waiting for a disk
 	quit context.CancelFunc
 
-	mu      sync.Mutex
-	changed sync.Cond
-	now     *Store            // nil while there is none
-	dead    error             // why there will be none any more
-	closing bool              // by Close
-	told    func(core.Reason) // nil: nobody
-	why     core.Reason       // what was told last
-	streak  int               // tries since the last failure that was long ago
-	since   time.Time         // of the last recovery
-	left    int               // stores that were left behind
+	mu       sync.Mutex
+	changed  sync.Cond
+	now      *Store            // nil while there is none
+	dead     error             // why there will be none any more
+	closing  bool              // by Close
+	shut     bool              // there is nothing to be opened anew
+	stopping bool              // the try that a stop makes is over, or under way
+	told     func(core.Reason) // nil: nobody
+	why      core.Reason       // what was told last
+	streak   int               // tries since the last failure that was long ago
+	since    time.Time         // of the last recovery
+	left     int               // stores that were left behind
 }
 
 var (
@@ -118,7 +120,7 @@ func (l *Lasting) failed(s *Store, cause error) { go l.recover(s, cause) }
 func (l *Lasting) recover(s *Store, cause error) {
 	began := time.Now()
 	l.mu.Lock()
-	if l.now != s || l.closing {
+	if l.now != s || l.shut {
 		l.mu.Unlock()
 		return
 	}
@@ -181,15 +183,27 @@ func (l *Lasting) pause(cause error) error {
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
-		case <-l.stop.Done():
+		case <-l.stop.Done(): // once more, for what was written and is not synced
 			t.Stop()
-			return cause
+			if !l.once() || isFull(cause) && !l.roomy() {
+				return cause
+			}
+			return nil
 		}
 		if !isFull(cause) || l.roomy() {
 			return nil
 		}
 		wait = min(2*wait, p.Most)
 	}
+}
+
+// once tells that a stop has not had its one try yet.
+func (l *Lasting) once() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	had := l.stopping
+	l.stopping = true
+	return !had
 }
 
 // roomy tells that there is space for what a start writes: the memtables that
@@ -358,10 +372,11 @@ func (l *Lasting) Close() error {
 		return core.ErrStoreClosed
 	}
 	l.closing = true
-	for l.now == nil && l.dead == nil { // a try under way
+	for l.dead == nil && (l.now == nil || l.now.failure() != nil) { // a try under way, or about to be
 		l.changed.Wait()
 	}
 	s := l.now
+	l.shut = true
 	l.changed.Broadcast()
 	l.mu.Unlock()
 	if s == nil {
