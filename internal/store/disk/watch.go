@@ -17,7 +17,8 @@ import (
 // be written it tries again at once and for ever, while writes wait. So the
 // store learns of it at once and gives the files up; and an error that meets a
 // write under way is not shown to pebble at all: its goroutine is parked, and
-// pebble left behind.
+// pebble left behind. So is one that meets the list of tables: pebble ends the
+// process then, with a lock that whoever reads needs.
 //
 // The same holds for an Open that has replayed its log: when it fails after that,
 // pebble takes away the tables of what it has begun in the background.
@@ -68,21 +69,33 @@ func (w *watch) change(op, name string, do func() error) error {
 	if strings.HasPrefix(name, w.aside) {
 		return do()
 	}
-	if ext := path.Ext(name); ext == ".sst" || ext == ".log" { // what is made after the replay, and nothing before it
+	if followsReplay(path.Base(name)) {
 		w.replayed.Store(true)
 	}
 	done := w.pass()
 	err := do()
 	done()
-	return w.told(op, err)
+	return w.told(op, path.Base(name), err)
 }
 
-func (w *watch) told(op string, err error) error {
+// followsReplay tells what is made after the replay, and nothing of it before.
+// Where the log leaves no table, the list of tables is the first.
+func followsReplay(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".sst" || ext == ".log" || strings.HasPrefix(name, "MANIFEST-")
+}
+
+// listsTables tells of the list of tables and of the name of the one that counts.
+func listsTables(name string) bool {
+	return strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "marker.")
+}
+
+func (w *watch) told(op, name string, err error) error {
 	if err == nil || !w.replayed.Load() || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	w.broken(op, err)
-	if !w.opened.Load() || !w.safe() {
+	if !w.opened.Load() || !w.safe() || listsTables(name) {
 		w.park()
 	}
 	return err
