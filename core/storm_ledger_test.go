@@ -27,15 +27,16 @@ type copyOf struct {
 
 // book is what a ledger says of one queue: in which order what is owed to whom.
 type book struct {
-	name   string
-	qos    uint8 // of the subscription
-	most   int   // messages; beyond, the oldest that was not sent is dropped; 0: no limit
-	window int   // in flight
-	left   int   // the step in which its receiver left last
-	loose  bool  // with a limit: a crash may have marked all that waits as sent, so that what follows is dropped
-	apart  bool  // messages of QoS 2 go another way than others: each keep their order
-	copies []*copyOf
-	ids    map[uint64]int // QoS 2: what the receiver has not released yet
+	name    string
+	qos     uint8 // of the subscription
+	most    int   // messages; beyond, the oldest that was not sent is dropped; 0: no limit
+	window  int   // in flight
+	left    int   // the step in which its receiver left last
+	dropped int   // the step in which one was recorded last that the limit had dropped by then
+	loose   bool  // with a limit: a crash may have marked all that waits as sent, so that what follows is dropped
+	apart   bool  // messages of QoS 2 go another way than others: each keep their order
+	copies  []*copyOf
+	ids     map[uint64]int // QoS 2: what the receiver has not released yet
 }
 
 func (b *book) put(x copyOf) {
@@ -53,6 +54,20 @@ func (b *book) find(n int) *copyOf {
 func (s *storm) end(x *copyOf) {
 	if x.ended == 0 {
 		x.ended, x.endLife = s.step, s.life
+	}
+}
+
+// recorded moves the end of a copy that ended before its record was stored: the
+// record was written all the same, and its end is in the change that follows.
+// So a power cut may part the two, and only what is published from here on is
+// not stored without the end. Where the limit had dropped it, a cut may bring it
+// back as one that may have been sent.
+func (s *storm) recorded(b *book, x *copyOf) {
+	if x.ended != 0 {
+		x.ended = s.step
+	}
+	if n := len(b.copies); b.most > 0 && n > b.most && x.n < b.copies[n-b.most].n {
+		b.dropped = s.step
 	}
 }
 
@@ -100,7 +115,7 @@ func (s *storm) delivered(b *book, d *core.Delivery) {
 // misses notes that a copy is not there.
 func (s *storm) misses(b *book, x *copyOf) {
 	s.end(x)
-	if x.maybe && b.most == 0 {
+	if x.maybe && !x.slack && b.most == 0 { // else it was there, and its end has survived
 		s.fate(b, x.n, false)
 	}
 }
