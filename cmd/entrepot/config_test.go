@@ -73,7 +73,7 @@ func TestConfigCheck_FindsWhatAStartWouldRefuse(t *testing.T) {
 		"C22 chain":         {"listeners: [{url: 'mqtts://127.0.0.1:0', tls: {cert: cut.crt, key: cut.key}}]\n", "is missing below, so that clients", 0},
 		"C21 jwks":          {"auth: {jwt: {jwks: 'file:keys/none.json'}}\n", ca.Dir + "/keys/none.json", 3},
 		"C24 reads all":     {users + "roles: {r: [\"sub #\", \"deny sub secret/#\"]}\n", "role \"r\" reads whatever is published in its namespaces, by everybody (sub #), but not secret/#", 0},
-		"C24 client":        {users + "roles: {r: [\"pub a/{client}\"]}\n", "user \"joe\" has a rule with {client} and no client_ids", 0},
+		"C24 client":        {users + "roles: {r: [\"pub a/{client}\"]}\n", "user \"joe\" has a rule with {client} and no client_ids", 3},
 		"C24 anonymous id":  {users + "roles: {r: [\"pub a\"], anonymous: [\"pub a/{client}\"]}\n", "which never matches: an identifier without a login", 0},
 		"C24 unused":        {users + "roles: {r: [\"pub a\"], other: [\"pub a\"]}\n", "nobody has the role \"other\"", 0},
 		"C24 tokens":        {users + "roles: {r: [\"pub a\"], other: [\"pub a\"]}\nauth: {http: {url: 'http://127.0.0.1:1/'}}\n", ": ok\n", 0},

@@ -171,7 +171,7 @@ func (s *Settings) check() {
 			}
 		}
 		if len(u.ClientIDs) == 0 && slices.ContainsFunc(u.Roles, s.policy.NamesClient) {
-			s.warnAt(u.At, "user %q has a rule with {client} and no client_ids, so that the rule never matches", u.Name)
+			s.warnAt(u.At, "user %q has a rule with {client} and no client_ids, so that the rule never matches", u.Name).Mistake = true // U8
 		}
 	}
 }

@@ -54,6 +54,8 @@ type Problem struct {
 	Hint string
 	// Warning: it works all the same.
 	Warning bool
+	// Mistake: a warning at a start, since it opens nothing, and an error for whoever checks the file.
+	Mistake bool
 	// Note: a warning that warns of nothing, but says what was asked for.
 	Note bool
 

@@ -49,6 +49,9 @@ func Check(ctx context.Context, c *config.Config, sections map[string]any, o Che
 	if o.Online {
 		k.online(ctx)
 	}
+	for i := range k.problems {
+		k.problems[i].Warning = k.problems[i].Warning && !k.problems[i].Mistake
+	}
 	return k.problems
 }
 
