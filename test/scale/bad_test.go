@@ -110,16 +110,21 @@ func TestBadInputCostsLessThanGood(t *testing.T) {
 	torn := append([]byte(nil), message...)
 	torn[4] = '#' // a wildcard in a topic name
 	garbage := []byte(strings.Repeat("\xff", 40))
+	const ( // with what the machine adds: most of a connection is the kernel's
+		amongOthers = 1.2
+		alone       = 1.6
+	)
 	for _, x := range []struct {
 		name      string
 		good, bad func()
+		most      float64
 	}{
-		{"publish, QoS 0", publishes("open/a", 0), publishes("shut/a", 0)},
-		{"publish, QoS 1", publishes("open/a", 1), publishes("shut/a", 1)},
-		{"malformed packet", connections(400, join(connect("", ""), message, bye)), connections(400, join(connect("", ""), torn, bye))},
-		{"no packet at all", connections(400, join(connect("", ""), bye)), connections(400, garbage)},
-		{"login, wrong password", connections(40, join(connect("dev", "secret"), bye)), connections(40, join(connect("dev", "secreT"), bye))},
-		{"login, no such user", connections(40, join(connect("dev", "secret"), bye)), connections(40, join(connect("duv", "secret"), bye))},
+		{"publish, QoS 0", publishes("open/a", 0), publishes("shut/a", 0), amongOthers},
+		{"publish, QoS 1", publishes("open/a", 1), publishes("shut/a", 1), amongOthers},
+		{"malformed packet", connections(400, join(connect("", ""), message, bye)), connections(400, join(connect("", ""), torn, bye)), alone},
+		{"no packet at all", connections(400, join(connect("", ""), bye)), connections(400, garbage), alone},
+		{"login, wrong password", connections(40, join(connect("dev", "secret"), bye)), connections(40, join(connect("dev", "secreT"), bye)), alone},
+		{"login, no such user", connections(40, join(connect("dev", "secret"), bye)), connections(40, join(connect("duv", "secret"), bye)), alone},
 	} {
 		least := [2]time.Duration{time.Hour, time.Hour}
 		for range 6 {
@@ -131,7 +136,7 @@ func TestBadInputCostsLessThanGood(t *testing.T) {
 		}
 		ratio := float64(least[1]) / float64(least[0])
 		t.Logf("%s: %v bad, %v good: %.2f", x.name, least[1], least[0], ratio)
-		if ratio > 1.2 { // what the machine adds
+		if ratio > x.most {
 			t.Errorf("%s: bad costs %.2f times what good does", x.name, ratio)
 		}
 	}
