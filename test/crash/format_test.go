@@ -14,6 +14,9 @@ import (
 	"github.com/entrepot/entrepot/internal/dial"
 )
 
+// forever is the expiry of a session that does not end: whoever opens the store may do so in years. [MQTT-3.1.2.11.2]
+const forever = (1<<32 - 1) * time.Second
+
 // TestStoresOfEveryFormatAreOpened opens a store of each format that there was, as a kill had left it, and finds what was in it:
 // the sessions s1 and s2 with a subscription to a/#, of which s2 had taken two messages; a group of s3; a queue that s4
 // consumes; retained messages; and a delayed one, which is due since.
@@ -51,9 +54,9 @@ func TestStoresOfEveryFormatAreOpened(t *testing.T) {
 func TestAStoreOfThisFormatCanBeMade(t *testing.T) {
 	t.Parallel()
 	binary, data := build(t), t.TempDir()
-	w := &world{T: t, gateway: start(t, binary, data, "--set", "mqtt.delayed=true")}
+	w := &world{T: t, gateway: start(t, binary, data, "--set", "mqtt.delayed=true", "--set", "limits.session_expiry_max=3650d", "--set", "mqtt.session_expiry_max=3650d")}
 	subscribes := func(client, filter string) {
-		c := w.dial("mqtt", dial.Options{ClientID: client, Session: 24 * time.Hour})
+		c := w.dial("mqtt", dial.Options{ClientID: client, Session: forever})
 		w.subscribe(c, filter, 2)
 		w.close(c)
 	}
@@ -111,7 +114,7 @@ func (w *world) finds(client, filter string, want ...string) {
 		}
 	}}
 	if filter == "" {
-		o.Session = time.Hour
+		o.Session = forever
 	}
 	c := w.dial("mqtt", o)
 	if filter != "" {
