@@ -148,6 +148,9 @@ func (w *watch) file(op, name string, open func() (vfs.File, error)) (f vfs.File
 	if err = w.change(op, name, func() error { f, err = open(); return err }); err != nil {
 		return nil, err
 	}
+	if op == "create" && path.Ext(name) == ".log" && !strings.HasPrefix(name, w.aside) {
+		f = withRoom(f)
+	}
 	return &watched{f, w, name}, nil
 }
 
