@@ -61,6 +61,7 @@ type Store struct {
 
 	applying sync.Mutex // held while a write is on its way into pebble
 
+	layout  layout
 	syncer  *syncer
 	work    chan commit
 	written chan struct{} // closed when the goroutine that writes has ended
@@ -87,10 +88,8 @@ func (s *Store) Write(batches []*core.Batch, sync bool) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	for _, from := range batches {
-		if err := gather(b, from); err != nil {
-			return errors.Join(fmt.Errorf("store %s: %w", s.dir, err), b.Close())
-		}
+	if err := s.layout.gather(b, batches); err != nil {
+		return errors.Join(fmt.Errorf("store %s: %w", s.dir, err), b.Close())
 	}
 	if b.Empty() {
 		return b.Close()
@@ -116,34 +115,13 @@ func (s *Store) Write(batches []*core.Batch, sync bool) error {
 // writeSynced writes and syncs, whatever the policy.
 func (s *Store) writeSynced(batches []*core.Batch) error {
 	b := s.db.NewBatch()
-	for _, from := range batches {
-		if err := gather(b, from); err != nil {
-			return errors.Join(err, b.Close())
-		}
+	if err := s.layout.gather(b, batches); err != nil {
+		return errors.Join(err, b.Close())
 	}
 	if err := b.LogData(nil, nil); err != nil { // so that it is never empty
 		return errors.Join(err, b.Close())
 	}
 	return s.commit(b, pebble.Sync)
-}
-
-func gather(b *pebble.Batch, from *core.Batch) (err error) {
-	for kind, rec := range from.All() {
-		switch kind {
-		case core.OpSet:
-			err = b.Set(rec.Key, rec.Value, nil)
-		case core.OpDelete:
-			err = b.Delete(rec.Key, nil)
-		case core.OpDeleteRange:
-			if string(rec.Key) < string(rec.Value) { // pebble is not asked to delete nothing
-				err = b.DeleteRange(rec.Key, rec.Value, nil)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Get returns the value of key, nil if there is none.

@@ -128,6 +128,7 @@ func (s *Store) options(o Options) *pebble.Options {
 		MaxOpenFiles:                256,
 		FormatMajorVersion:          pebble.FormatTableFormatV6, // raised together with formatVersion
 	}
+	p.Experimental.SpanPolicyFunc = s.layout.policy
 	if o.Cache > 0 {
 		p.CacheSize = o.Cache
 	}
