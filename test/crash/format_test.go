@@ -2,10 +2,12 @@ package crash
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +52,7 @@ func TestStoresOfEveryFormatAreOpened(t *testing.T) {
 }
 
 // TestAStoreOfThisFormatCanBeMade makes what TestStoresOfEveryFormatAreOpened opens, by the binary of now: CRASH_STORE=FILE keeps
-// it there, for testdata.
+// it there, for testdata, where each format has one.
 func TestAStoreOfThisFormatCanBeMade(t *testing.T) {
 	t.Parallel()
 	binary, data := build(t), t.TempDir()
@@ -94,6 +96,19 @@ func TestAStoreOfThisFormatCanBeMade(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "tar", "czf", kept, "--exclude", "LOCK", "-C", filepath.Join(data, "store"), ".").CombinedOutput()
 	if err != nil {
 		t.Fatal(err, string(out))
+	}
+	format, err := os.ReadFile(filepath.Join(data, "store", "entrepot-store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest, err := strconv.Atoi(strings.TrimSpace(string(format)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= newest; n++ {
+		if _, err := os.Stat(fmt.Sprintf("testdata/store-%d.tar.gz", n)); err != nil {
+			t.Error("a format is not tested:", err)
+		}
 	}
 }
 
