@@ -88,6 +88,9 @@ func (q *Queue) serve(k *taking) {
 			q.next--
 			return
 		}
+		if q.sending != nil && e.out && e.logged {
+			q.sending.sent = seq + 1
+		}
 	}
 }
 

@@ -237,10 +237,10 @@ func (l *loading) finish() {
 		if st.inbox.paged != nil {
 			st.inbox.paged.dup = min(st.inbox.sending.asked, st.inbox.tail)
 		}
-		if st.inbox.sending.asked > st.inbox.sentTo() { // known exactly from here on
+		below := st.inbox.sending.asked
+		if st.inbox.sending = nil; below > st.inbox.sentTo() { // known exactly from here on
 			l.t.changed(change{kind: sessionChange, st: st})
 		}
-		st.inbox.sending = nil
 		st.schedule()
 	}
 	for q := range l.queues.all() {

@@ -32,6 +32,7 @@ func (q *Queue) dropPaged(t *Turn, cause DropCause) bool {
 			q.trim(t)
 			continue
 		}
+		q.losesUnsent()
 		s := p.front()
 		q.begin(t, s)
 		size := s.pop()
@@ -86,6 +87,7 @@ func (q *Queue) dropStored(t *Turn, below uint64, cause DropCause) (dropped int)
 	if p == nil || p.edge >= below {
 		return 0
 	}
+	q.losesUnsent()
 	before := p.count
 	for seq, e := range p.quiet {
 		if seq < below {

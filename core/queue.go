@@ -59,7 +59,7 @@ type Queue struct {
 	idling    *idling             // of queues with an idle expiry
 	frees     *frees              // session queues, where there are rules
 	given     *given              // session queues: what memberships gave; nil until the first
-	sending   *sending            // durable session queues that were attached
+	sending   *sending            // durable session queues that were attached, or lost something
 	paged     *paged              // durable queues: what is beyond the window; nil: nothing
 	shelf     *shelf              // session queues: messages of QoS 0 that have a bound of their own; nil: none wait
 }

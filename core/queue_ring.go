@@ -59,6 +59,7 @@ func (q *Queue) remove(t *Turn, seq uint64) {
 		q.unshelve(t)
 		return
 	}
+	q.losesUnsent()
 	edge := q.tail
 	if q.paged != nil {
 		if edge = q.paged.edge; seq >= edge {

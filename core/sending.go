@@ -6,6 +6,7 @@ package core
 // what is not below was certainly never sent [MQTT-4.3.2-2]. While the session
 // is away the record is exact.
 type sending struct {
+	sent  uint64 // what is below was sent, or may have been before a crash; the rest was not
 	safe  uint64 // what is below is covered by the stored record
 	asked uint64 // what is below will be
 	ahead uint64 // how far ahead the next request goes
@@ -22,7 +23,15 @@ const (
 // is something to send. q.mu is held.
 func (q *Queue) startSending() {
 	below := q.sentTo()
-	q.sending = &sending{safe: below, asked: below}
+	q.sending = &sending{sent: below, safe: below, asked: below}
+}
+
+// losesUnsent comes before what was never sent may be dropped: so that it does
+// not count as sent. Its record may survive a power cut. q.mu is held.
+func (q *Queue) losesUnsent() {
+	if q.durable && q.sending == nil && q.kind == sessionQueue {
+		q.startSending()
+	}
 }
 
 // may tells whether an entry may be sent now. q.mu is held.
@@ -60,6 +69,9 @@ func (q *Queue) sentBelow(attached bool) uint64 {
 
 // sentTo is how far the queue has sent. q.mu is held.
 func (q *Queue) sentTo() uint64 {
+	if q.sending != nil {
+		return q.sending.sent
+	}
 	if q.paged != nil {
 		return max(q.next, q.paged.dup)
 	}

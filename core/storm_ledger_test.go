@@ -27,16 +27,15 @@ type copyOf struct {
 
 // book is what a ledger says of one queue: in which order what is owed to whom.
 type book struct {
-	name    string
-	qos     uint8 // of the subscription
-	most    int   // messages; beyond, the oldest that was not sent is dropped; 0: no limit
-	window  int   // in flight
-	left    int   // the step in which its receiver left last
-	dropped int   // the step in which one was recorded last that the limit had dropped by then
-	loose   bool  // with a limit: a crash may have marked all that waits as sent, so that what follows is dropped
-	apart   bool  // messages of QoS 2 go another way than others: each keep their order
-	copies  []*copyOf
-	ids     map[uint64]int // QoS 2: what the receiver has not released yet
+	name   string
+	qos    uint8 // of the subscription
+	most   int   // messages; beyond, the oldest that was not sent is dropped; 0: no limit
+	window int   // in flight
+	left   int   // the step in which its receiver left last
+	loose  bool  // a crash may have marked all that waits as sent, so that at a limit what follows is dropped
+	apart  bool  // messages of QoS 2 go another way than others: each keep their order
+	copies []*copyOf
+	ids    map[uint64]int // QoS 2: what the receiver has not released yet
 }
 
 func (b *book) put(x copyOf) {
@@ -60,14 +59,10 @@ func (s *storm) end(x *copyOf) {
 // recorded moves the end of a copy that ended before its record was stored: the
 // record was written all the same, and its end is in the change that follows.
 // So a power cut may part the two, and only what is published from here on is
-// not stored without the end. Where the limit had dropped it, a cut may bring it
-// back as one that may have been sent.
-func (s *storm) recorded(b *book, x *copyOf) {
+// not stored without the end.
+func (s *storm) recorded(x *copyOf) {
 	if x.ended != 0 {
 		x.ended = s.step
-	}
-	if n := len(b.copies); b.most > 0 && n > b.most && x.n < b.copies[n-b.most].n {
-		b.dropped = s.step
 	}
 }
 
@@ -137,6 +132,9 @@ type fate struct {
 
 // receive is what the protocol makes of it.
 func (s *storm) receive(b *book, d *core.Delivery, x *copyOf) {
+	if d.Redelivered() && !x.received && b.ids != nil && !b.loose && !b.apart {
+		s.fail("%s: %d is marked, and was never sent", b.name, x.n)
+	}
 	if d.QoS < 2 || b.ids == nil {
 		if x.received && b.ids != nil && !b.apart && !d.Redelivered() { // what a shared queue has sent is not stored
 			s.fail("%s: %d comes again without a mark", b.name, x.n)

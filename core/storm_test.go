@@ -295,7 +295,7 @@ func (s *storm) noted() {
 		for _, q := range s.books {
 			if c := q.find(x.n); c != nil {
 				c.acked, c.pending, c.maybe = !failed, false, failed
-				s.recorded(&q.book, c)
+				s.recorded(c)
 			}
 		}
 		if failed {
@@ -474,7 +474,7 @@ func (s *storm) gone() {
 func (s *storm) begin() {
 	s.life++
 	for _, q := range s.books {
-		q.loose = q.loose || q.peer != nil || q.left >= s.synced || q.dropped > 0 && q.dropped >= s.synced
+		q.loose = q.loose || q.peer != nil || q.left >= s.synced
 		q.peer, q.held = nil, nil
 		q.crashed(s.synced)
 		s.prune(&q.book)
