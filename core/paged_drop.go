@@ -1,5 +1,7 @@
 package core
 
+import "math"
+
 // removePaged is remove for an entry beyond the edge that is in memory.
 func (q *Queue) removePaged(t *Turn, seq uint64) {
 	p := q.paged
@@ -148,7 +150,7 @@ func (q *Queue) dropSegment(t *Turn, s *segment, below uint64, cause DropCause) 
 
 // emptyPaged removes the records of a queue that ends. Where messages are
 // referred to, the pager looks which.
-func (q *Queue) emptyPaged(t *Turn) {
+func (q *Queue) emptyPaged(t *Turn, late unwritten) {
 	p := q.paged
 	q.paged = nil
 	refers := false
@@ -156,17 +158,15 @@ func (q *Queue) emptyPaged(t *Turn) {
 		refers = refers || s.refers && s.count > 0
 	}
 	for seq := p.freshAt; seq < q.tail; seq++ {
-		if e := p.slot(seq); e.stored && e.m != nil {
-			t.releaseMessage(e.m, holder{q.id, seq})
-		}
+		late.ends(t, q, seq, p.slot(seq))
 	}
 	b := &t.pendingWork().batch
 	b.DeleteRange(key1(keySegment, q.id), key1(keySegment, q.id+1))
 	if !refers || q.unseen {
-		t.deleteEntries(q)
+		t.deleteEntries(q, late)
 		return
 	}
-	b.DeleteRange(key2(keyEntry, q.id, 0), key2(keyEntry, q.id, p.edge))
-	b.DeleteRange(key2(keyEntry, q.id, p.freshAt), key1(keyEntry, q.id+1))
+	t.deleteBut(q.id, 0, p.edge, late)
+	t.deleteBut(q.id, p.freshAt, math.MaxUint64, late)
 	t.clears(clearing{id: q.id, from: p.edge, to: p.freshAt})
 }

@@ -66,12 +66,11 @@ func (q *Queue) close(t *Turn) {
 func (q *Queue) empty(t *Turn) {
 	q.mu.Lock()
 	logged := false
+	var late unwritten
 	for seq := q.head; seq < q.edge(); seq++ {
 		e := q.at(seq)
 		logged = logged || e.logged
-		if e.stored && e.m != nil {
-			t.releaseMessage(e.m, holder{q.id, seq})
-		}
+		late.ends(t, q, seq, e)
 	}
 	if q.side != nil {
 		for _, e := range q.side.sent {
@@ -80,9 +79,9 @@ func (q *Queue) empty(t *Turn) {
 	}
 	switch {
 	case q.paged != nil:
-		q.emptyPaged(t)
+		q.emptyPaged(t, late)
 	case q.durable && (logged || q.unseen):
-		t.deleteEntries(q)
+		t.deleteEntries(q, late)
 	}
 	q.ring, q.returned, q.side, q.shelf = nil, nil, nil, nil
 	q.charge(-q.count, -q.bytes)
@@ -117,6 +116,47 @@ func (q *Queue) empty(t *Turn) {
 	}
 	notifyAll(t, consumers)
 	notifyAll(t, waited)
+}
+
+// unwritten are runs of entries, of a queue that ends, whose records were not
+// written when it did, and which refer to messages of others too. They are
+// deleted in one change with the end of the reference: by the commit that
+// follows their records (committer.stored), or after a crash by the pager. A
+// range that took them away alone would leave a message that nobody refers to.
+type unwritten []struct{ from, to uint64 }
+
+// ends ends the reference of an entry of the queue.
+func (x *unwritten) ends(t *Turn, q *Queue, seq uint64, e *entry) {
+	switch {
+	case e.m == nil || e.m.record == nil:
+	case e.stored:
+		t.releaseMessage(e.m, holder{q.id, seq})
+	case e.logged:
+		if n := len(*x); n > 0 && (*x)[n-1].to == seq {
+			(*x)[n-1].to++
+		} else {
+			*x = append(*x, struct{ from, to uint64 }{seq, seq + 1})
+		}
+	}
+}
+
+// deleteBut removes the entries of a queue from one number to before another,
+// and leaves those runs to the pager.
+func (t *Turn) deleteBut(id, from, to uint64, but unwritten) {
+	b := &t.pendingWork().batch
+	for _, run := range but {
+		if run.from >= to {
+			break
+		}
+		if from < run.from {
+			b.DeleteRange(key2(keyEntry, id, from), key2(keyEntry, id, run.from))
+		}
+		from = max(from, run.to)
+		t.clears(clearing{id: id, from: run.from, to: run.to})
+	}
+	if from < to {
+		b.DeleteRange(key2(keyEntry, id, from), key2(keyEntry, id, to))
+	}
 }
 
 // forgetMembership takes the membership of a queue that was deleted off its

@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/binary"
 	"maps"
+	"math"
 	"slices"
 	"time"
 )
@@ -149,16 +150,15 @@ func (t *Turn) deleteEntry(q *Queue, seq uint64, m *Message) {
 // deleteEntries removes all that a queue which ends has in the store. Where some
 // was given up unseen, the pager looks at what there is: it may refer to
 // messages.
-func (t *Turn) deleteEntries(q *Queue) {
+func (t *Turn) deleteEntries(q *Queue, late unwritten) {
 	if t.router.forgets {
 		return
 	}
-	b := &t.pendingWork().batch
 	if !q.unseen {
-		b.DeleteRange(key2(keyEntry, q.id, 0), key1(keyEntry, q.id+1))
+		t.deleteBut(q.id, 0, math.MaxUint64, late)
 		return
 	}
-	b.DeleteRange(key2(keyEntry, q.id, laneBit), key1(keyEntry, q.id+1))
+	t.pendingWork().batch.DeleteRange(key2(keyEntry, q.id, laneBit), key1(keyEntry, q.id+1))
 	t.clears(clearing{id: q.id, to: laneBit})
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/entrepot/entrepot/core"
 )
@@ -107,5 +108,75 @@ func TestASharedMessageStaysAsLongAsAnEntryRefersToIt(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) { referred(t, act) })
+	}
+}
+
+// Queues that end while the change that fills them waits for the store: whichever
+// of the changes is the last before a crash, no message is left that nobody refers
+// to.
+func TestAQueueThatEndsWhileItIsWrittenLeavesNoMessage(t *testing.T) {
+	for name, end := range map[string]func(w *world, p, a *conn){
+		"queue": func(w *world, p, _ *conn) { p.Delete(w.turn, "q", false, false) },
+		"session": func(w *world, _, a *conn) {
+			a.SetExpiry(w.turn, 0)
+			a.Detach(w.turn, core.Normal)
+		},
+		"both": func(w *world, p, a *conn) {
+			a.SetExpiry(w.turn, 0)
+			a.Detach(w.turn, core.Normal)
+			p.Delete(w.turn, "q", false, false)
+		},
+	} {
+		for window, before := range map[int]int{0: 0, 1: 3, 2: 1} {
+			t.Run(fmt.Sprint(name, window), func(t *testing.T) {
+				o := core.Options{}
+				if window > 0 {
+					o = core.SmallPages(o, window)
+				}
+				simulateWith(t, o, func(w *world) {
+					p, a := w.attach(core.Client{}), w.attach(durable("a"))
+					p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true})
+					p.Bind(w.turn, "q", core.Subscription{Filter: "x", QoS: 1})
+					a.sub("x", 1)
+					for range before {
+						p.pub("x", "before", 1)
+						w.end()
+					}
+					hold := make(chan struct{})
+					w.store.hold = hold
+					p.Remember(w.turn, 1)
+					w.turn.End() // a change that is being written
+					synctest.Wait()
+					late := w.late()
+					w.turn.Begin()
+					for range 3 {
+						p.pub("x", "m", 1)
+						p.pub("x", "n", 1)
+					}
+					w.turn.End()
+					w.turn.Begin()
+					end(w, p, a)
+					w.turn.End() // in one change with the records
+					late.End()
+					var states []map[string]string
+					w.store.watch(func(m map[string]string) { states = append(states, maps.Clone(m)) })
+					close(hold)
+					w.end()
+					w.store.watch(nil)
+					for i, m := range states {
+						w.end()
+						w.router.Close()
+						w.store = &mapStore{m: m}
+						w.open(o)
+						expect(t, fmt.Sprint("orphans after change ", i), w.router.Stats().Orphans, 0)
+						p := w.attach(core.Client{})
+						p.Delete(w.turn, "q", false, false)
+						w.attach(core.Client{ID: "a", Clean: true})
+						w.end()
+						expect(t, fmt.Sprint("left after change ", i), w.store.count('q')+w.store.count('m')+w.store.count('c')+w.store.count('p'), 0)
+					}
+				})
+			})
+		}
 	}
 }
