@@ -69,7 +69,7 @@ func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	evict := st.claim(s)
 	free := len(evict) == 0
 	var ended *session
-	if free && c.Clean && st.inbox != nil { // [MQTT-3.1.2-4] [MQTT-3.1.4-4] [3: MQTT-3.1.2-6] [3: MQTT-3.1.4-3]
+	if free && c.Clean && st.begun { // [MQTT-3.1.2-4] [MQTT-3.1.4-4] [3: MQTT-3.1.2-6] [3: MQTT-3.1.4-3]
 		ended, st = st, ns.replace(t, st, c)
 	}
 	if free {
@@ -99,15 +99,15 @@ func (st *session) claim(s *Session) (evict []*Session) {
 		return nil
 	}
 	evict = append(evict, st.current)
-	if st.next != nil {
-		evict = append(evict, st.next)
+	if next := st.next(); next != nil {
+		evict = append(evict, next)
 	}
-	st.next = s
+	st.setNext(s)
 	return evict
 }
 
 func (ns *Namespace) newSession(c Client, transient bool) *session {
-	st := &session{ns: ns, id: ns.r.newID(), key: sessionKey{c.Principal.User, c.ID}, transient: transient}
+	st := &session{ns: ns, id: ns.r.newID(), client: c.ID, transient: transient}
 	st.principal.Store(c.Principal)
 	return st
 }

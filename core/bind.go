@@ -38,7 +38,7 @@ func (s *Session) Bind(t *Turn, queue string, sub Subscription) (seq uint64, pen
 	}
 	durable := q.bind(t, sub)
 	if sub.RetainHandling == 0 || (sub.RetainHandling == 1 && !existed) {
-		q.replay(t, &replay{sub: sub, rev: q.ns.revision.Load(), principal: s.principal, client: s.st.key.client})
+		q.replay(t, &replay{sub: sub, rev: q.ns.revision.Load(), principal: s.principal, client: s.st.client})
 		durable = durable || q.spec.Durable
 	}
 	seq, pending = s.advance(t, durable)

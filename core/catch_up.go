@@ -56,7 +56,7 @@ func (x *catchingUp) goOn(*Turn) {
 // the start and has not been back.
 func (x *catchingUp) session(st *session) {
 	st.mu.Lock()
-	if st.loaded {
+	if st.lasting != nil && st.loaded {
 		st.loaded = false
 		st.ends = max(1, st.ends-x.late)
 		if st.willAt != 0 {

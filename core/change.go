@@ -104,7 +104,7 @@ func (c *change) writeSubscription(b *Batch) {
 	key := keyText(keySubscription, st.id, c.text)
 	if own := st.subs.get(c.text); own != nil {
 		b.Set(key, appendSubscription(nil, own.sub))
-	} else if member := st.shared[c.text]; member != nil {
+	} else if member := st.shared()[c.text]; member != nil {
 		member.queue.mu.Lock()
 		o := member.opts
 		member.queue.mu.Unlock()

@@ -137,7 +137,7 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 	}
 	notifyAll(t, waited)
 	if k.withheld > 0 {
-		q.ns.r.withheld(c.member.principal.Load(), c.member.key.client, k.withheld, k.first)
+		q.ns.r.withheld(c.member.principal.Load(), c.member.client, k.withheld, k.first)
 	}
 	return k.out
 }

@@ -28,8 +28,8 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	st := s.st // under ns.mu: while s waits, another connection's end may give it a fresh session
 	st.mu.Lock()
 	if st.current != s {
-		if st.next == s {
-			st.next = nil
+		if st.next() == s {
+			st.setNext(nil)
 		}
 		st.mu.Unlock()
 		ns.mu.Unlock()
@@ -41,10 +41,10 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		t.leaves(st)
 	}
 	woken := st.leave(t)
-	next := st.next
-	st.next = nil
+	next := st.next()
+	st.setNext(nil)
 	will := st.takeWill(t, reason, next)
-	ends := st.expiry == 0 || (next != nil && next.client.Clean) // [MQTT-3.1.2-23]
+	ends := st.outlives() == 0 || (next != nil && next.client.Clean) // [MQTT-3.1.2-23]
 	served := st
 	switch {
 	case ends && next != nil:
@@ -85,7 +85,7 @@ func (st *session) leave(t *Turn) (woken []*Consumer) {
 		st.inbox.detach(t, c)
 		st.inbox.mu.Unlock()
 	}
-	for _, c := range st.shared {
+	for _, c := range st.shared() {
 		q := c.queue
 		q.mu.Lock()
 		woken = append(woken, q.detach(t, c)...)
@@ -102,6 +102,9 @@ func (st *session) leave(t *Turn) (woken []*Consumer) {
 }
 
 func (st *session) inboxConsumers() []*Consumer {
+	if st.inbox == nil {
+		return nil
+	}
 	st.inbox.mu.Lock()
 	defer st.inbox.mu.Unlock()
 	return slices.Clone(st.inbox.consumers)

@@ -53,9 +53,12 @@ func (st *session) finish(t *Turn, withWill bool) {
 		will = st.will
 	}
 	st.will = nil
-	subs, shared, inbox := st.subs, st.shared, st.inbox
-	st.subs, st.shared = filters{}, nil
-	durable, timed := st.durable, st.alarm.what != nil
+	subs, shared, inbox := st.subs, st.shared(), st.inbox
+	st.subs = filters{}
+	if shared != nil {
+		st.extra.shared = nil
+	}
+	durable, timed := st.durable, st.lasting != nil && st.alarm.what != nil
 	st.mu.Unlock()
 	if timed {
 		st.ns.r.timers.cancel(&st.alarm)

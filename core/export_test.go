@@ -27,6 +27,9 @@ func (r *Router) inboxOf(client string) *Queue {
 		st := ns.sessions[sessionKey{Anonymous.User, client}]
 		ns.mu.Unlock()
 		if st != nil {
+			if st.inbox == nil {
+				break
+			}
 			return st.inbox
 		}
 	}
@@ -81,6 +84,9 @@ func (r *Router) Groups() (n int) {
 func KeptDecisions(s *Session) (n [2]int) {
 	if s.may != nil {
 		n[0] = len(s.may.slots)
+	}
+	if s.inbox == nil {
+		return n
 	}
 	if k := s.inbox.rights; k != nil {
 		n[1] = len(k.slots)

@@ -98,10 +98,10 @@ func (l *loading) session(key, value []byte) error {
 	}
 	r := &reader{b: value, ages: &l.r.ages}
 	ns := l.namespace(r.bytes())
-	st := &session{ns: ns, id: id, durable: true}
+	st := &session{ns: ns, id: id, durable: true, begun: true, lasting: new(lasting)}
 	client := r.text()
 	p := l.principal(r, ns)
-	st.key = sessionKey{p.User, client}
+	st.client = client
 	st.principal.Store(p)
 	st.expiry = time.Duration(r.uint())
 	st.ends, st.loaded = r.time()
@@ -119,8 +119,8 @@ func (l *loading) session(key, value []byte) error {
 	}
 	st.inbox = q
 	l.last = max(l.last, q.id)
-	if old := ns.sessions[st.key]; old != nil { // two of one client: the end of the older was on its way
-		l.orphans.add(keySession, old.key.client)
+	if old := ns.sessions[st.key()]; old != nil { // two of one client: the end of the older was on its way
+		l.orphans.add(keySession, old.client)
 		ns.remove(old)
 		l.drop(old)
 	}
@@ -147,10 +147,7 @@ func (l *loading) seen(key, _ []byte) error {
 		l.orphan(keySeen, key, "")
 		return nil
 	}
-	if st.seen == nil {
-		st.seen = map[uint64]struct{}{}
-	}
-	st.seen[binary.BigEndian.Uint64(rest)] = struct{}{}
+	st.remember(binary.BigEndian.Uint64(rest))
 	return nil
 }
 

@@ -115,10 +115,7 @@ func (l *loading) member(st *session, sub Subscription) bool {
 	c := &Consumer{queue: q, member: st, filter: sub.Filter}
 	c.setOptions(ConsumeOptions{QoS: sub.QoS, ID: sub.ID})
 	q.consumers = append(q.consumers, c)
-	if st.shared == nil {
-		st.shared = map[string]*Consumer{}
-	}
-	st.shared[sub.Filter] = c
+	st.share(c)
 	st.text += len(sub.Filter)
 	return true
 }

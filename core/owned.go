@@ -43,7 +43,7 @@ func (o *owned) add(user string, n int) {
 // enter puts a session into its place. One that is to outlive its connection
 // counts for its principal. ns.mu is held.
 func (ns *Namespace) enter(st *session, lasts bool) {
-	ns.sessions[st.key] = st
+	ns.sessions[st.key()] = st
 	if lasts {
 		st.counted = true
 		ns.kept.add(owner(st.principal.Load()), 1)
@@ -52,7 +52,7 @@ func (ns *Namespace) enter(st *session, lasts bool) {
 
 // remove takes a session from its place. ns.mu is held.
 func (ns *Namespace) remove(st *session) {
-	delete(ns.sessions, st.key)
+	delete(ns.sessions, st.key())
 	if st.counted {
 		st.counted = false
 		ns.kept.add(owner(st.principal.Load()), -1) // whoever attaches to it has the same user

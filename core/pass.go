@@ -23,7 +23,7 @@ func (s *Session) PassOn(t *Turn) {
 	}
 	st := s.st
 	st.mu.Lock()
-	for _, c := range st.shared {
+	for _, c := range st.shared() {
 		pass(c)
 	}
 	st.mu.Unlock()

@@ -175,11 +175,13 @@ func TestFanOutIsHandedOverToThoseWhoCanTake(t *testing.T) {
 		p, a, b := w.attach(core.Client{}), w.attach(core.Client{ID: "a"}), w.attach(core.Client{ID: "b"})
 		a.subscribe(core.Subscription{Filter: "x", QoS: 1, ID: 7})
 		b.sub("x", 1)
-		a.expect(9, "") // b has taken nothing yet
+		b.sub("y", 1)
+		a.expect(9, "")
+		p.pub("y", "0", 0) // b has not taken it yet
 		over := w.carry()
 		p.lend("x", "1", nil)
 		over.expect(t, "x=1[7]")
-		b.expect(9, "x=1")
+		b.expect(9, "y=0 x=1")
 	})
 }
 

@@ -168,8 +168,8 @@ func (c *Consumer) forgetMembership(t *Turn) {
 	st := c.member
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.shared[c.filter] == c {
-		delete(st.shared, c.filter)
+	if st.shared()[c.filter] == c {
+		delete(st.shared(), c.filter)
 		st.text -= len(c.filter)
 		if st.durable {
 			t.changed(change{kind: subscriptionChange, st: st, text: c.filter})

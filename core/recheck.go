@@ -187,11 +187,11 @@ type verdict struct {
 
 // subscriptions lists what a session has. st.mu is held.
 func (st *session) subscriptions() []verdict {
-	all := make([]verdict, 0, st.subs.len()+len(st.shared))
+	all := make([]verdict, 0, st.subs.len()+len(st.shared()))
 	for b := range st.subs.all() {
 		all = append(all, verdict{own: b})
 	}
-	for _, c := range st.shared {
+	for _, c := range st.shared() {
 		all = append(all, verdict{member: c})
 	}
 	return all
@@ -216,7 +216,7 @@ func (st *session) apply(t *Turn, list []verdict, policy uint64, who *Principal)
 	for _, v := range list {
 		text := v.text()
 		switch {
-		case v.own != nil && st.subs.get(text) != v.own, v.member != nil && st.shared[text] != v.member: // it has gone
+		case v.own != nil && st.subs.get(text) != v.own, v.member != nil && st.shared()[text] != v.member: // it has gone
 			continue
 		case v.free:
 			v.own.free.Store(mark)
@@ -231,7 +231,7 @@ func (st *session) apply(t *Turn, list []verdict, policy uint64, who *Principal)
 			st.ns.index.Remove(text, v.own)
 			st.inbox.stopWalk(t, text)
 		default:
-			delete(st.shared, text)
+			delete(st.shared(), text)
 		}
 		if st.durable {
 			t.changed(change{kind: subscriptionChange, st: st, text: text})
@@ -250,7 +250,7 @@ func (st *session) recheck(t *Turn) {
 	policy := r.policy.Load()
 	st.mu.Lock()
 	s, who := st.current, st.principal.Load()
-	if st.ended || s == nil || st.inbox.judged(policy, who) {
+	if st.ended || s == nil || st.inbox == nil || st.inbox.judged(policy, who) { // no queue, no subscription
 		st.mu.Unlock()
 		return
 	}
@@ -308,6 +308,6 @@ func (st *session) logDenied(action, filter string) {
 			asked = ActionShare
 		}
 	}
-	r.log.Info("acl.denied", "action", action, "namespace", st.ns.name, "user", st.key.user, "client", st.key.client,
+	r.log.Info("acl.denied", "action", action, "namespace", st.ns.name, "user", st.principal.Load().User, "client", st.client,
 		"topic", filter, "rule", &refusal{r, who, asked, name})
 }

@@ -234,7 +234,7 @@ func (r *reader) delayed(id uint64, ns *Namespace) *delayed {
 // session adds the record of a session. st.mu is held.
 func (b *Batch) session(st *session, sentBelow uint64) {
 	v := putText(nil, st.ns.name)
-	v = putText(v, st.key.client)
+	v = putText(v, st.client)
 	v = putPrincipal(v, st.principal.Load())
 	v = putUint(v, uint64(st.expiry))
 	ages := &st.ns.r.ages

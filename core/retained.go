@@ -149,7 +149,7 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 	if x.scanned == nil || after == "" || x.scanned.filter != filter {
 		x.scanned = &scanned{filter: filter}
 	}
-	w := s.r.withholding(s.principal, s.st.key.client)
+	w := s.r.withholding(s.principal, s.st.client)
 	for i := range items {
 		switch m := items[i].Value; {
 		case m.Expired(t.Now):

@@ -12,26 +12,30 @@ func (st *session) serve(t *Turn, s *Session) {
 // serveLocked completes an attachment: st.mu is held, nobody is attached.
 func (st *session) serveLocked(t *Turn, s *Session) {
 	s.st = st
-	s.present = st.inbox != nil // [MQTT-3.1.2-5] [3: MQTT-3.1.2-4]
+	s.present = st.begun // [MQTT-3.1.2-5] [3: MQTT-3.1.2-4]
 	st.current = s
 	st.principal.Store(s.client.Principal)
 	if st.undelayWill() { // back before the delay was over
 		st.counts(st.will).Cancelled.Add(1)
 	}
-	st.ends, st.loaded = 0, false
+	if st.lasting != nil {
+		st.ends, st.loaded = 0, false
+	}
 	st.will = s.client.Will
-	st.expiry = s.client.Expiry
-	if st.inbox == nil { // [MQTT-3.1.2-6]
+	st.setExpiry(s.client.Expiry)
+	if !st.begun { // [MQTT-3.1.2-6]
+		st.begun = true
 		st.durable = !st.transient && s.client.Expiry > 0
-		st.inbox = &Queue{
-			ns: st.ns, id: st.ns.r.newID(), kind: sessionQueue, own: st, durable: st.durable,
-			each: s.client.Each, keep: s.client.KeepQoS0, spec: st.ns.r.specs.ofSession(s.client.Queue),
-			head: 1, next: 1, tail: 1,
+		st.each, st.keep, st.spec = s.client.Each, s.client.KeepQoS0, st.ns.r.specs.ofSession(s.client.Queue)
+		if st.durable { // its record says what the queue is
+			st.openInbox()
 		}
 	}
-	s.inbox = st.inbox.adopt(s)
-	st.resume(t, s)
-	for _, c := range st.shared {
+	if st.inbox != nil {
+		s.inbox = st.inbox.adopt(s)
+		st.resume(t, s)
+	}
+	for _, c := range st.shared() {
 		c.queue.attach(s, c)
 	}
 	if st.durable {
@@ -41,10 +45,38 @@ func (st *session) serveLocked(t *Turn, s *Session) {
 		s.attachAt.Store(seq)
 	}
 	s.served.Store(true)
-	s.listReady(s.inbox)
-	for _, c := range st.shared {
+	if s.inbox != nil {
+		s.listReady(s.inbox)
+	}
+	for _, c := range st.shared() {
 		s.listReady(c)
 	}
+}
+
+// openInbox makes the own queue. st.mu is held.
+func (st *session) openInbox() {
+	st.inbox = &Queue{
+		ns: st.ns, id: st.ns.r.newID(), kind: sessionQueue, own: st, durable: st.durable,
+		each: st.each, keep: st.keep, spec: st.spec, head: 1, next: 1, tail: 1,
+	}
+}
+
+// own is the session's own queue, which is made when something is to go
+// through it for the first time. Its consumer is woken by that. st.mu is held.
+func (s *Session) own() *Queue {
+	st, r := s.st, s.r
+	if st.inbox != nil {
+		return st.inbox
+	}
+	st.openInbox()
+	s.inbox = st.inbox.adopt(s)
+	if !r.open.Load() {
+		st.inbox.remark(r.policy.Load(), st.principal.Load())
+	}
+	st.inbox.mu.Lock()
+	st.inbox.arm(s.inbox)
+	st.inbox.mu.Unlock()
+	return st.inbox
 }
 
 // settled follows the commit of a turn in which an attachment ended: the one
@@ -103,7 +135,7 @@ func (s *Session) SetExpiry(t *Turn, d time.Duration) {
 	if st.current != s {
 		return
 	}
-	st.expiry = d
+	st.setExpiry(d)
 	if st.durable {
 		t.changed(change{kind: sessionChange, st: st})
 	}

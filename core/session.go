@@ -8,38 +8,134 @@ import (
 )
 
 // session is a client's lasting identity. Session is one attachment of it.
+// There are two for each client that is connected, so what few need is behind
+// pointers that are nil until then.
 type session struct {
 	// Immutable.
-	ns  *Namespace
-	id  uint64
-	key sessionKey
+	ns     *Namespace
+	id     uint64
+	client string // identifier; "": nobody can resume it
 
-	principal atomic.Pointer[Principal] // of the attachment served last
+	principal atomic.Pointer[Principal] // of the attachment served last; its user never changes
 
 	// Immutable once the first attachment is served.
-	inbox     *Queue
+	spec      *QueueSpec // of the own queue
+	begun     bool       // it was served
 	transient bool
 	durable   bool // it has, or will have, a record in the store
+	each      bool // Client.Each, of the first attachment
+	keep      bool // Client.KeepQoS0
 
-	// Guarded by ns.mu.
-	counted bool // for its user
+	counted bool // for its user. Guarded by ns.mu.
 
 	// Guarded by mu.
 	ended   bool
-	loaded  bool // ends and willAt may have to be made earlier (ages)
 	mu      sync.Mutex
-	expiry  time.Duration
-	ends    Time // when it is away: the instant of its end; 0: never
-	will    *Will
-	willAt  Time                 // the will is due then, while the client is away; 0: not scheduled
-	alarm   alarm                // for the will and the end; its waker is nil until one is needed
-	subs    filters              // of the own queue
-	shared  map[string]*Consumer // "$share/..." and "$queue/..." by the text subscribed with
-	text    int                  // bytes of the filters of both
-	seen    map[uint64]struct{}
-	unsafe  int      // ends of attachments whose turns are not in the store yet
+	inbox   *Queue   // the own queue; made by the attachment's goroutine when there is a use for it
+	subs    filters  // of the own queue
+	text    int      // bytes of the filters of subs and shared
 	current *Session // the attachment that is served
-	next    *Session // waits until current has detached
+	will    *Will
+	*lasting
+	extra *sessionExtra
+}
+
+// lasting is what a session has that outlives its connection, or did. Guarded
+// by session.mu.
+type lasting struct {
+	expiry time.Duration
+	ends   Time  // when it is away: the instant of its end; 0: never
+	willAt Time  // the will is due then, while the client is away; 0: not scheduled
+	alarm  alarm // for the will and the end; its waker is nil until one is needed
+	unsafe int   // ends of attachments whose turns are not in the store yet
+	loaded bool  // ends and willAt may have to be made earlier (ages)
+}
+
+// sessionExtra is what few sessions have. Guarded by session.mu.
+type sessionExtra struct {
+	shared map[string]*Consumer // "$share/..." and "$queue/..." by the text subscribed with
+	seen   map[uint64]struct{}
+	next   *Session // waits until current has detached
+}
+
+// key is the session's place in its namespace.
+func (st *session) key() sessionKey { return sessionKey{st.principal.Load().User, st.client} }
+
+// setExpiry says how long the session outlives its connection. st.mu is held.
+func (st *session) setExpiry(d time.Duration) {
+	if st.lasting == nil {
+		if d == 0 {
+			return
+		}
+		st.lasting = new(lasting)
+	}
+	st.expiry = d
+}
+
+// outlives is how long the session outlives its connection. st.mu is held.
+func (st *session) outlives() time.Duration {
+	if st.lasting == nil {
+		return 0
+	}
+	return st.expiry
+}
+
+// more is the session's extra, made if it has none. st.mu is held.
+func (st *session) more() *sessionExtra {
+	if st.extra == nil {
+		st.extra = new(sessionExtra)
+	}
+	return st.extra
+}
+
+// shared are the memberships. st.mu is held.
+func (st *session) shared() map[string]*Consumer {
+	if st.extra == nil {
+		return nil
+	}
+	return st.extra.shared
+}
+
+// share adds a membership. st.mu is held.
+func (st *session) share(c *Consumer) {
+	x := st.more()
+	if x.shared == nil {
+		x.shared = map[string]*Consumer{}
+	}
+	x.shared[c.filter] = c
+}
+
+// seen are the identifiers that are remembered. st.mu is held.
+func (st *session) seen() map[uint64]struct{} {
+	if st.extra == nil {
+		return nil
+	}
+	return st.extra.seen
+}
+
+// remember adds an identifier. st.mu is held.
+func (st *session) remember(key uint64) {
+	x := st.more()
+	if x.seen == nil {
+		x.seen = map[uint64]struct{}{}
+	}
+	x.seen[key] = struct{}{}
+}
+
+// next is the attachment that waits until current has detached; nil: none.
+// st.mu is held.
+func (st *session) next() *Session {
+	if st.extra == nil {
+		return nil
+	}
+	return st.extra.next
+}
+
+// setNext replaces it. st.mu is held.
+func (st *session) setNext(s *Session) {
+	if s != nil || st.extra != nil {
+		st.more().next = s
+	}
 }
 
 // Session is one attachment of a client to its session: what a connection
@@ -57,12 +153,12 @@ type Session struct {
 
 	// Guarded by ns.mu until the attachment is served, then immutable.
 	st      *session
-	inbox   *Consumer
-	client  *Client // what it brought; nil when it has been served and that was told
+	inbox   *Consumer // Owned by the connection's goroutine once it is served; nil: no queue yet
+	client  *Client   // what it brought; nil when it has been served and that was told
 	present bool
 
 	detached bool          // Owned by the connection's goroutine.
-	served   atomic.Bool   // st, present and inbox are set; the previous attachment is gone
+	served   atomic.Bool   // st and present are set; the previous attachment is gone
 	fenced   atomic.Bool   // what an earlier attachment did last is not in the store yet
 	held     atomic.Bool   // a retained walk waits for the watermark
 	refused  atomic.Uint32 // Reason for which the attachment failed after all
@@ -270,7 +366,8 @@ func (s *Session) NextReady() *Consumer {
 	return c
 }
 
-// Inbox is the consumer of the session's own queue.
+// Inbox is the consumer of the session's own queue, nil while there was no use
+// for one: who has subscribed to nothing has no queue.
 func (s *Session) Inbox() *Consumer { return s.inbox }
 
 func (s *Session) forgetConsumer(c *Consumer) {
@@ -286,10 +383,7 @@ func (s *Session) forgetConsumer(c *Consumer) {
 func (s *Session) Remember(t *Turn, key uint64) (seq uint64, pending bool) {
 	st := s.st
 	st.mu.Lock()
-	if st.seen == nil {
-		st.seen = map[uint64]struct{}{}
-	}
-	st.seen[key] = struct{}{}
+	st.remember(key)
 	durable := st.durable
 	if durable {
 		t.putSeen(st, key)
@@ -302,7 +396,7 @@ func (s *Session) Remember(t *Turn, key uint64) (seq uint64, pending bool) {
 func (s *Session) Seen(key uint64) bool {
 	s.st.mu.Lock()
 	defer s.st.mu.Unlock()
-	_, ok := s.st.seen[key]
+	_, ok := s.st.seen()[key]
 	return ok
 }
 
@@ -312,8 +406,8 @@ func (s *Session) Seen(key uint64) bool {
 func (s *Session) Forget(t *Turn, key uint64) (seq uint64, pending bool) {
 	st := s.st
 	st.mu.Lock()
-	_, had := st.seen[key]
-	delete(st.seen, key)
+	_, had := st.seen()[key]
+	delete(st.seen(), key)
 	durable := st.durable && had
 	if durable {
 		t.deleteSeen(st, key)

@@ -24,7 +24,16 @@ const shelfSeq = 1 << 62
 // they do not count to the limit of messages of its queue. 0 ends it, and so does
 // the next attachment; what waits apart then is delivered as ever.
 func (s *Session) BoundQoS0(t *Turn, most int) {
-	q := s.st.inbox
+	st := s.st
+	st.mu.Lock()
+	q := st.inbox
+	if q == nil && most > 0 {
+		q = s.own()
+	}
+	st.mu.Unlock()
+	if q == nil {
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.apart = uint32(most)

@@ -91,7 +91,7 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	if reason != OK {
 		return false, nil, reason
 	}
-	b := newBinding(st.inbox, sub)
+	b := newBinding(s.own(), sub)
 	st.markFree(b, policy, s.principal)
 	st.subs.put(b)
 	if old != nil {
@@ -114,7 +114,7 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 // fullOf tells whether the session may not have one more filter, of so many.
 // st.mu is held.
 func (st *session) fullOf(filter string, most int) bool {
-	return st.subs.len()+len(st.shared) >= most || st.text+len(filter) > st.ns.limits().SubscriptionBytes
+	return st.subs.len()+len(st.shared()) >= most || st.text+len(filter) > st.ns.limits().SubscriptionBytes
 }
 
 // mostSubscriptions is how many filters the session may have.
@@ -129,7 +129,7 @@ func (s *Session) mostSubscriptions() int {
 func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) {
 	st, most := s.st, s.mostSubscriptions()
 	st.mu.Lock()
-	old := st.shared[sub.Filter]
+	old := st.shared()[sub.Filter]
 	quota := old == nil && st.fullOf(sub.Filter, most)
 	st.mu.Unlock()
 	if quota {
@@ -140,6 +140,9 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 			return false, reason
 		}
 	}
+	st.mu.Lock()
+	s.own() // what is given for good goes through it
+	st.mu.Unlock()
 	opts := ConsumeOptions{QoS: sub.QoS, ID: sub.ID}
 	if old != nil {
 		old.queue.mu.Lock()
@@ -158,10 +161,7 @@ func (s *Session) join(t *Turn, sub Subscription) (existed bool, reason Reason) 
 			return false, reason
 		}
 		st.mu.Lock()
-		if st.shared == nil {
-			st.shared = map[string]*Consumer{}
-		}
-		st.shared[sub.Filter] = c
+		st.share(c)
 		st.text += len(sub.Filter)
 		st.mu.Unlock()
 		s.listReady(c)
@@ -228,9 +228,9 @@ func (s *Session) Unsubscribe(t *Turn, filters []string, out []Reason) (_ []Reas
 func (s *Session) unsubscribe(t *Turn, filter string) Reason {
 	st := s.st
 	st.mu.Lock()
-	b, c := st.subs.get(filter), st.shared[filter]
+	b, c := st.subs.get(filter), st.shared()[filter]
 	st.subs.remove(filter)
-	delete(st.shared, filter)
+	delete(st.shared(), filter)
 	if b != nil || c != nil {
 		st.text -= len(filter)
 	}
@@ -268,7 +268,7 @@ func (s *Session) Subscribed(filter string) bool {
 	st := s.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return st.subs.get(filter) != nil || st.shared[filter] != nil
+	return st.subs.get(filter) != nil || st.shared()[filter] != nil
 }
 
 // Subscriptions lists the session's filters with their options, in no order.
@@ -276,11 +276,11 @@ func (s *Session) Subscriptions() []Subscription {
 	st := s.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	all := make([]Subscription, 0, st.subs.len()+len(st.shared))
+	all := make([]Subscription, 0, st.subs.len()+len(st.shared()))
 	for b := range st.subs.all() {
 		all = append(all, b.sub)
 	}
-	for f, c := range st.shared {
+	for f, c := range st.shared() {
 		all = append(all, Subscription{Filter: f, QoS: c.opts.QoS, ID: c.opts.ID})
 	}
 	return all

@@ -6,6 +6,9 @@ package core
 // Delivery has no message. What shared queues have is not among it: others may
 // take it instead, and what they gave for good is in the session's own queue.
 func (s *Session) Unfinished(f func(d Delivery)) {
+	if s.inbox == nil {
+		return
+	}
 	c, q := s.inbox, s.inbox.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -40,7 +40,7 @@ func (st *session) takeWill(t *Turn, reason Reason, next *Session) *Will {
 		st.delayWill(t.Now.After(min(w.Delay, st.expiry)))
 		return nil // after the next start
 	}
-	if w.Delay == 0 || st.expiry == 0 || (next != nil && next.client.Clean) {
+	if w.Delay == 0 || st.outlives() == 0 || (next != nil && next.client.Clean) {
 		st.will = nil
 		return w
 	}
@@ -70,7 +70,7 @@ func (st *session) dueWill(t *Turn) *Will {
 // publishWill sends a will like any publish, with the rights of now.
 func (st *session) publishWill(t *Turn, w *Will) {
 	r := st.ns.r
-	if r.checkWill(st.principal.Load(), st.key.client, w) != OK {
+	if r.checkWill(st.principal.Load(), st.client, w) != OK {
 		r.drop(DropDenied)
 		st.counts(w).Denied.Add(1)
 		return

@@ -32,7 +32,7 @@ func (st *session) delayWill(at Time) {
 
 // undelayWill ends the delay, and tells whether it ran. st.mu is held.
 func (st *session) undelayWill() (ran bool) {
-	if st.willAt == 0 {
+	if st.lasting == nil || st.willAt == 0 {
 		return false
 	}
 	st.willAt = 0

@@ -18,6 +18,7 @@ func settled(t *testing.T) (*core.Turn, *core.Consumer) {
 	t.Cleanup(r.Close)
 	turn := r.NewTurn(nil)
 	s, _ := r.Attach(turn, core.Client{}, deaf{})
+	s.Subscribe(turn, []core.Subscription{{Filter: "nothing"}}, nil)
 	return turn, s.Inbox()
 }
 
@@ -61,6 +62,7 @@ func BenchmarkAckInOrder(b *testing.B) {
 	defer r.Close()
 	turn := r.NewTurn(nil)
 	s, _ := r.Attach(turn, core.Client{}, deaf{})
+	s.Subscribe(turn, []core.Subscription{{Filter: "nothing"}}, nil)
 	var u unacked
 	tag := uint64(0)
 	add := func() { tag++; u.add(unackedItem{tag: tag, from: s.Inbox()}) }
