@@ -51,7 +51,7 @@ func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	most := r.limitsOf(c.Principal).Sessions
 	key := sessionKey{c.Principal.User, c.ID} // [MQTT-3.1.3-2] [3: MQTT-3.1.3-2]
 	ns.mu.Lock()
-	st := ns.sessions[key]
+	st := ns.sessions.get(key)
 	if !ns.mayEnter(st, &c, most) {
 		ns.mu.Unlock()
 		return nil, ns.over(LimitSessions)

@@ -20,7 +20,7 @@ func (r *Router) catchUp(t *Turn, late Time) {
 	x := &catchingUp{r: r, late: late, older: map[*Message]*Message{}}
 	for _, ns := range r.allNamespaces() {
 		ns.mu.Lock()
-		for _, st := range ns.sessions {
+		for st := range ns.sessions.all() {
 			x.sessions = append(x.sessions, st)
 		}
 		for _, q := range ns.queues {

@@ -24,7 +24,7 @@ func (r *Router) Alarms() int { return r.timers.pending() }
 func (r *Router) inboxOf(client string) *Queue {
 	for _, ns := range r.allNamespaces() {
 		ns.mu.Lock()
-		st := ns.sessions[sessionKey{Anonymous.User, client}]
+		st := ns.sessions.get(sessionKey{Anonymous.User, client})
 		ns.mu.Unlock()
 		if st != nil {
 			if st.inbox == nil {

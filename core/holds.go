@@ -30,7 +30,7 @@ func (r *Router) find(c Client, f func(st *session)) {
 	ns := r.namespace(p.Namespace)
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	if st := ns.sessions[sessionKey{p.User, c.ID}]; st != nil {
+	if st := ns.sessions.get(sessionKey{p.User, c.ID}); st != nil {
 		f(st)
 	}
 }

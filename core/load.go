@@ -119,7 +119,7 @@ func (l *loading) session(key, value []byte) error {
 	}
 	st.inbox = q
 	l.last = max(l.last, q.id)
-	if old := ns.sessions[st.key()]; old != nil { // two of one client: the end of the older was on its way
+	if old := ns.sessions.get(st.key()); old != nil { // two of one client: the end of the older was on its way
 		l.orphans.add(keySession, old.client)
 		ns.remove(old)
 		l.drop(old)

@@ -35,7 +35,7 @@ type Namespace struct {
 
 	// Guarded by mu.
 	mu       sync.Mutex
-	sessions map[sessionKey]*session
+	sessions sessions
 	queues   map[string]*Queue
 	groups   map[groupKey]*Queue
 }
@@ -57,8 +57,6 @@ func newBinding(q *Queue, sub Subscription) *binding {
 	return b
 }
 
-type sessionKey struct{ user, client string }
-
 type groupKey struct{ group, filter string }
 
 func (r *Router) namespace(name string) *Namespace {
@@ -76,7 +74,6 @@ func (r *Router) namespace(name string) *Namespace {
 			r: r, name: name,
 			index:    topic.NewIndex[*binding](topic.IndexOptions{}),
 			retained: new(topic.Retained[*Message]),
-			sessions: map[sessionKey]*session{},
 			queues:   map[string]*Queue{},
 			groups:   map[groupKey]*Queue{},
 		}

@@ -43,7 +43,7 @@ func (o *owned) add(user string, n int) {
 // enter puts a session into its place. One that is to outlive its connection
 // counts for its principal. ns.mu is held.
 func (ns *Namespace) enter(st *session, lasts bool) {
-	ns.sessions[st.key()] = st
+	ns.sessions.put(st)
 	if lasts {
 		st.counted = true
 		ns.kept.add(owner(st.principal.Load()), 1)
@@ -52,7 +52,7 @@ func (ns *Namespace) enter(st *session, lasts bool) {
 
 // remove takes a session from its place. ns.mu is held.
 func (ns *Namespace) remove(st *session) {
-	delete(ns.sessions, st.key())
+	ns.sessions.remove(st.key())
 	if st.counted {
 		st.counted = false
 		ns.kept.add(owner(st.principal.Load()), -1) // whoever attaches to it has the same user
@@ -65,7 +65,7 @@ func (ns *Namespace) mayEnter(st *session, c *Client, most int) bool {
 	l := ns.limits()
 	least := l.PrincipalSessions
 	less(&least, most)
-	if st == nil && len(ns.sessions) >= l.Sessions {
+	if st == nil && ns.sessions.len() >= l.Sessions {
 		return false
 	}
 	counts := c.Expiry > 0 && (st == nil || !st.counted)

@@ -73,7 +73,7 @@ func (ns *Namespace) stats() NamespaceStats {
 	var queues, groups []*Queue
 	ns.mu.Lock()
 	s.Queues = len(ns.queues)
-	for _, st := range ns.sessions {
+	for st := range ns.sessions.all() {
 		st.mu.Lock()
 		if st.current != nil {
 			s.Connected++

@@ -175,7 +175,7 @@ func (ns *Namespace) attached(c *Client) bool {
 	}
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	st := ns.sessions[sessionKey{c.Principal.User, c.ID}]
+	st := ns.sessions.get(sessionKey{c.Principal.User, c.ID})
 	if st == nil {
 		return false
 	}

@@ -18,7 +18,7 @@ func (ns *Namespace) weigh() {
 	}
 	var queues []*Queue
 	ns.mu.Lock()
-	for _, st := range ns.sessions {
+	for st := range ns.sessions.all() {
 		st.mu.Lock()
 		if st.inbox != nil {
 			queues = append(queues, st.inbox)
