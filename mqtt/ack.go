@@ -91,7 +91,7 @@ func (c *conn) onPubcomp(t *core.Turn, f *flight) error {
 func (c *conn) settle(t *core.Turn, f *flight, o core.Outcome) {
 	f.consumer.Settle(t, f.seq, o)
 	c.inflight.done(f)
-	c.freed = c.freed || len(c.stalled) > 0
+	c.freed = c.freed || c.extra.anyStalled()
 }
 
 // onPubrel ends an inbound exchange: PUBCOMP when the identifier's deletion is

@@ -32,7 +32,7 @@ type aliasesOut struct {
 // tells that the client does not know it yet, and must be told by set once the
 // PUBLISH is certain to be sent. MA4.
 func (a *aliasesOut) lookup(name string) (alias uint16, fresh bool) {
-	if a.max == 0 {
+	if a == nil || a.max == 0 {
 		return 0, false
 	}
 	if n, ok := a.numbers[name]; ok {

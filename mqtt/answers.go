@@ -18,7 +18,9 @@ type answer struct {
 
 // answers is the queue of acknowledgements, in the order of what they answer.
 // [MQTT-4.6.0-2] [MQTT-4.6.0-3]
-type answers struct {
+type answers struct{ *answerQueue } // nil until one waits
+
+type answerQueue struct {
 	list []answer
 	head int
 }
@@ -27,13 +29,16 @@ type answers struct {
 // is slow costs bounded memory.
 const maxAnswers = 8192
 
-func (q *answers) empty() bool { return q.head == len(q.list) }
+func (q *answers) empty() bool { return q.answerQueue == nil || q.head == len(q.list) }
 
-func (q *answers) full() bool { return len(q.list)-q.head >= maxAnswers }
+func (q *answers) full() bool { return q.answerQueue != nil && len(q.list)-q.head >= maxAnswers }
 
 // push adds an answer. The places of those that were sent are used again: a
 // client that publishes without a pause never lets the queue become empty.
 func (q *answers) push(a answer) {
+	if q.answerQueue == nil {
+		q.answerQueue = new(answerQueue)
+	}
 	if len(q.list) == cap(q.list) && q.head > len(q.list)/2 {
 		n := copy(q.list, q.list[q.head:])
 		clear(q.list[n:])
@@ -113,7 +118,7 @@ func (c *conn) unchoke(t *core.Turn, out *adapters.Output) {
 
 // goOn resumes reading when nothing forbids it any more.
 func (c *conn) goOn(t *core.Turn, out *adapters.Output) {
-	if c.choked || c.resumeAt != 0 {
+	if c.choked || c.paused {
 		return
 	}
 	c.keep.resume(t.Now)
@@ -161,11 +166,11 @@ func (c *conn) write(t *core.Turn, out *adapters.Output, a answer) {
 	c.complete(t, a)
 	start := len(out.B)
 	out.B = c.encode(out.B, a)
-	if c.maxOut > 0 && len(out.B)-start > c.maxOut && a.text != "" {
+	if c.maxOut > 0 && len(out.B)-start > int(c.maxOut) && a.text != "" {
 		a.text = "" // [MQTT-3.4.2-2] [MQTT-3.5.2-2] [MQTT-3.9.2-1] [MQTT-3.11.2-1] [MQTT-3.6.2-2] [MQTT-3.7.2-2]
 		out.B = c.encode(out.B[:start], a)
 	}
-	if c.maxOut > 0 && len(out.B)-start > c.maxOut {
+	if c.maxOut > 0 && len(out.B)-start > int(c.maxOut) {
 		out.B = out.B[:start]
 		c.disconnect(t, out, packet.PacketTooLarge, "", core.TooLarge)
 		return
@@ -228,7 +233,7 @@ const pauseFor = 1000 // milliseconds
 // withhold leaves a publish of 3.x unanswered, which has no word for failure,
 // and slows the client down: after a reconnect it sends the message again.
 func (c *conn) withhold(t *core.Turn, out *adapters.Output) {
-	c.resumeAt = t.Now + pauseFor
+	c.more().resumeAt, c.paused = t.Now+pauseFor, true
 	c.keep.stop(t.Now)
 	out.PauseReading()
 	c.arm()

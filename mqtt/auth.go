@@ -187,7 +187,7 @@ func (c *conn) renew(t *core.Turn, out *adapters.Output, answer adapters.Answer)
 		return
 	}
 	c.authenticated("success")
-	c.loginEnds = answer.Principal.Ends(t.Clock())
+	c.until(answer.Principal.Ends(t.Clock()))
 	if c.sendAuth(t, out, packet.Success, answer.Data); c.phase == connected {
 		c.arm()
 	}
@@ -200,7 +200,7 @@ func (c *conn) sendAuth(t *core.Turn, out *adapters.Output, code packet.Code, da
 	p := packet.Auth{Code: code}
 	c.auth.properties(&p.Properties, data)
 	switch {
-	case c.maxOut == 0 || p.Len(c.version) <= c.maxOut:
+	case c.maxOut == 0 || p.Len(c.version) <= int(c.maxOut):
 	case c.phase == connected: // [MQTT-3.1.2-24]
 		c.disconnect(t, out, packet.PacketTooLarge, "", core.TooLarge)
 		return

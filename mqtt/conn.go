@@ -46,22 +46,56 @@ type conn struct {
 	freed       bool // deliveries are to be taken: the session is there, or the window has room again
 	session     *core.Session
 	keep        keepAlive
-	resumeAt    core.Time // reading was paused until then; 0: it was not
-	loginEnds   core.Time // the login's end; 0: none
 
 	// Towards the client.
-	maxOut   int // its Maximum Packet Size; 0: none
-	window   int // how many QoS 1 and 2 may be unacknowledged
+	maxOut   uint32 // its Maximum Packet Size; 0: none
+	window   uint16 // how many QoS 1 and 2 may be unacknowledged
+	paused   bool   // reading stopped, until extra.resumeAt
 	inflight inflight
-	aliases  aliasesOut
-	stalled  []*core.Consumer // to be taken from again when there is room
 
 	// From the client.
-	inbound   inbound
-	aliasesIn aliasesIn
-	rewriting *rewriting // nil until a topic was rewritten
-	answers   answers
+	inbound inbound
+	answers answers
+
+	extra *extra // what few connections have; nil until then
 }
+
+// extra is what few connections have. Its methods take nil for one without
+// anything.
+type extra struct {
+	resumeAt  core.Time // reading goes on then; of conn.paused
+	loginEnds core.Time // the login's end; 0: none
+	aliases   aliasesOut
+	aliasesIn aliasesIn
+	stalled   []*core.Consumer // to be taken from again when there is room
+	rewriting *rewriting       // nil until a topic was rewritten
+}
+
+// more is the connection's extra, made if it has none.
+func (c *conn) more() *extra {
+	if c.extra == nil {
+		c.extra = new(extra)
+	}
+	return c.extra
+}
+
+// ends is when the login ends; 0: never.
+func (x *extra) ends() core.Time {
+	if x == nil {
+		return 0
+	}
+	return x.loginEnds
+}
+
+// out are the aliases towards the client, nil when it takes none.
+func (x *extra) out() *aliasesOut {
+	if x == nil || x.aliases.max == 0 {
+		return nil
+	}
+	return &x.aliases
+}
+
+func (x *extra) anyStalled() bool { return x != nil && len(x.stalled) > 0 }
 
 var (
 	_ adapters.Conn       = (*conn)(nil)
@@ -74,7 +108,7 @@ var (
 // hardly anything may come.
 // [3: MQTT-3.1.4-5]
 func (c *conn) reading() bool {
-	return (c.phase == awaitConnect || c.phase == connected || c.loggingInByAuth()) && c.resumeAt == 0 && !c.choked
+	return (c.phase == awaitConnect || c.phase == connected || c.loggingInByAuth()) && !c.paused && !c.choked
 }
 
 // Input processes the complete packets in in.
@@ -195,8 +229,8 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 	if c.phase != connected {
 		return
 	}
-	if c.resumeAt != 0 && t.Now >= c.resumeAt {
-		c.resumeAt = 0
+	if c.paused && t.Now >= c.extra.resumeAt {
+		c.paused = false
 		c.goOn(t, out)
 	}
 	if out.Held { // nor did the loop read, because the client does not: how long that may go on is L16
@@ -207,7 +241,7 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 		c.disconnect(t, out, packet.KeepAliveTimeout, "MK1 keep alive", core.IdleTimeout)
 		return
 	}
-	if c.loginEnds != 0 && t.Now >= c.loginEnds {
+	if at := c.extra.ends(); at != 0 && t.Now >= at {
 		c.disconnect(t, out, codesOf(core.LoginExpired).disconnect, "ME6 end of the login", core.LoginExpired)
 		return
 	}
@@ -219,7 +253,11 @@ func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
 // arm asks for the next tick.
 func (c *conn) arm() {
 	at := c.keep.due()
-	for _, other := range [...]core.Time{c.resumeAt, c.loginEnds, c.auth.due()} {
+	resume := core.Time(0)
+	if c.paused {
+		resume = c.extra.resumeAt
+	}
+	for _, other := range [...]core.Time{resume, c.extra.ends(), c.auth.due()} {
 		if other != 0 && (at == 0 || other < at) {
 			at = other
 		}

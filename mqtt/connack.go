@@ -77,7 +77,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 		}
 		c.announce(&p.Properties)
 	}
-	if c.maxOut > 0 && p.Len(c.version) > c.maxOut { // what it has to be told does not fit: MC22
+	if c.maxOut > 0 && p.Len(c.version) > int(c.maxOut) { // what it has to be told does not fit: MC22
 		c.session.SetWill(t, nil) // of a connection that never was
 		c.refuseWith(t, out, packet.PacketTooLarge, "", core.TooLarge)
 		return

@@ -67,7 +67,7 @@ func (c *conn) onConnect(t *core.Turn, sc *scratch, flags byte, body []byte, out
 	c.bridge = p.Bridge
 	// The client's own limits hold already for the CONNACK, also for one that
 	// refuses what came behind them. [MQTT-3.1.2-24] [MQTT-3.2.2-19]
-	c.maxOut = int(p.Properties.Num(packet.MaximumPacketSize, 0))
+	c.maxOut = p.Properties.Num(packet.MaximumPacketSize, 0)
 	c.problemInfo = p.Properties.Num(packet.RequestProblemInfo, 1) == 1
 	if err != nil {
 		return err
@@ -137,9 +137,11 @@ func (c *conn) prepare(p *packet.Connect) {
 		KeepQoS0: set.queueQoS0, Each: set.each, IdleQueue: set.idleQueue, Will: c.will(p),
 	}
 	c.durable = expiry > 0
-	c.window = min(set.inflight, int(p.Properties.Num(packet.ReceiveMaximum, 65535)))
+	c.window = uint16(min(set.inflight, int(p.Properties.Num(packet.ReceiveMaximum, identifiers)), identifiers))
 	if set.aliasesOut {
-		c.aliases.max = uint16(min(int(p.Properties.Num(packet.TopicAliasMaximum, 0)), defaultAliases)) // [MQTT-3.1.2-26] [MQTT-3.1.2-27] [MQTT-3.3.2-11]
+		if n := min(int(p.Properties.Num(packet.TopicAliasMaximum, 0)), defaultAliases); n > 0 {
+			c.more().aliases.max = uint16(n) // [MQTT-3.1.2-26] [MQTT-3.1.2-27] [MQTT-3.3.2-11]
+		}
 	}
 }
 
@@ -159,6 +161,13 @@ func (c *conn) startLogin(p *packet.Connect) {
 	shown := c.shown(p)
 	shown.Password = append([]byte(nil), p.Password...)
 	o.login = c.room.host.Login(ctx, shown, c.handle)
+}
+
+// until says when the login ends; 0: never.
+func (c *conn) until(at core.Time) {
+	if at != 0 || c.extra != nil {
+		c.more().loginEnds = at
+	}
 }
 
 // shown is what the client has shown of itself, but for its password.
@@ -193,7 +202,7 @@ func (c *conn) attach(t *core.Turn, out *adapters.Output, principal *core.Princi
 		c.refuseConnect(t, out, core.Moved, "")
 		return
 	}
-	c.loginEnds = principal.Ends(t.Clock())
+	c.until(principal.Ends(t.Clock()))
 	if err := c.room.rewriteWill(&c.opening.client); err != nil {
 		c.refuse(t, out, err)
 		return

@@ -14,8 +14,10 @@ import (
 func (c *conn) deliver(t *core.Turn, sc *scratch, out *adapters.Output) {
 	c.freed = false
 	out.Join()
-	sc.retry = append(sc.retry[:0], c.stalled...)
-	c.stalled = c.stalled[:0]
+	if sc.retry = sc.retry[:0]; c.extra.anyStalled() {
+		sc.retry = append(sc.retry, c.extra.stalled...)
+		c.extra.stalled = c.extra.stalled[:0]
+	}
 	for i, consumer := range sc.retry {
 		if !c.drain(t, sc, consumer, out) {
 			for _, rest := range sc.retry[i+1:] {
@@ -33,8 +35,8 @@ func (c *conn) deliver(t *core.Turn, sc *scratch, out *adapters.Output) {
 
 // stall remembers a consumer that was stopped by the window or a full output.
 func (c *conn) stall(consumer *core.Consumer) {
-	if !slices.Contains(c.stalled, consumer) {
-		c.stalled = append(c.stalled, consumer)
+	if x := c.more(); !slices.Contains(x.stalled, consumer) {
+		x.stalled = append(x.stalled, consumer)
 	}
 }
 
@@ -49,7 +51,7 @@ func (c *conn) drain(t *core.Turn, sc *scratch, consumer *core.Consumer, out *ad
 			out.More = true
 			return false
 		}
-		window := c.inflight.free(c.window)
+		window := c.inflight.free(int(c.window))
 		ds := consumer.Take(t, sc.deliveries[:0], window) // [MQTT-3.3.4-9]
 		n := len(ds)
 		for i := range ds {
@@ -63,7 +65,7 @@ func (c *conn) drain(t *core.Turn, sc *scratch, consumer *core.Consumer, out *ad
 		case c.phase != connected:
 			return false
 		case n == len(sc.deliveries): // there may be more, QoS 0 at least
-		case c.inflight.free(c.window) <= 0:
+		case c.inflight.free(int(c.window)) <= 0:
 			c.stall(consumer)
 			return true
 		case window > 0:
@@ -82,7 +84,7 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 		return
 	}
 	m := d.Message
-	alias, fresh := c.aliases.lookup(m.Topic)
+	alias, fresh := c.extra.out().lookup(m.Topic)
 	props, lossy := c.appendProps(t, sc.props[:0], d)
 	sc.props = props
 	if alias != 0 {
@@ -114,7 +116,7 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 	}
 	switch {
 	case fresh && alias != 0:
-		c.aliases.set(m.Topic, alias)
+		c.extra.out().set(m.Topic, alias)
 	case alias != 0:
 		t.Count(c.room.count.aliasSaved, uint64(len(m.Topic)))
 	}
@@ -179,7 +181,7 @@ func frameKey(v packet.Version, retain bool) uint32 {
 // or came in as it is to go out; false when this receiver has its own.
 func (c *conn) sendShared(t *core.Turn, d *core.Delivery, out *adapters.Output) bool {
 	m := d.Message
-	if m.Expires != 0 || len(d.IDs) > 0 || c.aliases.max > 0 {
+	if m.Expires != 0 || len(d.IDs) > 0 || c.extra.out() != nil {
 		return false
 	}
 	key, lossy := frameKey(c.version, d.Retain), false
@@ -235,7 +237,7 @@ func packetSize(name int, qos uint8, rest int) int {
 }
 
 func (c *conn) tooLarge(size int) bool {
-	return c.maxOut > 0 && size > c.maxOut || size > packet.MaxVarint
+	return c.maxOut > 0 && size > int(c.maxOut) || size > packet.MaxVarint
 }
 
 // skip settles a delivery that this client cannot take as if it were done.

@@ -133,7 +133,6 @@ func (c *conn) leave(t *core.Turn, why core.Reason) {
 	t.Count(c.room.count.held, -uint64(c.inbound.held))
 	c.phase = ended
 	c.handle.TickAt(0)
-	c.stalled = nil
 	c.inflight, c.inbound, c.answers = inflight{}, inbound{}, answers{}
-	c.aliases, c.aliasesIn = aliasesOut{}, aliasesIn{} // [MQTT-3.3.2-7]
+	c.extra, c.paused = nil, false // [MQTT-3.3.2-7]
 }

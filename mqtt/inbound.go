@@ -12,9 +12,9 @@ import (
 // and UNSUBSCRIBE whose acknowledgement waits. Whether a QoS 2 identifier of a
 // connection before is a duplicate the session knows, which outlives this one.
 type inbound struct {
-	*exchanges     // nil until the first
-	count      int // QoS 1 and 2 that count against our Receive Maximum
-	held       int // QoS 2 among them
+	*exchanges       // nil until the first
+	count      int32 // QoS 1 and 2 that count against our Receive Maximum
+	held       int32 // QoS 2 among them
 }
 
 // exchanges is a hash table with open addressing, at most half full.

@@ -12,45 +12,43 @@ import (
 // times its keep alive. [MQTT-3.1.2-22]
 // [3: MQTT-3.1.2-24]
 type keepAlive struct {
-	patience core.Time // 1.5 × keep alive in milliseconds; 0: for ever
-	last     core.Time // when the last complete packet came
-	stopped  core.Time // since when we do not read; 0: we do
+	last     core.Time // when the last complete packet came; while stopped: how long before that began
+	patience uint32    // 1.5 × keep alive in milliseconds; 0: for ever
+	stopped  bool      // we do not read
 }
 
 // start begins to watch; seconds is the agreed value.
 func (k *keepAlive) start(now core.Time, seconds uint16) {
-	k.patience, k.last = core.Time(seconds)*1500, now
+	k.patience, k.last = uint32(seconds)*1500, now
 }
 
 func (k *keepAlive) heard(now core.Time) {
-	k.last = now
-	if k.stopped != 0 {
-		k.stopped = now
+	if k.last = now; k.stopped {
+		k.last = 0
 	}
 }
 
 // stop lets the time stand still while we do not read: the client's silence is
 // not its own then. MF6
 func (k *keepAlive) stop(now core.Time) {
-	if k.stopped == 0 {
-		k.stopped = now
+	if !k.stopped {
+		k.stopped, k.last = true, now-k.last
 	}
 }
 
 // resume lets the time run on.
 func (k *keepAlive) resume(now core.Time) {
-	if k.stopped != 0 {
-		k.last += now - k.stopped
-		k.stopped = 0
+	if k.stopped {
+		k.stopped, k.last = false, now-k.last
 	}
 }
 
 // due is when to look again, 0: never.
 func (k *keepAlive) due() core.Time {
-	if k.patience == 0 || k.stopped != 0 {
+	if k.patience == 0 || k.stopped {
 		return 0
 	}
-	return k.last + k.patience
+	return k.last + core.Time(k.patience)
 }
 
 func (k *keepAlive) expired(now core.Time) bool {

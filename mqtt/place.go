@@ -50,7 +50,7 @@ func (c *conn) place(p *packet.Publish, name []byte) (to place, err error) {
 		}
 	}
 	if reply := p.Properties.Str(packet.ResponseTopic); len(reply) > 0 {
-		w := c.rewriting
+		w := c.extra.rewriting
 		if w.reply, err = c.room.rewriteName(w.reply[:0], reply, c.who()); err != nil {
 			return to, err
 		}
@@ -61,10 +61,11 @@ func (c *conn) place(p *packet.Publish, name []byte) (to place, err error) {
 
 // rewrite is rewriteName with a memory.
 func (c *conn) rewrite(name []byte) ([]byte, error) {
-	w := c.rewriting
+	x := c.more()
+	w := x.rewriting
 	if w == nil {
 		w = &rewriting{}
-		c.rewriting = w
+		x.rewriting = w
 	}
 	if len(w.name) == 0 || !bytes.Equal(w.name, name) {
 		w.name = w.name[:0]

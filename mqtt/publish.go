@@ -68,7 +68,7 @@ func (c *conn) topicOf(p *packet.Publish) ([]byte, error) {
 	if alias > c.room.set.aliasesIn {
 		return nil, errAliasRange
 	}
-	name, known := c.aliasesIn.resolve(alias, p.Topic)
+	name, known := c.more().aliasesIn.resolve(alias, p.Topic)
 	if !known {
 		return nil, errAliasUnset
 	}
@@ -108,7 +108,7 @@ func dropped(r core.Reason) string {
 // [3: MQTT-4.3.2-2]
 func (c *conn) publish1(t *core.Turn, sc *scratch, p *packet.Publish, to place, out *adapters.Output) error {
 	if c.version >= packet.V5 {
-		if c.inbound.count >= c.room.set.receiveMax {
+		if int(c.inbound.count) >= c.room.set.receiveMax {
 			return errReceiveMax // [MQTT-3.3.4-7]
 		}
 		if c.inUse(p.ID) {
@@ -125,7 +125,7 @@ func (c *conn) publish1(t *core.Turn, sc *scratch, p *packet.Publish, to place, 
 // [3: MQTT-4.3.3-2]
 func (c *conn) publish2(t *core.Turn, sc *scratch, p *packet.Publish, to place, out *adapters.Output) error {
 	owed, used := c.inbound.owed(p.ID)
-	if c.version >= packet.V5 && c.inbound.count >= c.room.set.receiveMax && owed != packet.PUBREC {
+	if c.version >= packet.V5 && int(c.inbound.count) >= c.room.set.receiveMax && owed != packet.PUBREC {
 		return errReceiveMax
 	}
 	if c.holds(p.ID) { // DUP decides nothing [MQTT-3.3.1-3] [3: MQTT-3.3.1-3]

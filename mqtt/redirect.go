@@ -138,10 +138,10 @@ func (c *conn) refer(code packet.Code, p *packet.Properties, why core.Reason) pa
 // client; false: it is too large all the same. [MQTT-3.1.2-24]
 func (c *conn) fit(p *packet.Properties, size func() int) bool {
 	for _, optional := range [...]packet.PropID{packet.ReasonString, packet.ServerReference} {
-		if c.maxOut == 0 || size() <= c.maxOut {
+		if c.maxOut == 0 || size() <= int(c.maxOut) {
 			return true
 		}
 		p.Drop(optional) // [MQTT-3.2.2-19] [MQTT-3.2.2-20] [MQTT-3.14.2-3] [MQTT-3.14.2-4], MN2
 	}
-	return size() <= c.maxOut
+	return size() <= int(c.maxOut)
 }

@@ -9,7 +9,7 @@ import (
 // session; buffers belong to the loop.
 func TestAConnectionIsSmall(t *testing.T) {
 	t.Parallel()
-	if n := unsafe.Sizeof(conn{}); n > 256 {
+	if n := unsafe.Sizeof(conn{}); n > 128 {
 		t.Errorf("%d bytes", n)
 	}
 }
