@@ -17,12 +17,14 @@ type loading struct {
 	queues   byID[*Queue]
 	messages map[uint64]*Message
 	skipped  skipped
+	subs     map[*Namespace][]*binding  // of sessions, not in the index yet
 	segments map[uint64][]*segment      // of queues, in order, not reached yet
 	clears   map[uint64][]clearing      // of queues, in order
 	people   map[string]*Principal      // of sessions and delayed messages, shared
 	who      []byte                     // scratch of principal
 	ns       *Namespace                 // of the last record
 	specs    map[QueueLimits]*QueueSpec // of sessions, shared
+	sendings []sending                  // of sessions to come
 	orphans  orphans
 }
 
@@ -31,23 +33,27 @@ type loading struct {
 // record that cannot be read stops the start; one that refers to something
 // which is not there is removed, and reported.
 func (r *Router) load() error {
-	l := &loading{r: r, t: r.NewTurn(nil), messages: map[uint64]*Message{}, segments: map[uint64][]*segment{}, clears: map[uint64][]clearing{}, people: map[string]*Principal{}, specs: map[QueueLimits]*QueueSpec{}}
+	l := &loading{r: r, t: r.NewTurn(nil), messages: map[uint64]*Message{}, segments: map[uint64][]*segment{}, clears: map[uint64][]clearing{}, subs: map[*Namespace][]*binding{}, people: map[string]*Principal{}, specs: map[QueueLimits]*QueueSpec{}}
 	steps := []struct {
 		kind byte
 		read func(key, value []byte) error
+		then func() // nil: nothing
 	}{
-		{keySession, l.session}, {keyQueue, l.queue}, {keyBinding, l.binding}, {keySubscription, l.subscription},
-		{keyWalk, l.walk}, {keySeen, l.seen}, {keySegment, l.segment}, {keyClearing, l.clearing}, {keyRetained, l.retained},
-		{keyDelayed, l.delayed},
+		{keySession, l.session, l.place}, {keyQueue, l.queue, nil}, {keyBinding, l.binding, nil}, {keySubscription, l.subscription, l.index},
+		{keyWalk, l.walk, nil}, {keySeen, l.seen, nil}, {keySegment, l.segment, nil}, {keyClearing, l.clearing, nil},
+		{keyRetained, l.retained, nil}, {keyDelayed, l.delayed, nil},
 	}
 	for _, step := range steps {
-		for rec, err := range r.store.Scan([]byte{step.kind}, []byte{step.kind + 1}) {
+		for rec, err := range l.ahead([]byte{step.kind}, []byte{step.kind + 1}) {
 			if err != nil {
 				return fmt.Errorf("read the store: %w", err)
 			}
 			if err := step.read(rec.Key[1:], rec.Value); err != nil {
 				return damaged(rec.Key, err)
 			}
+		}
+		if step.then != nil {
+			step.then()
 		}
 	}
 	if err := l.entries(); err != nil {
@@ -109,7 +115,7 @@ func (l *loading) session(key, value []byte) error {
 	q := &Queue{ns: ns, kind: sessionQueue, own: st, durable: true}
 	q.id, q.each, q.keep = r.uint(), r.bool(), r.bool()
 	q.spec = l.spec(QueueLimits{Messages: int(r.uint()), Bytes: int64(r.uint()), Overflow: Overflow(r.byte())})
-	q.sending = &sending{asked: max(1, r.uint())} // what is below may have been sent
+	q.sending = l.sending(max(1, r.uint())) // what is below may have been sent
 	q.head, q.next, q.tail = q.sending.asked, q.sending.asked, q.sending.asked
 	if r.bool() {
 		st.will = &Will{Delay: time.Duration(r.uint()), Expiry: time.Duration(r.uint()), Message: r.message()}
@@ -119,15 +125,45 @@ func (l *loading) session(key, value []byte) error {
 	}
 	st.inbox = q
 	l.last = max(l.last, q.id)
-	if old := ns.sessions.get(st.key()); old != nil { // two of one client: the end of the older was on its way
-		l.orphans.add(keySession, old.client)
-		ns.remove(old)
-		l.drop(old)
-	}
 	l.sessions.put(id, st)
 	l.queues.put(q.id, q)
-	ns.enter(st, true)
 	return nil
+}
+
+// sending is one of many that are made together: none outlives the start.
+func (l *loading) sending(asked uint64) *sending {
+	if len(l.sendings) == 0 {
+		l.sendings = make([]sending, 1024)
+	}
+	s := &l.sendings[0]
+	l.sendings = l.sendings[1:]
+	s.asked = asked
+	return s
+}
+
+// place gives each session its place in its namespace, when it is known how many
+// they are. Where two are of one client, the end of the older was on its way.
+func (l *loading) place() {
+	count := map[*Namespace]int{}
+	for st := range l.sessions.all() {
+		count[st.ns]++
+	}
+	for ns, n := range count {
+		ns.sessions.table = make(map[uint64]*session, n)
+	}
+	for st := range l.sessions.all() {
+		key := st.key()
+		at, all := placeOf(key), &st.ns.sessions
+		if old := all.getAt(at, key); old != nil {
+			l.orphans.add(keySession, old.client)
+			all.removeAt(at, key)
+			l.drop(old)
+		}
+		all.putAt(at, key, st)
+	}
+	for st := range l.sessions.all() {
+		st.ns.keep(st)
+	}
 }
 
 // drop removes a session that has no place; what refers to it follows.

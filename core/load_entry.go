@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 )
 
 // segment reads what a stretch of a queue's entries sums up to.
@@ -29,21 +30,27 @@ func (l *loading) segment(key, value []byte) error {
 // of: so a start takes as long for a queue of a thousand messages as for one of
 // millions.
 func (l *loading) entries() error {
-	from, end := []byte{keyEntry}, []byte{keyEntry + 1}
+	from, many := []byte{keyEntry}, false
 	for from != nil {
-		next := []byte(nil)
-		for rec, err := range l.r.store.Scan(from, end) {
+		scan, next, read := l.r.store.Scan, []byte(nil), 0
+		if many {
+			scan = l.ahead
+		}
+		for rec, err := range scan(from, []byte{keyEntry + 1}) {
 			if err != nil {
 				return readError(err)
 			}
 			if next, err = l.entry(rec.Key[1:], rec.Value); err != nil {
 				return damaged(rec.Key, err)
 			}
+			if read++; next == nil && read == entriesAhead && !many {
+				next = append(slices.Clone(rec.Key), 0)
+			}
 			if next != nil {
 				break
 			}
 		}
-		from = next
+		from, many = next, read >= entriesAhead
 	}
 	for id, segs := range l.segments {
 		for _, s := range segs {
@@ -52,6 +59,10 @@ func (l *loading) entries() error {
 	}
 	return nil
 }
+
+// entriesAhead is after how many entries the next ones are read ahead. Of a long
+// queue, one that leads far beyond comes sooner.
+const entriesAhead = 64
 
 // lost removes a segment of which no entry is there.
 func (l *loading) lost(id uint64, s *segment) {

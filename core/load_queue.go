@@ -95,8 +95,16 @@ func (l *loading) subscription(key, value []byte) error {
 	b := newBinding(st.inbox, sub)
 	st.subs.put(b)
 	st.text += len(sub.Filter)
-	st.ns.index.Add(sub.Filter, b)
+	l.subs[st.ns] = append(l.subs[st.ns], b)
 	return nil
+}
+
+// index adds the subscriptions of all sessions to the index.
+func (l *loading) index() {
+	for ns, subs := range l.subs {
+		ns.index.AddAll(len(subs), func(i int) (string, *binding) { return subs[i].sub.Filter, subs[i] })
+	}
+	l.subs = nil
 }
 
 // member makes a session that is away a member of its group or queue again;

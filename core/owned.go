@@ -45,9 +45,14 @@ func (o *owned) add(user string, n int) {
 func (ns *Namespace) enter(st *session, lasts bool) {
 	ns.sessions.put(st)
 	if lasts {
-		st.counted = true
-		ns.kept.add(owner(st.principal.Load()), 1)
+		ns.keep(st)
 	}
+}
+
+// keep counts a session that is to outlive its connection. ns.mu is held.
+func (ns *Namespace) keep(st *session) {
+	st.counted = true
+	ns.kept.add(owner(st.principal.Load()), 1)
 }
 
 // remove takes a session from its place. ns.mu is held.

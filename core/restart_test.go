@@ -277,6 +277,39 @@ func TestRecordsThatReferToNothingAreRemovedAndReported(t *testing.T) {
 	}
 }
 
+// Of two sessions of one client the younger stays, with what is its own.
+func TestOfTwoSessionsOfOneClientTheYoungerStays(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.attach(core.Client{})
+		for _, id := range []string{"a1", "b", "a2", "a3", "c"} {
+			w.attach(durable(id)).sub("of/"+id, 1)
+		}
+		p.pub("of/a1", "m", 1)
+		p.pub("of/a3", "m", 1)
+		w.end()
+		w.store = w.store.crashed()
+		for k, v := range w.store.m {
+			if k[0] == 's' {
+				w.store.m[k] = strings.NewReplacer("a2", "a1", "a3", "a1").Replace(v)
+			}
+		}
+		old := w.router
+		w.open(core.Options{})
+		old.Close()
+		expect(t, "sessions", w.router.Stats().Namespaces[0].Offline, 3)
+		expect(t, "orphans", w.router.Stats().Orphans, 5) // two sessions, a subscription of each, the queue of one
+		w.end()
+		expect(t, "their records", w.store.count('s'), 3)
+		p = w.attach(core.Client{})
+		for id, reason := range map[string]core.Reason{"a1": core.NoReceiver, "a2": core.NoReceiver, "a3": core.OK, "b": core.OK, "c": core.OK} {
+			expect(t, "to "+id, p.pub("of/"+id, "n", 1), reason)
+		}
+		w.attach(durable("a1")).expect(9, "of/a3=m/1 of/a3=n/1")
+		w.restart(core.Options{})
+		expect(t, "orphans at the next start", w.router.Stats().Orphans, 0)
+	})
+}
+
 func TestADamagedRecordStopsTheStartAndSaysWhich(t *testing.T) {
 	for kind, name := range map[byte]string{'s': "session", 'u': "subscription", 'w': "retained walk", 'n': "queue", 'b': "binding", 'm': "message", 'q': "queue entry", 'r': "retained message"} {
 		t.Run(name, func(t *testing.T) {

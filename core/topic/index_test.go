@@ -50,6 +50,13 @@ func TestIndexAgreesWithTheNaiveModel(t *testing.T) {
 				x.Add(p.filter, p.v)
 				m.pairs = append(m.pairs, p)
 			},
+			"add all": func(t *rapid.T) {
+				pairs := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) pair {
+					return pair{genAnyFilter().Draw(t, "filter"), rapid.IntRange(0, 5).Draw(t, "v")}
+				}), 0, 60).Draw(t, "pairs")
+				x.AddAll(len(pairs), func(i int) (string, int) { return pairs[i].filter, pairs[i].v })
+				m.pairs = append(m.pairs, pairs...)
+			},
 			"remove": func(t *rapid.T) {
 				p := m.draw(t)
 				i := m.find(p)
@@ -137,6 +144,34 @@ func TestValuesComeInTheOrderOfInsertion(t *testing.T) {
 		want[slices.Index(want, 1000)] = -1
 		if got, _ := x.Match(nil, []byte("a/b")); !slices.Equal(got, want) {
 			t.Errorf("%q: %v", filter, got)
+		}
+	}
+}
+
+// TestAddingAllKeepsTheOrderOfEachFilter adds many at once to what is there.
+func TestAddingAllKeepsTheOrderOfEachFilter(t *testing.T) {
+	t.Parallel()
+	x := NewIndex[int](IndexOptions{})
+	filters := []string{"a/b", "a/+", "c"}
+	x.Add("a/b", -1)
+	_, s := x.Match(nil, []byte("a/b"))
+	x.AddAll(3000, func(i int) (string, int) { return filters[i%3], i })
+	if x.Current(s) {
+		t.Error("an old match is taken for current")
+	}
+	want := []int{-1}
+	for i := range 1000 {
+		want = append(want, 3*i)
+	}
+	if got, _ := x.Match(nil, []byte("a/b")); !slices.Equal(got[:1001], want) {
+		t.Errorf("the values of a/b: %v", got[:1001])
+	}
+	if x.Len() != 3001 {
+		t.Errorf("Len %d", x.Len())
+	}
+	for i := range x.exact {
+		if tab := x.exact[i].table.Load(); tab != nil && len(tab.slots) > smallTable {
+			t.Errorf("%d slots for %d filters", len(tab.slots), tab.live)
 		}
 	}
 }

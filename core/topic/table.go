@@ -74,10 +74,30 @@ func (t *table[E]) drop(tag uint32, e *E) *table[E] {
 	switch {
 	case t.live == 0:
 		return nil
-	case len(t.slots) > smallTable && t.live*8 < len(t.slots):
+	case t.sparse():
 		return t.rebuilt(0)
 	}
 	return t
+}
+
+// sparse tells that most of it is unused.
+func (t *table[E]) sparse() bool { return len(t.slots) > smallTable && t.live*8 < len(t.slots) }
+
+// withRoom returns a table that more entries can be put into without growth: t
+// or a copy of it.
+func (t *table[E]) withRoom(more int) *table[E] {
+	used := more
+	if t != nil {
+		used += t.used
+	}
+	if t != nil && used*4 <= len(t.slots)*3 {
+		return t
+	}
+	size := smallTable
+	for used*4 > size*3 {
+		size *= 2
+	}
+	return t.copied(size)
 }
 
 // rebuilt copies t into a table with room for the entries and some more.
@@ -90,6 +110,11 @@ func (t *table[E]) rebuilt(more int) *table[E] {
 	for live*2 > size { // half full at most, so that growth is paid for
 		size *= 2
 	}
+	return t.copied(size)
+}
+
+// copied copies t, which may be nil, into a table of that many slots.
+func (t *table[E]) copied(size int) *table[E] {
 	n := &table[E]{slots: make([]slot[E], size)}
 	if t == nil {
 		return n

@@ -37,7 +37,11 @@ func edgeHash(label uint64, id uint32) uint64 {
 
 // child finds the literal child; it is safe beside a writer.
 func (t *trie[V]) child(n *node[V], level string) *node[V] {
-	h := edgeHash(hashOf(level), n.id)
+	return t.childAt(edgeHash(hashOf(level), n.id), n, level)
+}
+
+// childAt is child with the hash of the edge.
+func (t *trie[V]) childAt(h uint64, n *node[V], level string) *node[V] {
 	tab := t.edges[h>>58].Load()
 	if tab == nil {
 		return nil
@@ -82,35 +86,54 @@ func (t *trie[V]) add(filter string, v V) {
 	n := &t.root
 	for pos := 0; pos <= len(filter); {
 		end := levelEnd(filter, pos)
-		k := t.down(n, filter[pos:end])
-		if k == nil {
-			k = t.grow(n, filter[pos:end])
-		}
-		n, pos = k, end+1
+		n, pos = t.reach(n, filter[pos:end]), end+1
 	}
 	n.vals.Store(n.vals.Load().with(v))
 }
 
-// grow adds a child. Its level is a part of the filter's text, which it keeps
-// in memory: the node lives as long as some filter that begins like this one.
-func (t *trie[V]) grow(n *node[V], level string) *node[V] {
-	t.last++
-	k := &node[V]{level: level, parent: n, id: t.last}
-	switch level {
-	case "+":
-		n.plus.Store(k)
-	case "#":
-		n.hash.Store(k)
-	default:
-		n.kids.Add(1) // first, for readers skip the table without it
-		h := edgeHash(hashOf(level), n.id)
-		p := &t.edges[h>>58]
-		old := p.Load()
-		if tab := old.put(tagOf(h), k); tab != old {
-			p.Store(tab)
+// reach finds the child for one level of a filter, or adds it. Its level is a
+// part of the filter's text, which it keeps in memory: the node lives as long as
+// some filter that begins like this one.
+func (t *trie[V]) reach(n *node[V], level string) *node[V] {
+	wild := n.wild(level)
+	if wild != nil {
+		k := wild.Load()
+		if k == nil {
+			k = t.newNode(n, level)
+			wild.Store(k)
+		}
+		return k
+	}
+	h := edgeHash(hashOf(level), n.id)
+	if n.kids.Load() > 0 {
+		if k := t.childAt(h, n, level); k != nil {
+			return k
 		}
 	}
+	k := t.newNode(n, level)
+	n.kids.Add(1) // first, for readers skip the table without it
+	p := &t.edges[h>>58]
+	old := p.Load()
+	if tab := old.put(tagOf(h), k); tab != old {
+		p.Store(tab)
+	}
 	return k
+}
+
+// wild is where the child for a wildcard is, nil if level is none.
+func (n *node[V]) wild(level string) *atomic.Pointer[node[V]] {
+	switch level {
+	case "+":
+		return &n.plus
+	case "#":
+		return &n.hash
+	}
+	return nil
+}
+
+func (t *trie[V]) newNode(parent *node[V], level string) *node[V] {
+	t.last++
+	return &node[V]{level: level, parent: parent, id: t.last}
 }
 
 func (t *trie[V]) remove(filter string, v V) bool {
