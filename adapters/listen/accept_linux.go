@@ -22,6 +22,7 @@ const (
 // the connections round to all loops.
 type acceptor struct {
 	link
+	noStream
 	listener *listener
 	fd       int
 	at       int32
@@ -68,9 +69,9 @@ func (a *acceptor) close() {
 	a.onLoop(a.shut)
 }
 
-// release stops accepting, but keeps the address: the socket is a listener of
+// handBack stops accepting, but keeps the address: the socket is a listener of
 // Go again.
-func (a *acceptor) release() (ln net.Listener, err error) {
+func (a *acceptor) handBack() (ln net.Listener, err error) {
 	err = net.ErrClosed
 	a.onLoop(func(l *loop) {
 		var fd int

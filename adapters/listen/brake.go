@@ -37,10 +37,10 @@ func (s *stream) publishes() int {
 	switch {
 	case rate == 0:
 		return core.Unbounded
-	case s.pace == nil:
+	case s.rest == nil || s.rest.pace == nil:
 		return rate
 	}
-	return max(1, s.pace.left(l.turn.Now, rate))
+	return max(1, s.rest.pace.left(l.turn.Now, rate))
 }
 
 // published follows Input, which took so many publishes out of so many bytes:
@@ -54,16 +54,18 @@ func (s *stream) published(n, bytes int, until core.Time) {
 	l := s.loop
 	limits := s.counts.of.limits()
 	if limits.PublishRate > 0 || limits.PublishBytesRate > 0 {
-		if s.pace == nil {
-			s.pace = new(pace)
+		x := s.some()
+		if x.pace == nil {
+			x.pace = new(pace)
 		}
-		until = max(until, spend(&s.pace.messages, l.turn.Now, n, limits.PublishRate), spend(&s.pace.bytes, l.turn.Now, bytes, limits.PublishBytesRate))
+		until = max(until, spend(&x.pace.messages, l.turn.Now, n, limits.PublishRate), spend(&x.pace.bytes, l.turn.Now, bytes, limits.PublishBytesRate))
 	}
 	if l.turn.Level() >= core.LevelBrake {
 		until = max(until, l.turn.Now+brakeFor+core.Time(s.at)*37%brakeMore)
 	}
 	if until > l.turn.Now {
-		s.braked, s.brake = true, until
+		s.braked = true
+		s.setBrake(until)
 		l.wheel.arm(&s.link, until)
 		s.counts.braked()
 	}
@@ -85,12 +87,13 @@ func spend(at *float64, now core.Time, n, rate int) core.Time {
 // from time to time, so that it can tell a client that waits for a word.
 func (s *stream) unbrake() {
 	again := s.braked
-	s.braked, s.brake = false, 0
+	s.braked = false
+	s.setBrake(0)
 	if s.phase > open {
 		return
 	}
 	if s.loop.turn.Level() >= core.LevelBrake {
-		s.brake = s.loop.turn.Now + brakeFor
+		s.setBrake(s.loop.turn.Now + brakeFor)
 	}
 	if s.again(); again {
 		s.replay = true

@@ -227,7 +227,7 @@ func (l *listener) change(now *terms) {
 // connection with a PROXY header is read before it joins an epoll.
 func (l *listener) reaccept() {
 	if l.raw != nil {
-		ln, err := l.raw.release()
+		ln, err := l.raw.handBack()
 		if err != nil {
 			l.server.events.log.Error("listener.lost", "listener", l.name, "reason", err.Error())
 			return

@@ -18,6 +18,7 @@ const (
 // loop reads; elsewhere a goroutine does.
 type endpoint struct {
 	link
+	noStream
 	l    *listener
 	room adapters.Endpoint
 	sock *udpSocket // of plain datagrams

@@ -36,7 +36,7 @@ var _ core.Carrier = (*loop)(nil)
 // Deliver hands a delivery to a connection of this loop.
 func (l *loop) Deliver(t *core.Turn, to core.Sink, d *core.Delivery) bool {
 	s, ok := to.(*stream)
-	if !ok || s.loop != l || s.phase != open || l.filling == s || l.early.bytes >= earlyMost || s.tr.waiting() > lowWater {
+	if !ok || s.loop != l || s.phase != open || l.filling == s || l.early.bytes >= earlyMost || s.own.waiting() > lowWater {
 		return false
 	}
 	room, ok := s.conn.(adapters.Direct)

@@ -147,7 +147,7 @@ func (e *epoll) dispatch() {
 			}
 		default:
 			if s := e.l.streams.get(ev.Fd); s != nil {
-				if c, ok := s.tr.(*rawConn); ok && c.fd == ev.Pad {
+				if c, ok := s.own.(*rawConn); ok && c.fd == ev.Pad {
 					c.ready(ev.Events)
 				}
 			}

@@ -11,10 +11,10 @@ const keptSmall = 4 << 10
 // stage puts a torn packet in front of what is read next, where it is small, and
 // returns its size.
 func (s *stream) stage(buf []byte) (had int) {
-	if len(s.kept) > len(buf)/4 {
+	if s.rest == nil || len(s.rest.kept) > len(buf)/4 {
 		return 0
 	}
-	return copy(buf, s.kept)
+	return copy(buf, s.rest.kept)
 }
 
 // feed takes bytes that arrived, behind those that stage has put there. They are
@@ -27,9 +27,10 @@ func (s *stream) feed(in []byte, staged int) {
 	if s.phase == unauthenticated {
 		s.allowance -= int32(len(in) - staged)
 	}
-	if len(s.kept) > staged {
-		s.kept = append(s.kept, in...)
-		s.keep(s.input(s.kept))
+	if kept := s.kept(); len(kept) > staged {
+		kept = append(kept, in...)
+		s.setKept(kept)
+		s.keep(s.input(kept))
 	} else {
 		s.keep(s.input(in))
 	}
@@ -37,36 +38,38 @@ func (s *stream) feed(in []byte, staged int) {
 	switch {
 	case s.phase == unauthenticated && s.allowance < 0:
 		s.gone(core.TooLarge)
-	case s.phase <= open && len(s.kept) > s.counts.of.limits().MessageBytes+keepMore:
+	case s.phase <= open && len(s.kept()) > s.counts.of.limits().MessageBytes+keepMore:
 		s.gone(core.TooLarge)
 	}
 }
 
 // keep stores what the room left: a torn packet, or all while it pauses.
 func (s *stream) keep(rest []byte) {
+	kept := s.kept()
 	switch {
 	case len(rest) == 0 || s.phase > open:
-		s.kept = nil
-	case len(s.kept) >= len(rest) && cap(s.kept) < 4*len(rest)+lowWater && &s.kept[len(s.kept)-1] == &rest[len(rest)-1]:
-		if len(rest) < len(s.kept) {
-			s.kept = append(s.kept[:0], rest...)
+		kept = nil
+	case len(kept) >= len(rest) && cap(kept) < 4*len(rest)+lowWater && &kept[len(kept)-1] == &rest[len(rest)-1]:
+		if len(rest) < len(kept) {
+			kept = append(kept[:0], rest...)
 		}
-	case cap(s.kept) >= len(rest) && cap(s.kept) < 4*len(rest)+keptSmall && &s.kept[len(s.kept)-1] != &rest[len(rest)-1]:
-		s.kept = append(s.kept[:0], rest...) // the loop's buffer
+	case cap(kept) >= len(rest) && cap(kept) < 4*len(rest)+keptSmall && &kept[len(kept)-1] != &rest[len(rest)-1]:
+		kept = append(kept[:0], rest...) // the loop's buffer
 	default:
-		s.kept = append([]byte(nil), rest...)
+		kept = append([]byte(nil), rest...)
 	}
+	s.setKept(kept)
 }
 
 func (s *stream) replayKept() {
 	for s.replay && s.mayRead() {
 		s.replay = false
-		s.keep(s.input(s.kept))
+		s.keep(s.input(s.kept()))
 	}
 }
 
 func (s *stream) mayRead() bool {
-	if s.tr.waiting() > s.counts.of.limits().WriteBuffer {
+	if s.own.waiting() > s.counts.of.limits().WriteBuffer {
 		s.held = true
 		return false
 	}
@@ -118,7 +121,7 @@ func (s *stream) input(in []byte) []byte {
 // joinWake lets the answers and the deliveries of one input leave in one
 // write.
 func (s *stream) joinWake(out *adapters.Output) {
-	if _, closing := out.Closing(); closing || out.Full() || s.state.Load()&bitReady == 0 || s.tr.waiting() > lowWater {
+	if _, closing := out.Closing(); closing || out.Full() || s.state.Load()&bitReady == 0 || s.own.waiting() > lowWater {
 		return
 	}
 	s.state.And(^uint32(bitReady))
@@ -142,7 +145,7 @@ func (s *stream) wake() {
 	switch {
 	case s.phase > open:
 		return
-	case s.tr.waiting() > lowWater:
+	case s.own.waiting() > lowWater:
 		s.wakeDue = true
 		if room, shares := s.conn.(adapters.Stalled); shares && !s.roomStalled(room) {
 			s.gone(core.Internal)
@@ -172,14 +175,14 @@ func (s *stream) flush(out *adapters.Output) bool {
 	if len(out.B) > 0 {
 		s.loop.turn.Counted()
 		s.counts.carried(adapters.Out, len(out.B))
-		if err := s.tr.write(out.B); err != nil {
+		if err := s.own.write(out.B); err != nil {
 			s.gone(core.ConnectionLost)
 			return false
 		}
 	}
 	s.dropEarly()
-	n := s.tr.waiting()
-	if s.stall == 0 && n > 0 {
+	n := s.own.waiting()
+	if n > 0 && s.stall() == 0 {
 		s.watchStall()
 	}
 	s.note(n)
@@ -208,30 +211,31 @@ func (s *stream) note(waiting int) {
 
 // watchStall starts the time that a peer may leave bytes waiting (L16).
 func (s *stream) watchStall() {
-	s.stall = s.loop.turn.Now.After(s.counts.of.limits().WriteStall)
-	s.loop.wheel.arm(&s.link, s.stall)
+	at := s.loop.turn.Now.After(s.counts.of.limits().WriteStall)
+	s.setStall(at)
+	s.loop.wheel.arm(&s.link, at)
 }
 
 func (s *stream) setReading() {
 	if blocked := !s.mayRead(); blocked != s.blocked {
 		s.blocked = blocked
-		s.tr.reading(!blocked)
+		s.own.reading(!blocked)
 	}
 }
 
 // drained follows progress of what waited.
 func (s *stream) drained() {
-	n := s.tr.waiting()
+	n := s.own.waiting()
 	s.note(n)
 	switch {
 	case s.phase == flushing && n == 0:
 		s.close(s.reason)
 	case s.phase == flushing: // more time with each sign of life, but not for ever
-		s.until(min(s.loop.turn.Now.After(linger), s.stall))
+		s.until(min(s.loop.turn.Now.After(linger), s.stall()))
 	case s.phase <= open:
 		if n == 0 {
-			s.stall = 0
-		} else if s.stall != 0 {
+			s.setStall(0)
+		} else if s.stall() != 0 {
 			s.watchStall()
 		}
 		if s.wakeDue && n <= lowWater {

@@ -18,11 +18,22 @@ const (
 	reasonShift = 8
 )
 
-// owner is what a link belongs to. Both methods are called by the loop.
+// owner is what a link belongs to. The methods are called by the loop.
 type owner interface {
 	attend(bits uint32)
 	expire(now core.Time)
+	transport // of a stream; others are noStream
 }
+
+// noStream is embedded by owners that are no streams.
+type noStream struct{}
+
+func (noStream) write([]byte) error { return nil }
+func (noStream) waiting() int       { return 0 }
+func (noStream) reading(bool)       {}
+func (noStream) finish(core.Reason) {}
+func (noStream) loggingIn()         {}
+func (noStream) release()           {}
 
 // link is what another goroutine, core and the timer wheel know of a
 // connection or a peer.

@@ -36,6 +36,7 @@ type loop struct {
 	dirty    []*link
 	batch    []*link
 	streams  table
+	rests    []*rest
 	live     int // streams and endpoints
 	moveAt   int // where a drain goes on in streams
 	stopping bool

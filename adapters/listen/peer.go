@@ -11,6 +11,7 @@ import (
 // peer is the handle of one peer of a datagram room.
 type peer struct {
 	link
+	noStream
 	e      *endpoint
 	driven adapters.Driven
 }

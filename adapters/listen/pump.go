@@ -58,7 +58,7 @@ func (l *listener) runPump(car carrier, a *arrival, counts *counters, info adapt
 	a.caughtUp = func() { p.post(bitCaughtUp) }
 	target := l.server.pick()
 	p.loop = target
-	if !target.call(func(*loop) { p.start(p, info, room, a.since) }) {
+	if !target.call(func(*loop) { p.start(info, room, a.since) }) {
 		l.unadmit(info.Remote.Addr())
 		car.close()
 		return

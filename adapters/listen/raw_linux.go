@@ -16,7 +16,6 @@ type rawConn struct {
 	stream
 	fd     int32
 	events uint32 // that epoll watches
-	pend   []byte // what the kernel did not take
 }
 
 // ready serves the events of one pass.
@@ -69,13 +68,13 @@ func (c *rawConn) readable() (full bool) {
 }
 
 func (c *rawConn) write(b []byte) error {
-	if len(c.pend) > 0 {
-		c.pend = append(c.pend, b...)
+	if pend := c.pend(); len(pend) > 0 {
+		c.setPend(append(pend, b...))
 		return nil
 	}
 	n, err := c.send(b)
 	if n < len(b) && err == nil {
-		c.pend = append([]byte(nil), b[n:]...)
+		c.setPend(append([]byte(nil), b[n:]...))
 		c.watch(c.events | unix.EPOLLOUT)
 	}
 	return err
@@ -99,16 +98,17 @@ func (c *rawConn) send(b []byte) (n int, err error) {
 }
 
 func (c *rawConn) writable() {
-	n, err := c.send(c.pend)
+	pend := c.pend()
+	n, err := c.send(pend)
 	if err != nil {
 		c.gone(core.ConnectionLost)
 		return
 	}
-	if n == len(c.pend) {
-		c.pend = nil
+	if n == len(pend) {
+		c.setPend(nil)
 		c.watch(c.events &^ unix.EPOLLOUT)
 	} else {
-		c.pend = c.pend[:copy(c.pend, c.pend[n:])]
+		c.setPend(pend[:copy(pend, pend[n:])])
 	}
 	if n > 0 {
 		c.drained()
@@ -133,7 +133,7 @@ func raw(call uintptr, fd int, b []byte) (int, error) {
 	return int(n), nil
 }
 
-func (c *rawConn) waiting() int { return len(c.pend) }
+func (c *rawConn) waiting() int { return len(c.pend()) }
 
 func (c *rawConn) reading(on bool) {
 	if on {
@@ -156,14 +156,14 @@ func (c *rawConn) finish(core.Reason) { unix.Shutdown(int(c.fd), unix.SHUT_WR) }
 
 func (c *rawConn) release() {
 	unix.Close(int(c.fd))
-	c.pend = nil
+	c.setPend(nil)
 }
 
 // adopt makes a stream of an accepted descriptor, on its loop.
 func (l *listener) adopt(loop *loop, fd int, info adapters.Info, since core.Time) {
 	c := &rawConn{fd: int32(fd), events: unix.EPOLLIN}
 	c.loop, c.own, c.counts = loop, c, l.counts
-	c.start(c, info, l.streamRoom(), since)
+	c.start(info, l.streamRoom(), since)
 	if c.phase == closed {
 		return
 	}

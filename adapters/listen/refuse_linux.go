@@ -43,7 +43,7 @@ func (a *acceptor) turnAway(fd int, remote netip.AddrPort, limited limit.Refusal
 	}
 	c := &rawConn{fd: int32(fd), events: unix.EPOLLIN}
 	c.loop, c.own, c.counts, c.away = a.loop, c, a.listener.counts, true
-	c.startRefused(c, a.listener.info(remote, localAddr(fd)), room, why)
+	c.startRefused(a.listener.info(remote, localAddr(fd)), room, why)
 	if c.phase == closed {
 		return
 	}
@@ -53,9 +53,8 @@ func (a *acceptor) turnAway(fd int, remote netip.AddrPort, limited limit.Refusal
 }
 
 // startRefused is start for a connection that the gate has not counted.
-func (s *stream) startRefused(tr transport, info adapters.Info, room adapters.RefusingRoom, why core.Reason) {
+func (s *stream) startRefused(info adapters.Info, room adapters.RefusingRoom, why core.Reason) {
 	l := s.loop
-	s.tr = tr
 	s.addr, s.port, s.uid = info.Remote.Addr(), info.Remote.Port(), noUID
 	s.at = l.streams.add(s)
 	l.live++

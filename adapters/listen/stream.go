@@ -50,7 +50,6 @@ const (
 type stream struct {
 	link
 	conn   adapters.Conn
-	tr     transport
 	counts *counters
 	addr   netip.Addr
 	port   uint16
@@ -74,10 +73,7 @@ type stream struct {
 	at        int32     // place in the loop's table
 	noted     int32     // what counts.waiting holds of it
 	deadline  core.Time // of the phase
-	stall     core.Time // while bytes wait: when the peer counts as stalled
-	brake     core.Time // until then; or when the room is woken because of it
-	pace      *pace     // nil until it publishes under a rate
-	kept      []byte    // input that was not consumed
+	rest      *rest     // nil: nothing waits
 }
 
 // attend does what was posted.
@@ -97,9 +93,8 @@ func takenOver(bits uint32) bool {
 
 // start opens the room on a connection that the gate admitted. loop, own and
 // counts are set; since is when it was accepted.
-func (s *stream) start(tr transport, info adapters.Info, room adapters.StreamRoom, since core.Time) {
+func (s *stream) start(info adapters.Info, room adapters.StreamRoom, since core.Time) {
 	l := s.loop
-	s.tr = tr
 	s.addr, s.port, s.uid = info.Remote.Addr(), info.Remote.Port(), noUID
 	if info.Unix != nil {
 		s.uid = uint32(info.Unix.UID)
@@ -134,7 +129,7 @@ func (s *stream) until(at core.Time) {
 func (s *stream) LoggingIn() {
 	if s.phase == unauthenticated {
 		s.phase = loggingIn
-		s.tr.loggingIn()
+		s.own.loggingIn()
 		s.until(s.loop.turn.Now.After(s.counts.of.limits().PreauthExchange))
 	}
 }
@@ -158,7 +153,7 @@ func (s *stream) authenticated(login bool) {
 	}
 	s.counted = true
 	if s.phase == unauthenticated {
-		s.tr.loggingIn()
+		s.own.loggingIn()
 	}
 	s.loop.server.gate.Authenticated(s.addr)
 	s.counts.authenticated(login)
@@ -187,14 +182,14 @@ func (s *stream) evict(r core.Reason) {
 // expire is the wheel's call: a tick or one of the loop's own deadlines. The
 // tick comes first, so that a room may say what ends it at the same time.
 func (s *stream) expire(now core.Time) {
-	if s.phase <= open && s.stall != 0 && now >= s.stall {
+	if s.phase <= open && s.stall() != 0 && now >= s.stall() {
 		s.evict(core.SlowConsumer)
 	}
 	if s.phase <= open && s.tick != 0 && now >= s.tick {
 		s.tick = 0
 		out := s.output()
 		out.Held = s.held
-		s.held = s.braked || s.tr.waiting() > s.counts.of.limits().WriteBuffer
+		s.held = s.braked || s.own.waiting() > s.counts.of.limits().WriteBuffer
 		if !s.roomTick(out) {
 			s.failed()
 			return
@@ -205,7 +200,7 @@ func (s *stream) expire(now core.Time) {
 		}
 		s.replayKept()
 	}
-	if s.brake != 0 && now >= s.brake {
+	if s.brake() != 0 && now >= s.brake() {
 		s.unbrake()
 	}
 	if s.deadline != 0 && now >= s.deadline {
@@ -214,7 +209,7 @@ func (s *stream) expire(now core.Time) {
 	if s.phase == closed {
 		return
 	}
-	for _, at := range [...]core.Time{s.deadline, s.stall, s.tick, s.brake} {
+	for _, at := range [...]core.Time{s.deadline, s.stall(), s.tick, s.brake()} {
 		s.loop.wheel.arm(&s.link, at)
 	}
 }
@@ -232,17 +227,17 @@ func (s *stream) late() {
 // close follows CloseAfterFlush: flush, tell the room, half-close, linger.
 func (s *stream) close(r core.Reason) {
 	s.reason = r
-	s.kept = nil
-	if s.tr.waiting() > 0 {
+	s.setKept(nil)
+	if s.own.waiting() > 0 {
 		s.phase = flushing
-		s.stall = s.loop.turn.Now.After(s.counts.of.limits().WriteStall)
+		s.setStall(s.loop.turn.Now.After(s.counts.of.limits().WriteStall))
 		s.until(s.loop.turn.Now.After(linger))
 	} else {
 		s.leave(r)
 		s.phase = lingering
-		s.stall = 0
+		s.setStall(0)
 		s.until(s.loop.turn.Now.After(linger))
-		s.tr.finish(r)
+		s.own.finish(r)
 		if s.ended {
 			s.gone(r)
 			return
@@ -250,7 +245,7 @@ func (s *stream) close(r core.Reason) {
 	}
 	if s.blocked && !s.ended {
 		s.blocked = false
-		s.tr.reading(true) // what comes is discarded
+		s.own.reading(true) // what comes is discarded
 	}
 }
 
@@ -259,7 +254,7 @@ func (s *stream) close(r core.Reason) {
 func (s *stream) eof(r core.Reason) {
 	if s.phase == flushing {
 		s.ended = true
-		s.tr.reading(false)
+		s.own.reading(false)
 		return
 	}
 	s.gone(r)
@@ -277,12 +272,12 @@ func (s *stream) gone(r core.Reason) {
 	s.leave(s.reason)
 	s.note(0)
 	s.phase = closed
-	s.kept = nil
+	s.setKept(nil)
 	s.dropEarly()
 	s.loop.wheel.remove(&s.link)
 	s.loop.streams.remove(s.at)
 	s.loop.live--
-	s.tr.release()
+	s.own.release()
 	if s.away {
 		s.loop.server.turnedAway.Add(-1)
 		return

@@ -51,7 +51,7 @@ type acceptor struct{}
 
 func (*acceptor) close() {}
 
-func (*acceptor) release() (net.Listener, error) { return nil, net.ErrClosed }
+func (*acceptor) handBack() (net.Listener, error) { return nil, net.ErrClosed }
 
 func (*listener) serveRaw() bool { return false }
 

@@ -10,6 +10,7 @@ import (
 // alarm is a link that notes when it fired.
 type alarm struct {
 	link
+	noStream
 	w     *wheel
 	due   core.Time
 	fired core.Time
@@ -119,6 +120,7 @@ func TestWheelFiringMayRemoveOthers(t *testing.T) {
 
 type killer struct {
 	link
+	noStream
 	w     *wheel
 	all   *[4]*killer
 	fired int
