@@ -125,14 +125,20 @@ func (w *bigWorld) open(n int) {
 	start := time.Now()
 	w.store = mustOpen(w.t, w.dir, quiet(w.t, nil))
 	opened := time.Since(start)
+	w.start(n)
+	ready := time.Since(start)
+	now, most := memory()
+	w.t.Logf("ready after %v (the store after %v), memory %d MiB, at most %d", ready.Round(time.Millisecond), opened.Round(time.Millisecond), now, most)
+}
+
+// start makes a router of what is in the store.
+func (w *bigWorld) start(n int) {
+	w.t.Helper()
 	r, err := core.New(core.Options{Store: w.store, Limits: core.Limits{QueueMessages: 2 * n, QueueBytes: 1 << 40, Sessions: 2 * n, Retained: 2 * n, RetainedBytes: 1 << 40, PrincipalSessions: 2 * n, PrincipalRetained: 2 * n}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.router, w.turn = r, r.NewTurn(nil)
-	ready := time.Since(start)
-	now, most := memory()
-	w.t.Logf("ready after %v (the store after %v), memory %d MiB, at most %d", ready.Round(time.Millisecond), opened.Round(time.Millisecond), now, most)
 }
 
 func (w *bigWorld) close() {
@@ -176,6 +182,23 @@ func (w *bigWorld) publish(p *party, n int, name func(i int) string, set func(m 
 	w.turn.Begin()
 	for p.Safe() < last {
 		<-p.ready
+	}
+}
+
+// sessions makes n sessions with a subscription each, which are away then.
+func (w *bigWorld) sessions(n int) {
+	const together = 1000
+	for from := 0; from < n; from += together {
+		all := make([]*party, min(together, n-from))
+		for i := range all {
+			all[i] = newParty()
+			all[i].Session, _ = w.router.Attach(w.turn, core.Client{ID: fmt.Sprint("session-", from+i), Expiry: time.Hour}, all[i])
+		}
+		for i, s := range all {
+			s.attached(w.t, w.turn)
+			s.Subscribe(w.turn, []core.Subscription{{Filter: fmt.Sprint("device/", from+i), QoS: 1}}, nil)
+			s.Detach(w.turn, core.ConnectionLost)
+		}
 	}
 }
 
@@ -263,19 +286,7 @@ func TestBigSessions(t *testing.T) {
 	}
 	w := &bigWorld{t: t, dir: dir}
 	w.open(n)
-	const together = 1000
-	for from := 0; from < n; from += together {
-		all := make([]*party, min(together, n-from))
-		for i := range all {
-			all[i] = newParty()
-			all[i].Session, _ = w.router.Attach(w.turn, core.Client{ID: fmt.Sprint("session-", from+i), Expiry: time.Hour}, all[i])
-		}
-		for i, s := range all {
-			s.attached(t, w.turn)
-			s.Subscribe(w.turn, []core.Subscription{{Filter: fmt.Sprint("device/", from+i), QoS: 1}}, nil)
-			s.Detach(w.turn, core.ConnectionLost)
-		}
-	}
+	w.sessions(n)
 	now, most := memory()
 	t.Logf("made: memory %d MiB, at most %d", now, most)
 	w.publishAll(n, func(i int) string { return fmt.Sprint("device/", i) }, nil)
