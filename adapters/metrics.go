@@ -34,7 +34,12 @@ const (
 
 // Count adds one message with a payload of n bytes, in a turn of the room's.
 func (c *Traffic) Count(t *core.Turn, dir int, qos uint8, n int) {
-	t.Count(&c.Messages[dir][qos], 1)
+	c.CountAll(t, dir, qos, 1, n)
+}
+
+// CountAll adds so many messages with n bytes of payload together.
+func (c *Traffic) CountAll(t *core.Turn, dir int, qos uint8, messages, n int) {
+	t.Count(&c.Messages[dir][qos], uint64(messages))
 	t.Count(&c.Bytes[dir][qos], uint64(n))
 }
 

@@ -50,6 +50,13 @@ type Direct interface {
 	Direct(t *core.Turn, d *core.Delivery, out *Output) bool
 }
 
+// DirectRun is an optional part of a Direct that takes many at once.
+type DirectRun interface {
+	// DirectRun is Direct for the messages of a run, of which d is the first; Seq
+	// grows by one with each. false: nothing was appended, they come one by one.
+	DirectRun(t *core.Turn, d *core.Delivery, r *core.Run, out *Output) bool
+}
+
 // Endpoint is a room's state machine for one datagram listener. It finds the
 // peer from the datagram and keeps its peers' state itself.
 type Endpoint interface {

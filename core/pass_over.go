@@ -8,6 +8,9 @@ type Carrier interface {
 	// The delivery and its message are lent for the call. It calls nothing of
 	// core but Sink.Ready, and no lock is held.
 	Deliver(t *Turn, to Sink, d *Delivery) bool
+	// DeliverRun is Deliver for the messages of a run, of which d is the first: for
+	// all of them or none.
+	DeliverRun(t *Turn, to Sink, d *Delivery, r *Run) bool
 }
 
 // passOver hands a message of QoS 0 to the queue's consumer without its waiting
@@ -22,6 +25,15 @@ func (q *Queue) passOver(t *Turn, m *Message, tg *target) bool {
 	}
 	to, ids, seq := c.session.sink, c.ids, q.number(t)
 	q.mu.Unlock()
+	if t.carrier.Deliver(t, to, t.handOver(m, c, seq, tg, ids)) {
+		return true
+	}
+	q.unnumber(seq, seq+1)
+	return false
+}
+
+// handOver is the turn's delivery for the carrier.
+func (t *Turn) handOver(m *Message, c *Consumer, seq uint64, tg *target, ids *[]uint32) *Delivery {
 	d := &t.over
 	d.Message, d.Consumer, d.Seq, d.Attempt, d.Retain = m, c, seq, 1, tg.rap && m.Retain
 	if d.IDs = nil; tg.ids != nil {
@@ -29,11 +41,7 @@ func (q *Queue) passOver(t *Turn, m *Message, tg *target) bool {
 	} else if ids != nil {
 		d.IDs = *ids
 	}
-	if t.carrier.Deliver(t, to, d) {
-		return true
-	}
-	q.unnumber(seq)
-	return false
+	return d
 }
 
 // number uses a sequence number up for what does not wait. Its place in the
@@ -53,13 +61,13 @@ func (q *Queue) number(t *Turn) (seq uint64) {
 	return seq
 }
 
-// unnumber gives a number back, unless the next is in use.
-func (q *Queue) unnumber(seq uint64) {
+// unnumber gives numbers back, from one on, unless the end is in use.
+func (q *Queue) unnumber(from, end uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.tail == seq+1 {
-		q.tail = seq
-		q.next, q.head = min(q.next, seq), min(q.head, seq)
+	if q.tail == end {
+		q.tail = from
+		q.next, q.head = min(q.next, from), min(q.head, from)
 	}
 }
 

@@ -12,9 +12,29 @@ import (
 // carrier stands for a loop that drives every connection. It notes what is
 // handed over.
 type carrier struct {
-	refuses bool
-	got     []core.Delivery
-	text    string
+	refuses     bool
+	refusesRuns bool
+	runs        int
+	got         []core.Delivery
+	text        string
+}
+
+var (
+	_ core.Carrier = (*carrier)(nil)
+	_ core.Carrier = (*ownLoop)(nil)
+)
+
+func (c *carrier) DeliverRun(t *core.Turn, to core.Sink, d *core.Delivery, r *core.Run) bool {
+	if c.refuses || c.refusesRuns {
+		return false
+	}
+	c.runs++
+	for i := range r.Len() {
+		x := *d
+		x.Message, x.Seq = r.At(i), d.Seq+uint64(i)
+		c.Deliver(t, to, &x)
+	}
+	return true
 }
 
 func (c *carrier) Deliver(_ *core.Turn, _ core.Sink, d *core.Delivery) bool {
@@ -247,6 +267,16 @@ func (l *ownLoop) Deliver(_ *core.Turn, to core.Sink, d *core.Delivery) bool {
 	return true
 }
 
+func (l *ownLoop) DeliverRun(_ *core.Turn, to core.Sink, _ *core.Delivery, r *core.Run) bool {
+	if to != core.Sink(l.worker) {
+		return false
+	}
+	for i := range r.Len() {
+		l.add(r.At(i))
+	}
+	return true
+}
+
 // A receiver gets the messages of its own loop directly and those of others
 // through its queue; each publisher's come in order.
 func TestHandingOverBesideOtherLoopsKeepsTheOrder(t *testing.T) {
@@ -284,13 +314,24 @@ func TestHandingOverBesideOtherLoopsKeepsTheOrder(t *testing.T) {
 	}
 	own, _ := r.Attach(x.turn, core.Client{}, deafSink{})
 	var lent core.Lent
+	var run core.Run
 	take := make([]core.Delivery, 0, 64)
 	for n := 0; v.done.Load() < (others+1)*each; {
 		x.turn.Begin()
-		for range 8 {
+		for range 4 {
 			if n < each {
 				publish(x.turn, own, &lent, 0, n)
 				n++
+			}
+		}
+		if n < each { // and four together
+			mt, _ := own.Route(x.turn, []byte("x/a"))
+			run.Begin(mt.Topic(), "")
+			for ; run.Len() < 4 && n < each; n++ {
+				run.Add(binary.BigEndian.AppendUint32([]byte{0}, uint32(n)), 0)
+			}
+			if !own.PublishRun(x.turn, mt, &run) {
+				t.Error("a run was refused")
 			}
 		}
 		for c := x.s.NextReady(); c != nil; c = x.s.NextReady() {

@@ -24,6 +24,7 @@ type Turn struct {
 	work      *work      // what the pass submits; nil while there is nothing
 	kicks     []Kicker   // loops to notify, each once
 	match     []*binding // scratch of Route
+	rest      []*target  // scratch of PublishRun
 	rings     rings
 	dead      []deadLetter
 	tally     tally

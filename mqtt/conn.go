@@ -101,6 +101,7 @@ var (
 	_ adapters.Conn       = (*conn)(nil)
 	_ adapters.Identified = (*conn)(nil)
 	_ adapters.Direct     = (*conn)(nil)
+	_ adapters.DirectRun  = (*conn)(nil)
 )
 
 // reading tells whether the next packet may be processed. What came behind a
@@ -159,8 +160,11 @@ func (c *conn) packet(t *core.Turn, sc *scratch, in []byte, out *adapters.Output
 	if state != packet.Complete {
 		return 0, nil
 	}
-	c.room.count.in(t, h.Type)
 	c.keep.heard(t.Now) // MK2: complete packets alone count
+	if common := c.common(h, in); common > 0 {
+		return c.publishRun(t, sc, h, in, common)
+	}
+	c.room.count.in(t, h.Type)
 	return h.Size(), c.dispatch(t, sc, h, in[:h.Size()], out)
 }
 

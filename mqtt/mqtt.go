@@ -98,6 +98,7 @@ type scratch struct {
 	connect     packet.Connect
 	publish     packet.Publish
 	lent        core.Lent
+	run         core.Run
 	ack         packet.Ack
 	subscribe   packet.Subscribe
 	unsubscribe packet.Unsubscribe

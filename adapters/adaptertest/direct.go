@@ -10,23 +10,43 @@ var _ core.Carrier = (*Driver)(nil)
 // Deliver is the driver's part of adapters.Direct. One in three is refused, so
 // that every test of a room takes both ways.
 func (d *Driver) Deliver(t *core.Turn, to core.Sink, x *core.Delivery) bool {
-	k, ok := to.(*link)
-	if !ok || k.conn == nil || k.dead || !k.auth || d.filling == k || k.conn.stall {
+	k := d.receiver(to)
+	if k == nil {
 		return false
 	}
 	room, ok := k.driven.(adapters.Direct)
-	if !ok || len(k.early.B) >= adapters.OutputSoft {
+	return ok && k.appends(t, func(out *adapters.Output) bool { return room.Direct(t, x, out) })
+}
+
+// DeliverRun is the same for a run.
+func (d *Driver) DeliverRun(t *core.Turn, to core.Sink, x *core.Delivery, r *core.Run) bool {
+	k := d.receiver(to)
+	if k == nil {
 		return false
+	}
+	room, ok := k.driven.(adapters.DirectRun)
+	return ok && k.appends(t, func(out *adapters.Output) bool { return room.DirectRun(t, x, r, out) })
+}
+
+// receiver is the connection that may be given something now, or nil.
+func (d *Driver) receiver(to core.Sink) *link {
+	k, ok := to.(*link)
+	if !ok || k.conn == nil || k.dead || !k.auth || d.filling == k || k.conn.stall || len(k.early.B) >= adapters.OutputSoft {
+		return nil
 	}
 	if d.offered++; d.offered%3 == 0 {
-		return false
+		return nil
 	}
+	return k
+}
+
+func (k *link) appends(t *core.Turn, direct func(*adapters.Output) bool) bool {
 	had := len(k.early.B)
-	k.early.Counters(&d.out)
-	did := room.Direct(t, x, &k.early)
-	d.out.Counters(&k.early)
+	k.early.Counters(&k.d.out)
+	did := direct(&k.early)
+	k.d.out.Counters(&k.early)
 	if !did && len(k.early.B) > had {
-		d.tb.Error("Direct has appended to what it refused")
+		k.d.tb.Error("Direct has appended to what it refused")
 	}
 	k.Ready(t)
 	return did

@@ -33,6 +33,11 @@ func (s *stream) roomDirect(room adapters.Direct, t *core.Turn, d *core.Delivery
 	return room.Direct(t, d, out), true
 }
 
+func (s *stream) roomDirectRun(room adapters.DirectRun, t *core.Turn, d *core.Delivery, r *core.Run, out *adapters.Output) (did, ok bool) {
+	defer s.rescue()
+	return room.DirectRun(t, d, r, out), true
+}
+
 func (s *stream) roomStalled(room adapters.Stalled) (ok bool) {
 	defer s.rescue()
 	room.Stalled(s.loop.turn)

@@ -35,25 +35,58 @@ var _ core.Carrier = (*loop)(nil)
 
 // Deliver hands a delivery to a connection of this loop.
 func (l *loop) Deliver(t *core.Turn, to core.Sink, d *core.Delivery) bool {
-	s, ok := to.(*stream)
-	if !ok || s.loop != l || s.phase != open || l.filling == s || l.early.bytes >= earlyMost || s.own.waiting() > lowWater {
+	s, out := l.receiver(to)
+	if out == nil {
 		return false
 	}
 	room, ok := s.conn.(adapters.Direct)
 	if !ok {
 		return false
 	}
+	did, whole := s.roomDirect(room, t, d, &out.Output)
+	return s.appended(t, out, did, whole)
+}
+
+// DeliverRun hands a run over.
+func (l *loop) DeliverRun(t *core.Turn, to core.Sink, d *core.Delivery, r *core.Run) bool {
+	s, out := l.receiver(to)
+	if out == nil {
+		return false
+	}
+	room, ok := s.conn.(adapters.DirectRun)
+	if !ok {
+		return false
+	}
+	did, whole := s.roomDirectRun(room, t, d, r, &out.Output)
+	return s.appended(t, out, did, whole)
+}
+
+// receiver is a connection of this loop that may be given something now, with
+// its output for it; nil: it may not.
+func (l *loop) receiver(to core.Sink) (*stream, *earlyOutput) {
+	s, ok := to.(*stream)
+	if !ok || s.loop != l || s.phase != open || l.filling == s || l.early.bytes >= earlyMost || s.own.waiting() > lowWater {
+		return nil, nil
+	}
 	if s.early == 0 {
+		if _, ok := s.conn.(adapters.Direct); !ok {
+			return nil, nil
+		}
 		if s.early = l.early.take(); s.early == 0 {
-			return false
+			return nil, nil
 		}
 	}
 	out := l.early.outs[s.early-1]
 	if out.n >= adapters.OutputSoft {
-		return false
+		return nil, nil
 	}
 	out.Counters(&l.out)
-	did, whole := s.roomDirect(room, t, d, &out.Output)
+	return s, out
+}
+
+// appended notes what a call of Direct has appended, and wakes the receiver.
+func (s *stream) appended(t *core.Turn, out *earlyOutput, did, whole bool) bool {
+	l := s.loop
 	l.out.Counters(&out.Output)
 	if !whole { // a panic costs the receiver its connection, not the publisher's
 		out.B = out.B[:out.n]

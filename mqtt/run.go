@@ -1,0 +1,104 @@
+package mqtt
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// runBytes is how long a run may become, so that its bytes are in the cache when
+// they leave.
+const runBytes = 64 << 10
+
+// common tells how many bytes behind the fixed header the next PUBLISH must share
+// with the one at the start of in to be of its run: that is of QoS 0, to the
+// topic of the last one, without properties. 0: it makes no run.
+//
+//	+------+--------+--------------+-----------+-----------------+---------
+//	| 0x30 | length | topic length | the topic | 0 if it is 5.0  | payload
+//	+------+--------+--------------+-----------+-----------------+---------
+func (c *conn) common(h packet.Header, in []byte) int {
+	if h.Type != packet.PUBLISH || h.Flags != 0 || len(in) <= h.Size() || in[h.Size()] != in[0] || c.room.set.places {
+		return 0
+	}
+	known := c.session.LastTopic()
+	n, body := 2+len(known), in[h.Head:h.Size()]
+	if known == "" || len(body) < n || int(binary.BigEndian.Uint16(body)) != len(known) || string(body[2:n]) != known {
+		return 0
+	}
+	if c.version >= packet.V5 {
+		if len(body) == n || body[n] != 0 {
+			return 0
+		}
+		n++
+	}
+	return n
+}
+
+// publishRun takes the PUBLISH at the start of in together with those of its
+// run. It returns their size.
+func (c *conn) publishRun(t *core.Turn, sc *scratch, h packet.Header, in []byte, common int) (size int, err error) {
+	run, topic := &sc.run, in[h.Head+2:][:len(c.session.LastTopic())]
+	mt, r := c.session.Route(t, topic)
+	if r == core.OK {
+		size = c.gather(t, run, h, in, common)
+	} else {
+		size = h.Size()
+		c.first(run, h, in, common)
+	}
+	t.Count(c.room.count.packets[adapters.In][packet.PUBLISH], uint64(run.Len()))
+	c.room.traffic.CountAll(t, adapters.In, 0, run.Len(), run.Bytes())
+	if r != core.OK {
+		return size, c.refused0(t, r)
+	}
+	t.Publishes(run.Len() - 1) // Route has counted the first
+	if !mt.Any() || c.session.PublishRun(t, mt, run) {
+		return size, nil
+	}
+	for i := range run.Len() {
+		_, _, r = c.session.Publish(t, mt, run.At(i))
+		if err = c.refused0(t, r); err != nil {
+			break
+		}
+	}
+	return size, err
+}
+
+// first begins a run.
+func (c *conn) first(run *core.Run, h packet.Header, in []byte, common int) {
+	run.Begin(c.session.LastTopic(), Name)
+	run.Add(in[h.Head+common:h.Size()], h.Size())
+}
+
+// gather makes a run of as many messages as there are and may be published now.
+func (c *conn) gather(t *core.Turn, run *core.Run, h packet.Header, in []byte, common int) (size int) {
+	c.first(run, h, in, common)
+	size = h.Size()
+	most := min(core.MaxRun, 1+t.Left())
+	for head := in[h.Head:][:common]; run.Len() < most && size < runBytes && size < len(in) && in[size] == in[0]; {
+		next, state := packet.Scan(in[size:], c.room.set.packetBytes)
+		body := size + next.Head
+		if state != packet.Complete || next.Body < common || !bytes.Equal(in[body:][:common], head) {
+			break
+		}
+		run.Add(in[body+common:size+next.Size()], next.Size())
+		size += next.Size()
+	}
+	run.Encoded(frameKey(c.version, false), in[:size])
+	return size
+}
+
+// DirectRun sends a run that came as it is to go out.
+func (c *conn) DirectRun(t *core.Turn, d *core.Delivery, run *core.Run, out *adapters.Output) bool {
+	frames := run.Frames(frameKey(c.version, false))
+	if frames == nil || c.phase != connected || len(d.IDs) > 0 || c.extra.out() != nil || c.tooLarge(run.Longest()) {
+		return false
+	}
+	out.B = append(out.B, frames...)
+	t.Count(c.room.count.packets[adapters.Out][packet.PUBLISH], uint64(run.Len()))
+	c.room.traffic.CountAll(t, adapters.Out, 0, run.Len(), run.Bytes())
+	return true
+}

@@ -1,0 +1,147 @@
+package mqtt
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/mqtt/packet"
+)
+
+// mixed is what a publisher may send, in an order that makes runs.
+func mixed(r *rand.Rand, v packet.Version) (frames [][]byte) {
+	topics := []string{"a/1", "a/1", "a/1", "a/2", "b", "$queue/q", "none"}
+	topic := topics[0]
+	for i := range 60 {
+		if r.IntN(6) == 0 {
+			topic = topics[r.IntN(len(topics))]
+		}
+		m := pub(topic, fmt.Sprint(i, strings.Repeat("x", r.IntN(3)*r.IntN(90))), 0, 0)
+		switch r.IntN(24) {
+		case 0:
+			m.QoS, m.ID = 1, uint16(i+1)
+		case 1:
+			m.Retain = true
+		case 2:
+			m.Payload = nil
+		case 3:
+			if v >= packet.V5 {
+				m.Properties.SetStr(packet.ContentType, []byte("text/plain"))
+			}
+		}
+		frames = append(frames, m.AppendTo(nil, v))
+	}
+	return frames
+}
+
+// PUBLISH packets that are taken together arrive, and are counted, as if each
+// had come alone.
+func TestARunIsWhatItsPacketsAre(t *testing.T) {
+	for seed := range uint64(6) {
+		var results [2]string
+		for together := range 2 {
+			runHere(t, nil, func(w *world) {
+				r := rand.New(rand.NewPCG(seed, 1))
+				v := []packet.Version{packet.V311, packet.V5}[seed%2]
+				var readers []*peer
+				for i, x := range []struct {
+					v    packet.Version
+					sub  *packet.Subscribe
+					opts []connectOption
+				}{
+					{packet.V311, sub(1, "a/+", 0), nil},
+					{packet.V5, sub(1, "a/+", 0), nil},
+					{packet.V5, sub(1, "#", 1), []connectOption{num(packet.MaximumPacketSize, 60)}},
+					{packet.V5, sub(1, "a/1", 0, 7), nil},
+					{packet.V5, sub(1, "b", 0), []connectOption{num(packet.TopicAliasMaximum, 3)}},
+					{packet.V311, sub(1, "$share/g/a/1", 0), nil},
+				} {
+					p := w.connect(fmt.Sprint("reader", i), x.v, x.opts...)
+					p.send(x.sub)
+					p.recv()
+					readers = append(readers, p)
+				}
+				p := w.connect("publisher", v)
+				for _, part := range [][][]byte{mixed(r, v), mixed(r, v)} {
+					if together == 1 {
+						p.Send(bytes.Join(part, nil))
+						continue
+					}
+					for _, f := range part {
+						p.Send(f)
+					}
+				}
+				var s strings.Builder
+				for _, x := range append(readers, p) {
+					fmt.Fprintln(&s, strings.Join(x.recv(), "\n"))
+				}
+				count := func(name string, dir, qos int) {
+					c := w.Host.Metrics.Traffic(Name)
+					fmt.Fprintln(&s, name, qos, c.Messages[dir][qos].Load(), c.Bytes[dir][qos].Load())
+				}
+				for qos := range 2 {
+					count("in", adapters.In, qos)
+					count("out", adapters.Out, qos)
+				}
+				for _, dir := range directions {
+					fmt.Fprintln(&s, dir, w.Host.Metrics.Counter("mqtt_packets_total", dir, "PUBLISH").Load())
+				}
+				fmt.Fprintln(&s, w.Router.Stats().Dropped)
+				results[together] = s.String()
+			})
+		}
+		if results[0] != results[1] {
+			t.Errorf("seed %d: alone\n%s\ntogether\n%s", seed, results[0], results[1])
+		}
+	}
+}
+
+// What a publisher may send in one call bounds a run, and what is refused
+// is refused for each packet.
+func TestARunKeepsToWhatIsAllowed(t *testing.T) {
+	x := newBencher(t)
+	p := x.connect(packet.V5, sub(1, "elsewhere", 0))
+	in := publishes(packet.V5, 0, 10)
+	x.turn.Begin()
+	x.turn.Allow(4)
+	x.out.Reset()
+	x.out.Bound(x.turn)
+	n, err := x.conns[p].Input(x.turn, in, &x.out)
+	if want := len(in) / 10 * 4; n != want || err != nil || x.turn.Routed() != 4 || !x.out.More {
+		t.Errorf("consumed %d of %d, want %d; %d were routed, more %t: %v", n, len(in), want, x.turn.Routed(), x.out.More, err)
+	}
+	x.turn.Allow(core.Unbounded)
+	x.turn.End()
+}
+
+func TestARunThatIsDeniedIsDroppedPacketByPacket(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := w.connect("p", packet.V5)
+		p.Send(publishes(packet.V5, 0, 5))
+		if n := w.Host.Metrics.Counter("messages_dropped_total", Name, "acl").Load(); n != 5 {
+			t.Errorf("%d were dropped, want 5", n)
+		}
+	}, denying("publish site/4711/temperature"))
+}
+
+func TestARunLeavesOutWhatIsTooLargeForTheReceiver(t *testing.T) {
+	run(t, nil, func(w *world) {
+		s, p := w.connect("s", packet.V5, num(packet.MaximumPacketSize, 100)), w.connect("p", packet.V5)
+		s.send(sub(1, "a", 0))
+		s.recv()
+		for range 3 { // the driver refuses one in three
+			var in []byte
+			for _, payload := range []string{"1", "2", strings.Repeat("x", 200), "3"} {
+				in = pub("a", payload, 0, 0).AppendTo(in, packet.V5)
+			}
+			p.Send(in)
+			if got := s.recv(); len(got) != 3 {
+				t.Errorf("%d packets came", len(got))
+			}
+		}
+	})
+}
