@@ -91,14 +91,16 @@ func TestARunReachesEachReceiverInOrder(t *testing.T) {
 		p, a, b, away := w.attach(core.Client{}), w.attach(core.Client{ID: "a"}), w.attach(core.Client{ID: "b"}), w.attach(durable("away"))
 		a.subscribe(core.Subscription{Filter: "x", QoS: 1, ID: 7})
 		b.sub("x", 1)
+		b.sub("y", 1)
 		away.sub("x", 1)
-		a.expect(9, "") // b has taken nothing yet
+		a.expect(9, "")
 		away.expect(9, "")
 		away.Detach(w.turn, core.Normal)
+		p.pub("y", "0", 0) // b has not taken it yet
 		over := w.carry()
 		p.lendRun("x", "1", "2", "3")
 		over.expect(t, "x=1[7] x=2[7] x=3[7]")
-		b.expect(9, "x=1 x=2 x=3")
+		b.expect(9, "y=0 x=1 x=2 x=3")
 		w.attach(durable("away")).expect(9, "")
 		if n := w.router.Stats().Dropped[core.DropNoReceiver]; n != 3 {
 			t.Errorf("%d are dropped for who is away", n)
