@@ -307,12 +307,15 @@ func (c *committer) stored(t *Turn, refs []entryRef) {
 		}
 		var woken *Consumer
 		if q.paged != nil && !q.gone {
-			if len(q.consumers) > 0 && q.paged.edge == q.paged.freshAt {
+			if len(q.consumers) > 0 && q.paged.edge == q.paged.freshAt && !q.rests() {
 				held = q.fill(t) || held // before it is let go of
 			}
 			if q.paged != nil {
 				q.trim(t)
 			}
+		}
+		if q.restLater {
+			q.rest(t)
 		}
 		if held {
 			woken = q.wakeNext()

@@ -48,6 +48,20 @@ func (r *Router) InMemory(client string) int {
 	return q.count
 }
 
+// Resident is how many messages of it are in memory, wherever, and their bytes.
+func (r *Router) Resident(client string) (n int, bytes int64) {
+	q := r.inboxOf(client)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for seq := q.head; seq < q.tail; seq++ {
+		if e := q.entry(seq); e != nil && e.m != nil {
+			n++
+			bytes += int64(e.m.Size())
+		}
+	}
+	return n, bytes
+}
+
 // InQueue is what counts for its limits.
 func (r *Router) InQueue(client string) (messages int, bytes int64) {
 	q := r.inboxOf(client)
@@ -100,11 +114,17 @@ func (r *Router) Totals(namespace string) (messages, bytes int64) {
 	return x.messages.Load(), x.bytes.Load()
 }
 
+// What stays of a session that is away.
+const (
+	RestMessages = restMessages
+	RestBytes    = restBytes
+)
+
 // SmallPages makes everything about reading back small, so that little is
 // enough to meet it.
 func SmallPages(o Options, window int) Options {
 	o.Limits.WindowMessages = window
-	o.paging = paging{burst: 1, span: 4, slice: 3, every: 5}
+	o.paging = paging{burst: 1, span: 4, slice: 3, every: 5, rest: 2}
 	return o
 }
 

@@ -17,9 +17,10 @@ type paged struct {
 	quiet   map[uint64]*entry // below freshAt, without a record: they stay in memory
 	count   int               // entries from edge on
 	asked   bool              // the pager has it on its list
+	flown   bool              // what is below dup was in flight when the client left: it is not dropped
 	expired uint64            // what is below is over its TTL
 	cleared uint64            // what is below was deleted as a range
-	dup     uint64            // what is in segments of a start and below may have been sent before it
+	dup     uint64            // what is in segments and below may have been sent: before a start, or before the client left
 }
 
 // burst is how many windows may wait while a consumer has been woken and its
@@ -32,6 +33,7 @@ type paging struct {
 	span  uint64 // segmentSpan
 	slice int    // clearSlice
 	every uint64 // clearEvery
+	rest  int    // restMessages
 }
 
 // edge is where the ring ends.
@@ -51,11 +53,14 @@ func (q *Queue) pages(m *Message, qos uint8) bool {
 		return false
 	}
 	l := q.ns.r.limits()
-	messages, waiting := l.WindowMessages, q.waitingCount()-q.shelf.len()
-	if q.owed > 0 {
+	messages, bytes, waiting := l.WindowMessages, l.WindowBytes, q.waitingCount()-q.shelf.len()
+	switch {
+	case q.owed > 0:
 		messages *= q.ns.r.paging.burst
+	case q.rests() && (m.record == nil || !m.record.wide):
+		messages, bytes = min(messages, q.ns.r.paging.rest), min(bytes, restBytes)
 	}
-	return waiting >= messages || waiting > 0 && q.bytes+int64(m.Size()) > l.WindowBytes && q.waitingBytes()+int64(m.Size()) > l.WindowBytes
+	return waiting >= messages || waiting > 0 && q.bytes+int64(m.Size()) > bytes && q.waitingBytes()+int64(m.Size()) > bytes
 }
 
 // waitingBytes sums up what waits in the ring.
@@ -115,7 +120,7 @@ func (p *paged) entry(seq uint64) *entry {
 // log notes n sequence numbers, of which nothing else is kept from here on.
 func (p *paged) log(t *Turn, q *Queue, size, n, last uint64, refers bool) {
 	var s *segment
-	if k := len(p.segs); k > 0 && !p.segs[k-1].recorded && p.segs[k-1].end-p.segs[k-1].start < q.ns.r.paging.span {
+	if k := len(p.segs); k > 0 && !p.segs[k-1].recorded && p.segs[k-1].end-p.segs[k-1].start < q.ns.r.paging.span && p.segs[k-1].start >= p.kept() {
 		s = p.segs[k-1]
 	} else {
 		s = newSegment(p.freshAt)
@@ -160,11 +165,7 @@ func (q *Queue) trim(t *Turn) {
 		case e.state == settled:
 			p.log(t, q, 0, 1, 0, false)
 		case !e.logged:
-			if p.quiet == nil {
-				p.quiet = map[uint64]*entry{}
-			}
-			kept := *e
-			p.quiet[p.freshAt] = &kept
+			p.keepQuiet(p.freshAt, e)
 			p.log(t, q, 0, 1, 0, false)
 		case !e.stored:
 			return
@@ -173,16 +174,24 @@ func (q *Queue) trim(t *Turn) {
 			last := m.From
 			if m.record != nil {
 				last = max(last, m.record.id)
-				m.record.cold.Store(true)
-				m.record.refs.Add(-1)
+				m.record.goesCold()
 			}
 			p.log(t, q, uint64(m.Size()), 1, last, m.record != nil)
 		}
 		*e = entry{}
 	}
-	if len(p.fresh) > keptFresh {
+	if n := len(p.fresh); n > keptFresh || n > smallRing && q.rests() {
 		p.fresh = nil
 	}
+}
+
+// keepQuiet keeps an entry that has no record.
+func (p *paged) keepQuiet(seq uint64, e *entry) {
+	if p.quiet == nil {
+		p.quiet = map[uint64]*entry{}
+	}
+	kept := *e
+	p.quiet[seq] = &kept
 }
 
 // keptFresh is the size of the ring of new entries that is kept when it is empty.

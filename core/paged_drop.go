@@ -24,6 +24,10 @@ func (q *Queue) removePaged(t *Turn, seq uint64) {
 // dropPaged gives up the oldest entry beyond the edge.
 func (q *Queue) dropPaged(t *Turn, cause DropCause) bool {
 	for p := q.paged; p != nil && p.edge < q.tail; p = q.paged {
+		if p.edge < p.kept() {
+			q.losesUnsent()
+			return q.dropUnsent(t, cause)
+		}
 		seq := p.edge
 		if e := p.entry(seq); e != nil && e.state != settled {
 			q.giveUp(t, e, cause)

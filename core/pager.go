@@ -142,6 +142,9 @@ func (x *pager) load(t *Turn, q *Queue) error {
 		return nil
 	}
 	n := q.room()
+	if q.rests() { // its client left meanwhile
+		n = 0
+	}
 	if n <= 0 || p.edge == p.freshAt {
 		x.loaded(t, q)
 		return nil
@@ -166,6 +169,10 @@ func (x *pager) load(t *Turn, q *Queue) error {
 		q.mu.Unlock()
 		return nil
 	}
+	if q.rests() {
+		x.loaded(t, q)
+		return nil
+	}
 	missing := q.install(t, list, through, origins)
 	x.loaded(t, q)
 	if missing > 0 {
@@ -181,7 +188,7 @@ func (x *pager) load(t *Turn, q *Queue) error {
 func (x *pager) loaded(t *Turn, q *Queue) {
 	if p := q.paged; p != nil {
 		p.asked = false
-		if p.edge == p.freshAt {
+		if p.edge == p.freshAt && !q.rests() {
 			q.fill(t)
 		}
 	}

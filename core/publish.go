@@ -310,7 +310,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 		m = m.kept()
 	}
 	if logged > 1 {
-		t.share(m)
+		t.share(m, logged)
 	}
 	m.sole = m.class != 0 && logged == 0 && !m.Retain && mt.abroad == nil && r.hook == nil && len(mt.targets) == 1 && mt.targets[0].q.kind == sessionQueue
 	reached := 0

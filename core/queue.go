@@ -38,6 +38,7 @@ type Queue struct {
 	exclusive bool    // an exclusive consumer holds it
 	ranked    bool    // a consumer has, or had, a priority
 	unseen    bool    // the pager has, or had, something to remove
+	restLater bool    // the session left before what it had in memory was stored
 	ringSize  uint8   // of the last ring, as rings count
 	weighed   bool    // its messages are in the namespace's totals
 	apart     uint32  // how many messages of QoS 0 may wait, beside the others; 0: they count with them

@@ -147,7 +147,7 @@ func New(o Options) (*Router, error) {
 		tenants: o.Tenants,
 	}
 	r.SetLimits(o.Limits)
-	r.paging = paging{cmp.Or(o.paging.burst, burst), cmp.Or(o.paging.span, segmentSpan), cmp.Or(o.paging.slice, clearSlice), cmp.Or(o.paging.every, clearEvery)}
+	r.paging = paging{cmp.Or(o.paging.burst, burst), cmp.Or(o.paging.span, segmentSpan), cmp.Or(o.paging.slice, clearSlice), cmp.Or(o.paging.every, clearEvery), cmp.Or(o.paging.rest, restMessages)}
 	r.freer, _ = o.Authorizer.(Freer)
 	r.sparing, _ = o.Log.Handler().(Sparing)
 	r.limiter, _ = o.Authorizer.(Limiter)

@@ -16,14 +16,16 @@ type sharing struct {
 	id   uint64
 	refs atomic.Int32 // entries in memory, and the publish under way
 	cold atomic.Bool  // there may be entries that are not in memory
+	wide bool         // more than mostHolders refer to it
 }
 
 // holder is an entry that refers to a message.
 type holder struct{ queue, seq uint64 }
 
-// share begins the record of a message that is about to be put into queues.
-func (t *Turn) share(m *Message) {
-	m.record = &sharing{id: t.router.newID()}
+// share begins the record of a message that is about to be put into so many
+// queues.
+func (t *Turn) share(m *Message, queues int) {
+	m.record = &sharing{id: t.router.newID(), wide: queues > mostHolders}
 	m.record.refs.Store(1) // ours, until every queue has taken or refused it
 	t.holders = t.holders[:0]
 }
@@ -44,6 +46,12 @@ func (t *Turn) refer(q *Queue, seq uint64, m *Message) {
 		m.record.refs.Add(1)
 		t.holders = append(t.holders, holder{q.id, seq})
 	}
+}
+
+// goesCold follows an entry out of memory, which is stored.
+func (x *sharing) goesCold() {
+	x.cold.Store(true)
+	x.refs.Add(-1)
 }
 
 // freed is a reference that ends with a turn.
@@ -95,12 +103,12 @@ func (r *Router) sharedMessage(id uint64) (*Message, error) {
 		return nil, err
 	}
 	rec := &reader{b: v, ages: &r.ages}
-	rec.holders(nil)
+	holders := rec.holders(nil)
 	m := rec.message()
 	if rec.err() != nil {
 		return nil, damaged(key, rec.err())
 	}
-	m.record = &sharing{id: id}
+	m.record = &sharing{id: id, wide: len(holders) > mostHolders}
 	m.record.cold.Store(true)
 	m.shared = true
 	return m, nil

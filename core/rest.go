@@ -1,0 +1,200 @@
+package core
+
+// A session that is away for whom messages wait costs memory for as long as it
+// is away. So little of them stays in memory: what was in flight and what came
+// into the window while it was connected is let go of again when it leaves, and
+// what arrives goes to the store when it is stored.
+
+// restMessages and restBytes are what may stay.
+const (
+	restMessages = 8
+	restBytes    = 4 << 10
+)
+
+// mostHolders is how many entries may refer to a message that is let go of. One
+// that more sessions wait for is one in memory, and is counted there: else the
+// store would be asked for its holders at the end of each entry.
+const mostHolders = 16
+
+// rests tells that nobody will take from the queue of a session for now.
+func (q *Queue) rests() bool {
+	return q.kind == sessionQueue && q.durable && !q.gone && !q.attached() && !q.ns.r.volatile
+}
+
+// rest lets go of what need not be in memory while the session is away. q.mu is
+// held.
+func (q *Queue) rest(t *Turn) {
+	q.restLater = false
+	if !q.rests() || q.head == q.edge() {
+		return
+	}
+	from, to, ok := q.restless()
+	if !ok {
+		return
+	}
+	p := q.paged
+	if p == nil {
+		p = &paged{edge: to, freshAt: to, cleared: q.head}
+		q.paged = p
+		for q.tail-to > uint64(len(p.fresh)) {
+			p.grow(to)
+		}
+		for seq := to; seq < q.tail; seq++ {
+			e := q.at(seq)
+			if *p.slot(seq) = *e; e.state != settled {
+				p.count++
+			}
+		}
+	}
+	var segs []*segment
+	if sent := min(q.next, to); from < sent {
+		p.dup, p.flown = max(p.dup, q.next), true
+		segs = append(segs, q.letRest(from, sent))
+	}
+	if unsent := max(q.next, from); unsent < to {
+		segs = append(segs, q.letRest(unsent, to))
+	}
+	p.segs = append(segs, p.segs...)
+	p.edge = from
+	q.next = min(q.next, from)
+	for n := len(q.returned); n > 0 && q.returned[n-1] >= from; n-- {
+		q.returned = q.returned[:n-1]
+	}
+	if len(q.returned) == 0 {
+		q.returned = nil
+	}
+	q.keepRing(from)
+	q.trim(t)
+}
+
+// restless is from where on entries may be let go of, and to where. What follows
+// that is on its way to the store, and none of it was sent.
+func (q *Queue) restless() (from, to uint64, ok bool) {
+	edge := q.edge()
+	to = edge
+	n, bytes := 0, int64(0)
+	for seq := q.head; seq < edge; seq++ {
+		e := q.at(seq)
+		late := e.logged && !e.stored
+		switch {
+		case e.state == settled:
+			continue
+		case late && q.paged == nil && seq >= q.next && to == edge: // its record follows, and it then
+			to = seq
+		}
+		if e.state == received || e.tag != 0 || e.m.record != nil && e.m.record.wide || late && seq < to || !e.logged && seq < q.next {
+			ok, q.restLater = false, q.restLater || late
+			continue
+		}
+		if e.logged {
+			n++
+			bytes += int64(e.m.Size())
+		}
+		if x := &q.ns.r.paging; !ok && (n > x.rest || bytes > restBytes) {
+			from, ok = seq, true
+		}
+	}
+	return from, max(from, to), ok
+}
+
+// letRest describes a run of the ring's entries, all of which are stored, as
+// what is in the store only. Those without a record stay in memory.
+func (q *Queue) letRest(from, to uint64) *segment {
+	p, s := q.paged, newSegment(from)
+	s.begun = true // no record tells of it
+	for seq := from; seq < to; seq++ {
+		e := q.at(seq)
+		switch {
+		case e.state == settled:
+			s.add(0, 1)
+			continue
+		case !e.logged:
+			p.keepQuiet(seq, e)
+			s.add(0, 1)
+		default:
+			m := e.m
+			s.add(uint64(m.Size()), 1)
+			s.last = max(s.last, m.From)
+			if m.record != nil {
+				s.last, s.refers = max(s.last, m.record.id), true
+				m.record.goesCold()
+			}
+			q.forget(seq)
+		}
+		p.count++
+	}
+	return s
+}
+
+// keepRing makes the ring as large as what it holds up to an end needs it.
+func (q *Queue) keepRing(end uint64) {
+	var ring []entry
+	if n := end - q.head; n > 0 {
+		size := 1
+		for uint64(size) < n {
+			size *= 2
+		}
+		ring = make([]entry, size)
+		for seq := q.head; seq < end; seq++ {
+			ring[seq&uint64(size-1)] = *q.at(seq)
+		}
+	}
+	q.ring = ring
+}
+
+// kept is the end of what is not dropped.
+func (p *paged) kept() uint64 {
+	if p.flown {
+		return p.dup
+	}
+	return 0
+}
+
+// dropUnsent gives up the oldest entry behind those that were in flight when the
+// client left, which are completed. It leaves a hole.
+func (q *Queue) dropUnsent(t *Turn, cause DropCause) bool {
+	p := q.paged
+	for i := 0; i < len(p.segs); i++ {
+		s := p.segs[i]
+		if s.first < p.kept() {
+			continue
+		}
+		for s.first < s.end {
+			seq := s.first
+			q.begin(t, s)
+			size := s.pop()
+			if i = p.hole(i, seq); size > 0 {
+				q.lose(t, 1, int64(size))
+				q.letGo(t, seq, seq+1, 1, s.refers, cause)
+				return true
+			}
+			if e := p.quiet[seq]; e != nil {
+				q.dropHere(t, seq, e, cause)
+				return true
+			}
+		}
+	}
+	for seq := p.freshAt; seq < q.tail; seq++ {
+		if e := p.slot(seq); e.state != settled {
+			q.dropHere(t, seq, e, cause)
+			return true
+		}
+	}
+	return false
+}
+
+// hole notes that what was the first of a segment is not there, before it; the
+// segment's place is returned.
+func (p *paged) hole(i int, seq uint64) int {
+	if i > 0 {
+		if s := p.segs[i-1]; s.end == seq && s.first >= p.kept() && s.count == 0 && !s.recorded {
+			s.add(0, 1)
+			return i
+		}
+	}
+	s := newSegment(seq)
+	s.begun = true
+	s.add(0, 1)
+	p.segs = append(p.segs[:i], append([]*segment{s}, p.segs[i:]...)...)
+	return i + 1
+}
