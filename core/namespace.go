@@ -87,6 +87,43 @@ func (r *Router) namespace(name string) *Namespace {
 	return ns
 }
 
+// fewSessions is how many sessions are copied while ns.mu is held.
+const fewSessions = 256
+
+// walkSessions calls fn with each session, without ns.mu, which every attachment
+// waits for: it is given back after a few. Sessions that come or go meanwhile may
+// be seen or not.
+func (ns *Namespace) walkSessions(fn func(st *session)) {
+	few := make([]*session, 0, fewSessions)
+	show := func() {
+		ns.mu.Unlock()
+		for _, st := range few {
+			fn(st)
+		}
+		few = few[:0]
+		ns.mu.Lock()
+	}
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	for st := range ns.sessions.all() {
+		if few = append(few, st); len(few) == fewSessions {
+			show()
+		}
+	}
+	show()
+}
+
+// Sessions is how many there are. It takes the locks that every connection needs,
+// for a moment each.
+func (r *Router) Sessions() (n int) {
+	for _, ns := range r.allNamespaces() {
+		ns.mu.Lock()
+		n += ns.sessions.len()
+		ns.mu.Unlock()
+	}
+	return n
+}
+
 func (r *Router) allNamespaces() []*Namespace {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

@@ -1,5 +1,10 @@
 package core
 
+import (
+	"maps"
+	"slices"
+)
+
 // DropCause is why a message was dropped.
 type DropCause uint8
 
@@ -54,7 +59,8 @@ type Stats struct {
 	Namespaces  []NamespaceStats
 }
 
-// Stats takes a snapshot. It locks each queue for a moment, one at a time.
+// Stats counts what there is. It locks each session and queue for a moment, one at
+// a time, and holds up nobody: what changes meanwhile may be counted or not.
 func (r *Router) Stats() Stats {
 	s := Stats{Dropped: map[DropCause]uint64{}, Takeovers: r.takeover.Load(), Expired: r.expired.Load(), Orphans: r.orphans + r.missing.Load(), StoreFailed: r.StoreFailed()}
 	for c := range dropCauses {
@@ -70,38 +76,38 @@ func (ns *Namespace) stats() NamespaceStats {
 	s := NamespaceStats{Name: ns.name, Subscriptions: ns.index.Len(), RetainedBytes: ns.retainedBytes.Load(), System: int(ns.system.Load())}
 	s.Retained = max(0, ns.retained.Len()-s.System)
 	s.Delayed, s.DelayedBytes = ns.delayed.size()
-	var queues, groups []*Queue
-	ns.mu.Lock()
-	s.Queues = len(ns.queues)
-	for st := range ns.sessions.all() {
+	ns.walkSessions(func(st *session) {
 		st.mu.Lock()
-		if st.current != nil {
+		connected, inbox := st.current != nil, st.inbox
+		st.mu.Unlock()
+		if connected {
 			s.Connected++
 		} else {
 			s.Offline++
 		}
-		if st.inbox != nil {
-			queues = append(queues, st.inbox)
+		if inbox != nil {
+			s.add(inbox)
 		}
-		st.mu.Unlock()
-	}
-	for _, q := range ns.queues {
-		queues = append(queues, q)
-	}
-	for _, q := range ns.groups {
-		groups = append(groups, q)
-	}
+	})
+	ns.mu.Lock()
+	queues, groups := slices.Collect(maps.Values(ns.queues)), slices.Collect(maps.Values(ns.groups))
 	ns.mu.Unlock()
-	s.Groups = len(groups)
-	for _, q := range groups {
-		s.Members += q.info().Consumers
-	}
-	queues = append(queues, groups...)
+	s.Queues, s.Groups = len(queues), len(groups)
 	for _, q := range queues {
-		i := q.info()
-		s.QueueMessages += i.Waiting + i.InFlight
-		s.InFlight += i.InFlight
-		s.QueueBytes += i.Bytes
+		s.add(q)
+	}
+	for _, q := range groups {
+		s.Members += s.add(q)
 	}
 	return s
+}
+
+// add counts what a queue holds, and returns how many consumers it has.
+func (s *NamespaceStats) add(q *Queue) (consumers int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s.QueueMessages += q.count
+	s.InFlight += q.inflight
+	s.QueueBytes += q.bytes
+	return len(q.consumers)
 }

@@ -1,6 +1,10 @@
 package core
 
-import "sync/atomic"
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+)
 
 // totals are what all queues of a namespace hold together. They are counted
 // from the first quota that asks for them: a queue adds what it holds when it is
@@ -16,26 +20,24 @@ func (ns *Namespace) weigh() {
 	if q := ns.quota.Load(); q.QueueMessages == 0 && q.QueueBytes == 0 || ns.totals.on.Swap(true) {
 		return
 	}
-	var queues []*Queue
-	ns.mu.Lock()
-	for st := range ns.sessions.all() {
-		st.mu.Lock()
-		if st.inbox != nil {
-			queues = append(queues, st.inbox)
-		}
-		st.mu.Unlock()
-	}
-	for _, q := range ns.queues {
-		queues = append(queues, q)
-	}
-	for _, q := range ns.groups {
-		queues = append(queues, q)
-	}
-	ns.mu.Unlock()
-	for _, q := range queues {
+	met := func(q *Queue) {
 		q.mu.Lock()
 		q.charge(0, 0)
 		q.mu.Unlock()
+	}
+	ns.walkSessions(func(st *session) {
+		st.mu.Lock()
+		inbox := st.inbox
+		st.mu.Unlock()
+		if inbox != nil {
+			met(inbox)
+		}
+	})
+	ns.mu.Lock()
+	queues := slices.AppendSeq(slices.Collect(maps.Values(ns.queues)), maps.Values(ns.groups))
+	ns.mu.Unlock()
+	for _, q := range queues {
+		met(q)
 	}
 }
 

@@ -17,7 +17,7 @@ var _ admin.State = (*Gateway)(nil)
 func (g *Gateway) Alive(ctx context.Context) error {
 	answered := make(chan struct{})
 	go func() {
-		g.router.Stats()
+		g.router.Sessions()
 		close(answered)
 	}()
 	select {
