@@ -17,7 +17,7 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	if !ns.seat(&c) {
 		return nil, ns.over(LimitConnections)
 	}
-	s, reason := ns.attach(t, c, sink)
+	s, reason := ns.attach(t, &c, sink)
 	if reason != OK {
 		ns.unseat(c.Principal.User)
 	}
@@ -25,12 +25,15 @@ func (r *Router) Attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 }
 
 // attach is Attach for a client that has its place.
-func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
+func (ns *Namespace) attach(t *Turn, c *Client, sink Sink) (*Session, Reason) {
 	r := ns.r
 	if reason := r.checkWill(c.Principal, c.ID, c.Will); reason != OK {
 		return nil, reason
 	}
-	s := &Session{r: r, ns: ns, sink: sink, id: c.ID, client: &c, protocol: c.Protocol, addr: c.Addr, principal: c.Principal}
+	s := &Session{r: r, ns: ns, sink: sink, protocol: r.protocols.of(c.Protocol), principal: c.Principal}
+	if _, ok := sink.(Addressed); !ok && c.Addr != "" {
+		s.rare.Store(&rare{addr: c.Addr})
+	}
 	if c.IdleQueue != 0 {
 		s.more().idleQueue = c.IdleQueue
 	}
@@ -39,8 +42,7 @@ func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 			return nil, reason
 		}
 		st := ns.newSession(c, true)
-		st.serve(t, s)
-		s.told()
+		st.serve(t, s, c)
 		return s, OK
 	}
 	if c.Expiry > 0 {
@@ -52,7 +54,7 @@ func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	key := sessionKey{c.Principal.User, c.ID} // [MQTT-3.1.3-2] [3: MQTT-3.1.3-2]
 	ns.mu.Lock()
 	st := ns.sessions.get(key)
-	if !ns.mayEnter(st, &c, most) {
+	if !ns.mayEnter(st, c, most) {
 		ns.mu.Unlock()
 		return nil, ns.over(LimitSessions)
 	}
@@ -68,12 +70,15 @@ func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 	s.st = st
 	evict := st.claim(s)
 	free := len(evict) == 0
+	if !free {
+		s.client = c.clone()
+	}
 	var ended *session
 	if free && c.Clean && st.begun { // [MQTT-3.1.2-4] [MQTT-3.1.4-4] [3: MQTT-3.1.2-6] [3: MQTT-3.1.4-3]
 		ended, st = st, ns.replace(t, st, c)
 	}
 	if free {
-		st.serveLocked(t, s)
+		st.serveLocked(t, s, c)
 	}
 	st.mu.Unlock()
 	ns.mu.Unlock()
@@ -85,8 +90,7 @@ func (ns *Namespace) attach(t *Turn, c Client, sink Sink) (*Session, Reason) {
 		old.sink.Evict(TakenOver)
 	}
 	if free {
-		s.observe(t, EventConnected, OK, Subscription{})
-		s.told()
+		s.connected(t, c)
 		s.withdraw(t, "resume", s.denied())
 	}
 	return s, OK
@@ -106,7 +110,7 @@ func (st *session) claim(s *Session) (evict []*Session) {
 	return evict
 }
 
-func (ns *Namespace) newSession(c Client, transient bool) *session {
+func (ns *Namespace) newSession(c *Client, transient bool) *session {
 	st := &session{ns: ns, id: ns.r.newID(), client: c.ID, transient: transient}
 	st.principal.Store(c.Principal)
 	return st
@@ -115,7 +119,7 @@ func (ns *Namespace) newSession(c Client, transient bool) *session {
 // replace ends a session that is away and puts a fresh one in its place; both
 // stay locked by the caller's use: ns.mu is held, old.mu is held and given up,
 // the new one's is taken.
-func (ns *Namespace) replace(t *Turn, old *session, c Client) *session {
+func (ns *Namespace) replace(t *Turn, old *session, c *Client) *session {
 	old.ended = true
 	st := ns.newSession(c, false)
 	ns.remove(old)

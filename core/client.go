@@ -57,6 +57,11 @@ type Sink interface {
 	Evict(r Reason)
 }
 
+// Addressed is a Sink that knows the address of its peer, as logs show it. It
+// never changes, and any goroutine may ask for it. Optional: core then keeps no
+// copy of Client.Addr.
+type Addressed interface{ PeerAddr() string }
+
 // Action is what an Authorizer is asked about.
 type Action uint8
 

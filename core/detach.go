@@ -20,7 +20,7 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		}
 	}
 	ns := s.ns
-	if s.id == "" {
+	if s.isServed() && s.st.transient { // else it waits, and st may be replaced
 		s.st.finishAlone(t, s, reason)
 		return
 	}
@@ -48,13 +48,13 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	served := st
 	switch {
 	case ends && next != nil:
-		served = ns.replace(t, st, *next.client)
-		served.serveLocked(t, next)
+		served = ns.replace(t, st, next.client)
+		served.serveLocked(t, next, next.client)
 	case ends:
 		st.ended = true
 		ns.remove(st)
 	case next != nil:
-		st.serveLocked(t, next)
+		st.serveLocked(t, next, next.client)
 	default:
 		st.depart(t)
 	}
@@ -69,9 +69,9 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		st.finish(t, false)
 	}
 	if next != nil {
-		next.observe(t, EventConnected, OK, Subscription{})
+		next.connected(t, next.client)
 		denied := next.denied()
-		next.told()
+		next.client = nil
 		next.withdraw(t, "resume", denied)
 		next.sink.Ready(t)
 	}

@@ -96,8 +96,8 @@ func (r *Router) Groups() (n int) {
 // KeptDecisions is how many places a session has for decisions about topics that
 // it publishes to, and that it receives.
 func KeptDecisions(s *Session) (n [2]int) {
-	if s.may != nil {
-		n[0] = len(s.may.slots)
+	if x := s.extra; x != nil && x.may != nil {
+		n[0] = len(x.may.slots)
 	}
 	if s.inbox == nil {
 		return n

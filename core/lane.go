@@ -153,7 +153,7 @@ func (q *Queue) serveLanes(k *taking) {
 	for len(x.lanes) > 0 && !k.short {
 		l := x.lanes[0]
 		if l.owner != nil && l.owner.Safe() < l.hold {
-			l.owner.held.Store(true)
+			l.owner.state.Or(bitHeld)
 			if l.owner.Safe() < l.hold { // the watermark may have moved before held was seen
 				k.wait = true
 				return

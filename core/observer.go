@@ -32,16 +32,37 @@ type Attentive interface{ Attends() bool }
 
 // observe tells the observer. Transient sessions have no name to be told by.
 func (s *Session) observe(t *Turn, kind EventKind, reason Reason, sub Subscription) {
+	if o := s.observer(); o != nil {
+		c := &Client{ID: s.ClientID(), Principal: s.principal, Protocol: s.Protocol(), Addr: s.Addr()}
+		o.Observe(Event{Kind: kind, Client: c, At: t.Now, Reason: reason, Subscription: sub})
+	}
+}
+
+// connected tells the observer of an attachment that is served, with all that
+// the client brought.
+func (s *Session) connected(t *Turn, c *Client) {
+	if o := s.observer(); o != nil {
+		c = c.clone()
+		c.Addr = s.Addr()
+		o.Observe(Event{Kind: EventConnected, Client: c, At: t.Now})
+	}
+}
+
+func (c *Client) clone() *Client {
+	x := new(Client)
+	*x = *c
+	return x
+}
+
+// observer is who is to be told of the session, nil when nobody is. The
+// attachment was served.
+func (s *Session) observer() Observer {
 	o := s.r.observer
-	if o == nil || s.id == "" {
-		return
+	if o == nil || s.st.transient {
+		return nil
 	}
 	if a, ok := o.(Attentive); ok && !a.Attends() {
-		return
+		return nil
 	}
-	c := s.client
-	if kind != EventConnected { // another goroutine may be letting go of it
-		c = &Client{ID: s.ClientID(), Principal: s.principal, Protocol: s.protocol, Addr: s.addr}
-	}
-	o.Observe(Event{Kind: kind, Client: c, At: t.Now, Reason: reason, Subscription: sub})
+	return o
 }

@@ -115,3 +115,32 @@ func TestStatsCountTheMembersOfGroups(t *testing.T) {
 		expect(t, "groups, members, subscriptions", fmt.Sprint(ns.Groups, ns.Members, ns.Subscriptions), "2 3 3")
 	})
 }
+
+// located is a sink that knows where its peer is.
+type located struct{ core.Sink }
+
+func (located) PeerAddr() string { return "192.0.2.1:7" }
+
+func TestASinkThatKnowsTheAddressIsAsked(t *testing.T) {
+	simulate(t, func(w *world) {
+		for _, sink := range []core.Sink{nowhere{}, located{nowhere{}}} {
+			s, r := w.router.Attach(w.turn, core.Client{ID: "a", Protocol: "p", Addr: "here"}, sink)
+			if r != core.OK {
+				t.Fatal(r)
+			}
+			want := "here"
+			if _, ok := sink.(core.Addressed); ok {
+				want = "192.0.2.1:7"
+			}
+			expect(t, "the address", s.Addr(), want)
+			expect(t, "the protocol", s.Protocol(), "p")
+			expect(t, "the client", s.ClientID(), "a")
+			s.Detach(w.turn, core.Normal)
+		}
+	})
+}
+
+type nowhere struct{}
+
+func (nowhere) Ready(*core.Turn)  {}
+func (nowhere) Evict(core.Reason) {}

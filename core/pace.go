@@ -85,13 +85,13 @@ func (s *Session) budget(now Time) int {
 // ownRates are those of who is attached.
 func (s *Session) ownRates() *rates {
 	policy := s.r.policy.Load()
-	switch x := s.rates; {
+	switch x := s.more().rates; {
 	case x == nil:
-		s.rates = &rates{policy: policy, who: s.principal, limits: s.r.limitsOf(s.principal)}
+		s.extra.rates = &rates{policy: policy, who: s.principal, limits: s.r.limitsOf(s.principal)}
 	case x.policy != policy || x.who != s.principal:
 		x.policy, x.who, x.limits = policy, s.principal, s.r.limitsOf(s.principal)
 	}
-	return s.rates
+	return s.extra.rates
 }
 
 // Published tells how much the connection has sent since Allow: so many

@@ -4,7 +4,7 @@ package core
 // what its consumers were woken for in shared queues goes to others that can.
 // What waits in them the room takes as ever when the peer reads again.
 func (s *Session) PassOn(t *Turn) {
-	if !s.served.Load() {
+	if !s.isServed() {
 		return
 	}
 	var woken []*Consumer

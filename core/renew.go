@@ -13,7 +13,10 @@ func (s *Session) Renew(p *Principal) Reason {
 		return NotAuthorized
 	}
 	s.principal = p
-	if s.may = nil; s.match != nil {
+	if s.extra != nil {
+		s.extra.may = nil
+	}
+	if s.match != nil {
 		s.match.valid = false // the right to publish is asked for again
 	}
 	st := s.st

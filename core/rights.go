@@ -105,13 +105,14 @@ func (s *Session) mayPublish(name string) bool {
 		return true
 	}
 	policy := r.policy.Load()
-	if s.may == nil {
-		s.may = new(decisions)
+	x := s.more()
+	if x.may == nil {
+		x.may = new(decisions)
 	}
-	allow, known := s.may.find(policy, name)
+	allow, known := x.may.find(policy, name)
 	if !known {
 		allow = r.auth.Authorize(s.principal, ActionPublish, name)
-		s.may.keep(policy, name, allow, publishDecisions)
+		x.may.keep(policy, name, allow, publishDecisions)
 	}
 	return allow
 }

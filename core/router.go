@@ -115,16 +115,17 @@ type Router struct {
 	routes   atomic.Uint64 // what a publisher found under another value is looked up again
 	rechecks rechecks
 
-	lastID   atomic.Uint64 // sessions, queues and shared messages are numbered from it
-	failed   atomic.Bool   // the store cannot write, and never will
-	outage   atomic.Uint32 // Reason for which it cannot write for now; OK: it can
-	stopping atomic.Bool
-	pressure atomic.Uint32 // Pressure, in bits
-	dropped  [dropCauses]atomic.Uint64
-	takeover atomic.Uint64
-	expired  atomic.Uint64
-	missing  atomic.Uint64 // entries that were counted, and were not in the store when they were read
-	wills    sync.Map      // origin -> *WillCounts
+	protocols protocols
+	lastID    atomic.Uint64 // sessions, queues and shared messages are numbered from it
+	failed    atomic.Bool   // the store cannot write, and never will
+	outage    atomic.Uint32 // Reason for which it cannot write for now; OK: it can
+	stopping  atomic.Bool
+	pressure  atomic.Uint32 // Pressure, in bits
+	dropped   [dropCauses]atomic.Uint64
+	takeover  atomic.Uint64
+	expired   atomic.Uint64
+	missing   atomic.Uint64 // entries that were counted, and were not in the store when they were read
+	wills     sync.Map      // origin -> *WillCounts
 
 	mu          sync.RWMutex
 	undertakers map[string]Undertaker

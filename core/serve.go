@@ -3,30 +3,31 @@ package core
 import "time"
 
 // serve is serveLocked for a session that nobody else can see.
-func (st *session) serve(t *Turn, s *Session) {
+func (st *session) serve(t *Turn, s *Session, c *Client) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.serveLocked(t, s)
+	st.serveLocked(t, s, c)
 }
 
-// serveLocked completes an attachment: st.mu is held, nobody is attached.
-func (st *session) serveLocked(t *Turn, s *Session) {
+// serveLocked completes an attachment: st.mu is held, nobody is attached. It
+// keeps nothing of c itself.
+func (st *session) serveLocked(t *Turn, s *Session, c *Client) {
 	s.st = st
 	s.present = st.begun // [MQTT-3.1.2-5] [3: MQTT-3.1.2-4]
 	st.current = s
-	st.principal.Store(s.client.Principal)
+	st.principal.Store(c.Principal)
 	if st.undelayWill() { // back before the delay was over
 		st.counts(st.will).Cancelled.Add(1)
 	}
 	if st.lasting != nil {
 		st.ends, st.loaded = 0, false
 	}
-	st.will = s.client.Will
-	st.setExpiry(s.client.Expiry)
+	st.will = c.Will
+	st.setExpiry(c.Expiry)
 	if !st.begun { // [MQTT-3.1.2-6]
 		st.begun = true
-		st.durable = !st.transient && s.client.Expiry > 0
-		st.each, st.keep, st.spec = s.client.Each, s.client.KeepQoS0, st.ns.r.specs.ofSession(s.client.Queue)
+		st.durable = !st.transient && c.Expiry > 0
+		st.each, st.keep, st.spec = c.Each, c.KeepQoS0, st.ns.r.specs.ofSession(c.Queue)
 		if st.durable { // its record says what the queue is
 			st.openInbox()
 		}
@@ -39,12 +40,14 @@ func (st *session) serveLocked(t *Turn, s *Session) {
 		c.queue.attach(s, c)
 	}
 	if st.durable {
-		s.fenced.Store(st.unsafe > 0)
+		if st.unsafe > 0 {
+			s.state.Or(bitFenced)
+		}
 		t.changed(change{kind: sessionChange, st: st})
 		seq, _ := s.advance(t, true)
 		s.attachAt.Store(seq)
 	}
-	s.served.Store(true)
+	s.state.Or(bitServed)
 	if s.inbox != nil {
 		s.listReady(s.inbox)
 	}
@@ -86,7 +89,7 @@ func (st *session) settled(t *Turn) {
 	st.mu.Lock()
 	st.unsafe--
 	s := st.current
-	if st.unsafe > 0 || s == nil || !s.fenced.CompareAndSwap(true, false) {
+	if st.unsafe > 0 || s == nil || !s.clear(bitFenced) {
 		s = nil
 	}
 	st.mu.Unlock()

@@ -147,38 +147,60 @@ type Session struct {
 	r        *Router
 	ns       *Namespace
 	sink     Sink
-	id       string // client identifier; "": nobody can resume the session
-	protocol string
-	addr     string
+	protocol uint8 // Router.protocols has its name
 
-	// Guarded by ns.mu until the attachment is served, then immutable.
-	st      *session
-	inbox   *Consumer // Owned by the connection's goroutine once it is served; nil: no queue yet
-	client  *Client   // what it brought; nil when it has been served and that was told
-	present bool
-
-	detached bool          // Owned by the connection's goroutine.
-	served   atomic.Bool   // st and present are set; the previous attachment is gone
-	fenced   atomic.Bool   // what an earlier attachment did last is not in the store yet
-	held     atomic.Bool   // a retained walk waits for the watermark
-	refused  atomic.Uint32 // Reason for which the attachment failed after all
+	present  bool // Guarded by ns.mu until the attachment is served, then immutable.
+	detached bool // Owned by the connection's goroutine.
+	state    atomic.Uint32
 	attachAt atomic.Uint64 // the attachment's record is safe when the watermark reaches it
+
+	// Guarded by ns.mu until the attachment is served; then st is immutable and
+	// inbox the connection's goroutine's.
+	st     *session
+	inbox  *Consumer // nil: no queue yet
+	client *Client   // what it brought, while it waits to be served; then nil
 
 	// Owned by the connection's goroutine.
 	principal *Principal // that it attached with, or that of a later login
 	match     *Match     // of the last Route
-	may       *decisions // nil until a right to publish is asked for
-	rates     *rates     // nil until somebody has one
 	extra     *extra
 	seq       uint64
 	pending   uint64 // highest seq that was submitted
 
-	safe   atomic.Uint64
-	failed atomic.Pointer[[]seqRange]
+	safe atomic.Uint64
+	rare atomic.Pointer[rare]
 
 	readyMu sync.Mutex
-	ready   *Consumer     // the first of those that are owed a Take
-	behind  *consumerList // the others; nil until there were some
+	ready   *Consumer // the first of those that are owed a Take; the others are in rare
+}
+
+// The bits of Session.state.
+const (
+	bitServed = 1 << iota // st and present are set; the previous attachment is gone
+	bitFenced             // what an earlier attachment did last is not in the store yet
+	bitHeld               // a retained walk waits for the watermark
+)
+
+func (s *Session) isServed() bool { return s.state.Load()&bitServed != 0 }
+
+// clear clears a bit, and tells whether it was set.
+func (s *Session) clear(bit uint32) bool { return s.state.And(^bit)&bit != 0 }
+
+// rare is what few attachments have and other goroutines look at.
+type rare struct {
+	addr   string // of a peer whose sink does not know it. Immutable.
+	failed atomic.Pointer[[]seqRange]
+	behind consumerList // of ready. Guarded by readyMu.
+}
+
+// some is the session's rare, made if it has none.
+func (s *Session) some() *rare {
+	x := s.rare.Load()
+	for x == nil {
+		s.rare.CompareAndSwap(nil, new(rare))
+		x = s.rare.Load()
+	}
+	return x
 }
 
 // extra is what few attachments have. Owned by the connection's goroutine.
@@ -188,6 +210,8 @@ type extra struct {
 	denied    []verdict     // subscriptions that ended with the attachment
 	idleQueue time.Duration // Client.IdleQueue
 	scanned   *scanned      // by ScanRetained
+	may       *decisions    // nil until a right to publish is asked for
+	rates     *rates        // nil until somebody has one
 }
 
 // more is the session's extra, made if it has none.
@@ -214,24 +238,18 @@ func (s *Session) denied() []verdict {
 	return s.extra.denied
 }
 
-// told lets go of what the client brought, when the attachment is served and the
-// observer knows.
-func (s *Session) told() { s.client = nil }
-
 type seqRange struct{ from, to uint64 }
 
 // State tells whether the attachment is complete: the previous one is gone
 // and what must be durable is. While it is neither attached nor failed, the
 // sink is told when that changes.
 func (s *Session) State() (attached bool, failed Reason) {
-	if r := Reason(s.refused.Load()); r != OK {
-		return false, r
-	}
-	if !s.served.Load() {
+	state := s.state.Load()
+	if state&bitServed == 0 {
 		return false, OK
 	}
 	at := s.attachAt.Load()
-	if s.safe.Load() < at || s.fenced.Load() {
+	if s.safe.Load() < at || state&bitFenced != 0 {
 		return false, OK
 	}
 	if at != 0 && s.Failed(at) {
@@ -244,10 +262,27 @@ func (s *Session) State() (attached bool, failed Reason) {
 func (s *Session) Present() bool { return s.present }
 
 // ClientID is the client identifier that the session belongs to.
-func (s *Session) ClientID() string { return s.id }
+func (s *Session) ClientID() string {
+	if !s.isServed() { // it may be given a fresh session
+		s.ns.mu.Lock()
+		defer s.ns.mu.Unlock()
+	}
+	return s.st.client
+}
 
 // Addr is the address that the attachment came from, as logs show it.
-func (s *Session) Addr() string { return s.addr }
+func (s *Session) Addr() string {
+	if a, ok := s.sink.(Addressed); ok {
+		return a.PeerAddr()
+	}
+	if x := s.rare.Load(); x != nil {
+		return x.addr
+	}
+	return ""
+}
+
+// Protocol is the name of the protocol that the client speaks.
+func (s *Session) Protocol() string { return s.r.protocols.name(s.protocol) }
 
 // Principal is who is attached.
 func (s *Session) Principal() *Principal { return s.principal }
@@ -269,7 +304,11 @@ func (s *Session) Safe() uint64 { return s.safe.Load() }
 
 // Failed tells that what was submitted as seq could not be written.
 func (s *Session) Failed(seq uint64) bool {
-	ranges := s.failed.Load()
+	x := s.rare.Load()
+	if x == nil {
+		return false
+	}
+	ranges := x.failed.Load()
 	if ranges == nil {
 		return false
 	}
@@ -298,72 +337,18 @@ func (s *Session) advance(t *Turn, durable bool) (seq uint64, pending bool) {
 func (s *Session) settleMark(t *Turn, from, to uint64, err error) {
 	if err != nil {
 		var ranges []seqRange
-		if old := s.failed.Load(); old != nil {
+		x := s.some()
+		if old := x.failed.Load(); old != nil {
 			ranges = append(ranges, *old...)
 		}
 		ranges = append(ranges, seqRange{from, to})
-		s.failed.Store(&ranges)
+		x.failed.Store(&ranges)
 	}
 	s.safe.Store(to)
-	if s.held.Swap(false) {
+	if s.clear(bitHeld) {
 		s.st.inbox.resumeWalk(t)
 	}
 	s.sink.Ready(t)
-}
-
-// consumerList is consumers in the order of their coming.
-type consumerList struct {
-	all []*Consumer
-	at  int // all[:at] has been taken
-}
-
-// next takes the first, nil when there is none.
-func (l *consumerList) next() *Consumer {
-	if l.at == len(l.all) {
-		return nil
-	}
-	c := l.all[l.at]
-	l.all[l.at] = nil
-	if l.at++; l.at == len(l.all) {
-		l.all, l.at = l.all[:0], 0
-		if cap(l.all) > 8 {
-			l.all = nil
-		}
-	}
-	return c
-}
-
-func (s *Session) listReady(c *Consumer) {
-	s.readyMu.Lock()
-	defer s.readyMu.Unlock()
-	if c.listed.Load() == s {
-		return
-	}
-	c.listed.Store(s)
-	if s.ready == nil {
-		s.ready = c
-		return
-	}
-	if s.behind == nil {
-		s.behind = new(consumerList)
-	}
-	s.behind.all = append(s.behind.all, c)
-}
-
-// NextReady is the next consumer that is owed a Take, nil when there is none.
-func (s *Session) NextReady() *Consumer {
-	s.readyMu.Lock()
-	defer s.readyMu.Unlock()
-	c := s.ready
-	if c == nil {
-		return nil
-	}
-	s.ready = nil
-	if s.behind != nil {
-		s.ready = s.behind.next()
-	}
-	c.listed.CompareAndSwap(s, nil)
-	return c
 }
 
 // Inbox is the consumer of the session's own queue, nil while there was no use

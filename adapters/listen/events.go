@@ -42,9 +42,14 @@ func addrText(a netip.AddrPort) string {
 	return a.String()
 }
 
+// wants tells whether what becomes of clients is logged.
+func (e *events) wants(level slog.Level) bool {
+	return e.connections.Load() && e.log.Enabled(context.Background(), level)
+}
+
 // client logs what became of a client; reason OK is left out.
 func (e *events) client(level slog.Level, event string, c *counters, who adapters.Identity, addr string, r core.Reason) {
-	if !e.connections.Load() || !e.log.Enabled(context.Background(), level) {
+	if !e.wants(level) {
 		return
 	}
 	if r == core.TakenOver && event == "client.disconnected" {

@@ -120,6 +120,9 @@ func (s *stream) addrText() string {
 	return addrText(netip.AddrPortFrom(s.addr, s.port))
 }
 
+// PeerAddr is the peer as logs show it.
+func (s *stream) PeerAddr() string { return s.addrText() }
+
 func (s *stream) until(at core.Time) {
 	s.deadline = at
 	s.loop.wheel.arm(&s.link, at)
@@ -141,7 +144,9 @@ func (s *stream) Authenticated() { s.authenticated(true) }
 func (s *stream) Connected() {
 	if !s.known {
 		s.known = true
-		s.loop.server.events.client(slog.LevelInfo, "client.connected", s.counts, identity(s.conn), s.addrText(), core.OK)
+		if e := s.loop.server.events; e.wants(slog.LevelInfo) {
+			e.client(slog.LevelInfo, "client.connected", s.counts, identity(s.conn), s.addrText(), core.OK)
+		}
 	}
 }
 
