@@ -48,6 +48,13 @@ func (r *Run) Add(payload []byte, encoded int) {
 // not 0.
 func (r *Run) Encoded(key uint32, data []byte) { r.wire.key, r.wire.data = key, data }
 
+// End lets go of what was lent.
+func (r *Run) End() {
+	clear(r.parts[:r.n])
+	r.lent.Lend(nil)
+	r.wire, r.n = frame{}, 0
+}
+
 // Len is how many messages there are.
 func (r *Run) Len() int { return r.n }
 

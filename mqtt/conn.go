@@ -161,8 +161,10 @@ func (c *conn) packet(t *core.Turn, sc *scratch, in []byte, out *adapters.Output
 		return 0, nil
 	}
 	c.keep.heard(t.Now) // MK2: complete packets alone count
-	if common := c.common(h, in); common > 0 {
-		return c.publishRun(t, sc, h, in, common)
+	if first := in[0]; (first == plain0 || first == plain1 || first == puback) && len(in) > h.Size() && in[h.Size()] == first {
+		if n, err := c.together(t, sc, h, in, out); n > 0 {
+			return n, err
+		}
 	}
 	c.room.count.in(t, h.Type)
 	return h.Size(), c.dispatch(t, sc, h, in[:h.Size()], out)

@@ -129,6 +129,9 @@ func (b *inbound) shrink() {
 	}
 }
 
+// any tells that an exchange is open.
+func (b *inbound) any() bool { return b.exchanges != nil && b.used > 0 }
+
 // owed returns what the identifier is used for.
 func (b *inbound) owed(id uint16) (packet.Type, bool) {
 	if x := b.get(id); x != nil {

@@ -99,6 +99,7 @@ type scratch struct {
 	publish     packet.Publish
 	lent        core.Lent
 	run         core.Run
+	batch       batch
 	ack         packet.Ack
 	subscribe   packet.Subscribe
 	unsubscribe packet.Unsubscribe

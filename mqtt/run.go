@@ -13,6 +13,31 @@ import (
 // they leave.
 const runBytes = 64 << 10
 
+// First bytes of packets that may be taken together.
+const (
+	plain0 = byte(packet.PUBLISH) << 4      // of QoS 0, not retained
+	plain1 = byte(packet.PUBLISH)<<4 | 1<<1 // of QoS 1, not retained, no repetition
+	puback = byte(packet.PUBACK) << 4
+)
+
+// together takes the packet at the start of in with those behind it that are
+// alike. It returns their size, 0 if it comes alone. in[h.Size()] is as in[0].
+func (c *conn) together(t *core.Turn, sc *scratch, h packet.Header, in []byte, out *adapters.Output) (size int, err error) {
+	switch in[0] {
+	case puback:
+		return c.settleRun(t, sc, in), nil
+	case plain0:
+		if common := c.common(h, in); common > 0 {
+			return c.publishRun(t, sc, h, in, common)
+		}
+	case plain1:
+		if c.begins1(h, in) {
+			return c.publishRun1(t, sc, h, in, out)
+		}
+	}
+	return 0, nil
+}
+
 // common tells how many bytes behind the fixed header the next PUBLISH must share
 // with the one at the start of in to be of its run: that is of QoS 0, to the
 // topic of the last one, without properties. 0: it makes no run.
@@ -21,7 +46,7 @@ const runBytes = 64 << 10
 //	| 0x30 | length | topic length | the topic | 0 if it is 5.0  | payload
 //	+------+--------+--------------+-----------+-----------------+---------
 func (c *conn) common(h packet.Header, in []byte) int {
-	if h.Type != packet.PUBLISH || h.Flags != 0 || len(in) <= h.Size() || in[h.Size()] != in[0] || c.room.set.places {
+	if c.room.set.places {
 		return 0
 	}
 	known := c.session.LastTopic()
@@ -42,6 +67,7 @@ func (c *conn) common(h packet.Header, in []byte) int {
 // run. It returns their size.
 func (c *conn) publishRun(t *core.Turn, sc *scratch, h packet.Header, in []byte, common int) (size int, err error) {
 	run, topic := &sc.run, in[h.Head+2:][:len(c.session.LastTopic())]
+	defer run.End()
 	mt, r := c.session.Route(t, topic)
 	if r == core.OK {
 		size = c.gather(t, run, h, in, common)
@@ -78,7 +104,7 @@ func (c *conn) gather(t *core.Turn, run *core.Run, h packet.Header, in []byte, c
 	c.first(run, h, in, common)
 	size = h.Size()
 	most := min(core.MaxRun, 1+t.Left())
-	for head := in[h.Head:][:common]; run.Len() < most && size < runBytes && size < len(in) && in[size] == in[0]; {
+	for head := in[h.Head:][:common]; run.Len() < most && size < runBytes && size < len(in) && in[size] == plain0; {
 		next, state := packet.Scan(in[size:], c.room.set.packetBytes)
 		body := size + next.Head
 		if state != packet.Complete || next.Body < common || !bytes.Equal(in[body:][:common], head) {

@@ -145,3 +145,132 @@ func TestARunLeavesOutWhatIsTooLargeForTheReceiver(t *testing.T) {
 		}
 	})
 }
+
+// mixed1 is mixed for QoS 1, with identifiers from first on.
+func mixed1(r *rand.Rand, v packet.Version, first int) (frames [][]byte) {
+	topics := []string{"a/1", "a/1", "a/1", "a/2", "b", "none"}
+	topic := topics[0]
+	for i := range 60 {
+		if r.IntN(8) == 0 {
+			topic = topics[r.IntN(len(topics))]
+		}
+		m := pub(topic, fmt.Sprint(i, strings.Repeat("x", r.IntN(3)*r.IntN(90))), 1, uint16(first+i))
+		switch r.IntN(24) {
+		case 0:
+			m.QoS, m.ID = 0, 0
+		case 1:
+			m.Retain = true
+		case 2:
+			m.Payload = nil
+		case 3:
+			m.Dup = true
+		case 4:
+			if v >= packet.V5 {
+				m.Properties.SetStr(packet.ContentType, []byte("text/plain"))
+			}
+		case 5:
+			if v < packet.V5 { // 5.0 compares it with those whose PUBACK waits
+				m.ID = uint16(first)
+			}
+		}
+		frames = append(frames, m.AppendTo(nil, v))
+	}
+	return frames
+}
+
+func TestARunOfQoS1IsWhatItsPacketsAre(t *testing.T) {
+	for seed := range uint64(8) {
+		var results [2]string
+		for together := range 2 {
+			runHere(t, nil, func(w *world) {
+				r := rand.New(rand.NewPCG(seed, 2))
+				v := []packet.Version{packet.V311, packet.V5}[seed%2]
+				lasting := clean
+				if seed%4 > 1 {
+					lasting = keep(100)
+				}
+				var s strings.Builder
+				var readers []*peer
+				for i, filter := range []string{"a/+", "#", "a/1", "$share/g/a/1"} {
+					p := w.connect(fmt.Sprint("reader", i), packet.V5, lasting, num(packet.ReceiveMaximum, 50))
+					p.send(sub(1, filter, 1))
+					p.recv()
+					readers = append(readers, p)
+				}
+				p := w.connect("publisher", v)
+				send := func(p *peer, parts [][]byte) {
+					if together == 1 {
+						parts = [][]byte{bytes.Join(parts, nil)}
+					}
+					for _, part := range parts {
+						p.Send(part)
+					}
+				}
+				for round := range 3 {
+					send(p, mixed1(r, v, 1+100*round))
+					fmt.Fprintln(&s, strings.Join(p.recv(), "\n"))
+					for more := true; more; {
+						more = false
+						for _, x := range readers {
+							got := x.recv()
+							fmt.Fprintln(&s, strings.Join(got, "\n"))
+							var acks [][]byte
+							for _, line := range got {
+								var id uint16
+								if n, _ := fmt.Sscanf(line, "PUBLISH q1 #%d", &id); n == 1 {
+									acks = append(acks, packet.AppendAck(nil, packet.V5, packet.PUBACK, id, packet.Success))
+								}
+							}
+							if len(acks) > 0 {
+								acks = append(acks, acks[0]) // a stray one
+								send(x, acks)
+								more = true
+							}
+						}
+					}
+				}
+				for qos := range 2 {
+					for dir := range 2 {
+						c := w.Host.Metrics.Traffic(Name)
+						fmt.Fprintln(&s, qos, dir, c.Messages[dir][qos].Load(), c.Bytes[dir][qos].Load())
+					}
+				}
+				for _, dir := range directions {
+					for _, kind := range []packet.Type{packet.PUBLISH, packet.PUBACK} {
+						fmt.Fprintln(&s, dir, kind, w.Host.Metrics.Counter("mqtt_packets_total", dir, kind.String()).Load())
+					}
+				}
+				fmt.Fprintln(&s, w.Host.Metrics.Counter("mqtt_stray_acks_total", "PUBACK").Load(), w.Router.Stats().Dropped)
+				if n := w.Router.Stats().Namespaces[0]; n.InFlight != 0 || n.QueueMessages != 0 {
+					t.Errorf("%d in flight, %d wait", n.InFlight, n.QueueMessages)
+				}
+				results[together] = s.String()
+			})
+		}
+		if results[0] != results[1] {
+			t.Errorf("seed %d: alone\n%s\ntogether\n%s", seed, results[0], results[1])
+		}
+	}
+}
+
+func TestAnIdentifierThatComesTwiceInARunIsInUse(t *testing.T) {
+	run(t, nil, func(w *world) {
+		s := w.connect("s", packet.V5, keep(100))
+		s.send(sub(1, "a", 1))
+		s.recv()
+		p := w.connect("p", packet.V5)
+		p.send(pub("a", "0", 1, 9)) // the topic is known
+		p.recv()
+		p.send(pub("a", "1", 1, 1), pub("a", "2", 1, 2), pub("a", "3", 1, 1), pub("a", "4", 1, 3))
+		p.want("PUBACK #1", "PUBACK #2", "PUBACK #1 91", "PUBACK #3")
+		s.want(`PUBLISH q1 #2 a "0"`, `PUBLISH q1 #3 a "1"`, `PUBLISH q1 #4 a "2"`, `PUBLISH q1 #5 a "4"`)
+	})
+}
+
+func TestARunThatNobodyMayPublishIsRefusedPacketByPacket(t *testing.T) {
+	run(t, nil, func(w *world) {
+		p := w.connect("p", packet.V5)
+		p.send(pub("a", "1", 1, 1), pub("a", "2", 1, 2), pub("a", "3", 1, 3))
+		p.want("PUBACK #1 87", "PUBACK #2 87", "PUBACK #3 87")
+	}, denying("publish a"))
+}

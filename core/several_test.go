@@ -1,0 +1,144 @@
+package core_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/entrepot/entrepot/core"
+)
+
+// pubAll publishes built messages together.
+func (c *conn) pubAll(topic string, payloads ...string) (seq uint64, pending bool, reached int, done bool) {
+	c.w.t.Helper()
+	mt, reason := c.Route(c.w.turn, []byte(topic))
+	expect(c.w.t, "route", reason, core.OK)
+	var ms []*core.Message
+	for _, p := range payloads {
+		m := c.w.turn.NewMessage([]byte(p))
+		m.Topic, m.QoS = mt.Topic(), 1
+		ms = append(ms, m)
+	}
+	return c.PublishAll(c.w.turn, mt, ms)
+}
+
+func TestMessagesThatArePublishedTogetherComeInOrder(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, s := w.attach(core.Client{}), w.attach(durable("s"))
+		s.sub("a", 1)
+		s.expect(9, "")
+		p.pub("a", "0", 1)
+		seq, pending, reached, done := p.pubAll("a", "1", "2", "3")
+		if !pending || reached != 3 || !done {
+			t.Fatalf("pending %t, reached %d, done %t", pending, reached, done)
+		}
+		p.pub("a", "4", 1)
+		if p.Safe() >= seq {
+			t.Error("it is safe before it is stored")
+		}
+		w.end()
+		if p.Safe() < seq {
+			t.Error("it is not safe")
+		}
+		held := s.expect(9, "a=0/1 a=1/1 a=2/1 a=3/1 a=4/1")
+		s.Inbox().SettleAll(w.turn, []uint64{held[1].Seq, held[0].Seq, held[0].Seq, held[3].Seq, held[4].Seq + 7})
+		w.end()
+		s.Detach(w.turn, core.Normal)
+		w.attach(durable("s")).expect(9, "a=2/1+ a=4/1+")
+	})
+}
+
+// A queue that is full drops its oldest for each message of a batch.
+func TestABatchKeepsToTheLimitsOfItsQueue(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, s := w.attach(core.Client{}), w.attach(core.Client{ID: "s", Queue: core.QueueLimits{Messages: 4}})
+		s.sub("a", 1)
+		p.pubAll("a", "0", "1", "2", "3", "4", "5")
+		s.expect(9, "a=2/1 a=3/1 a=4/1 a=5/1")
+		if n := w.router.Stats().Dropped[core.DropQueueFull]; n != 2 {
+			t.Errorf("%d were dropped", n)
+		}
+	})
+}
+
+func TestWhatMoreThanOneQueueGetsIsNoBatch(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, a, b := w.attach(core.Client{}), w.attach(core.Client{ID: "a"}), w.attach(core.Client{ID: "b"})
+		a.sub("x", 1)
+		b.sub("x", 1)
+		a.sub("y", 0)
+		b.sub("$share/g/z", 1)
+		for _, topic := range []string{"x", "y", "z", "none"} {
+			if _, _, _, done := p.pubAll(topic, "1", "2"); done {
+				t.Errorf("%s was", topic)
+			}
+		}
+		a.expect(9, "")
+		w.router.SetPressure(core.Pressure{Level: core.LevelRefuse})
+		b.sub("w", 1)
+		w.end()
+		if _, _, _, done := p.pubAll("w", "1", "2"); done {
+			t.Error("what is refused was")
+		}
+	})
+}
+
+// A receiver that goes in the middle of a batch, on another loop, gets the first
+// messages of it.
+func TestABatchIsInOrderBesideTakes(t *testing.T) {
+	t.Parallel()
+	r, err := core.New(core.Options{Store: newMapStore()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	const batches, each = 2000, 16
+	s := newWorker(t, r, core.Client{ID: "s", Queue: core.QueueLimits{Messages: batches * each}})
+	s.attached()
+	s.s.Subscribe(s.turn, []core.Subscription{{Filter: "a", QoS: 1}}, nil)
+	p := newWorker(t, r, core.Client{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var ms []*core.Message
+		for i := range batches {
+			p.turn.Begin()
+			mt, _ := p.s.Route(p.turn, []byte("a"))
+			ms = ms[:0]
+			for k := range each {
+				m := p.turn.NewMessage(fmt.Append(nil, i*each+k))
+				m.Topic, m.QoS = mt.Topic(), 1
+				ms = append(ms, m)
+			}
+			if _, _, n, done := p.s.PublishAll(p.turn, mt, ms); n != each || !done {
+				t.Errorf("%d of %d, done %t", n, each, done)
+			}
+			p.turn.End()
+		}
+	}()
+	take, seqs := make([]core.Delivery, 0, 64), make([]uint64, 0, 64)
+	for n := 0; n < batches*each; {
+		s.turn.Begin()
+		for c := s.s.NextReady(); c != nil; c = s.s.NextReady() {
+			for {
+				got := c.Take(s.turn, take, 64)
+				seqs = seqs[:0]
+				for i := range got {
+					if want := fmt.Sprint(n); string(got[i].Message.Payload) != want {
+						t.Fatalf("%s instead of %s", got[i].Message.Payload, want)
+					}
+					n++
+					seqs = append(seqs, got[i].Seq)
+				}
+				c.SettleAll(s.turn, seqs)
+				if len(got) < cap(take) {
+					break
+				}
+			}
+		}
+		s.turn.End()
+		if n < batches*each {
+			<-s.ready
+		}
+	}
+	<-ended
+}
