@@ -83,7 +83,7 @@ func (st *session) leave(t *Turn) (woken []*Consumer) {
 	for _, c := range st.inboxConsumers() {
 		st.inbox.mu.Lock()
 		st.inbox.detach(t, c)
-		if st.next == nil {
+		if st.next() == nil {
 			st.inbox.rest(t)
 		}
 		st.inbox.mu.Unlock()

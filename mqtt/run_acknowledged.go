@@ -160,7 +160,7 @@ func (c *conn) settleRun(t *core.Turn, sc *scratch, in []byte) (size int) {
 	}
 	if n > 0 {
 		consumer.SettleAll(t, sc.batch.seqs[:n]) // [MQTT-4.3.2-3]
-		c.freed = c.freed || len(c.stalled) > 0
+		c.freed = c.freed || c.extra.anyStalled()
 		t.Count(c.room.count.packets[adapters.In][packet.PUBACK], uint64(n))
 	}
 	return size
