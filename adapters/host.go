@@ -75,7 +75,8 @@ type Quick interface {
 
 // Login is a login under way. Done is closed-over by the room's Wake.
 type Login struct {
-	result chan loginResult
+	known  *core.Principal  // of one that needed no look, until it was fetched
+	result chan loginResult // of the others
 }
 
 type loginResult struct {
@@ -88,17 +89,31 @@ type loginResult struct {
 // no Authenticator, or for those whom it knows at once, the result is there
 // already and Ready is not called.
 func (h *Host) Login(ctx context.Context, c Credentials, sink core.Sink) *Login {
-	l := &Login{result: make(chan loginResult, 1)}
-	if h.Auth == nil {
-		l.result <- loginResult{principal: core.Anonymous}
+	if l := h.Known(&c); l != nil {
 		return l
 	}
+	return h.ask(ctx, c, sink)
+}
+
+// Known is Login for whom it has a result at once; nil for the others. It
+// keeps nothing of c.
+func (h *Host) Known(c *Credentials) *Login {
+	if h.Auth == nil {
+		return &Login{known: core.Anonymous}
+	}
 	if q, ok := h.Auth.(Quick); ok {
-		if p, ok := q.Quick(c); ok {
-			l.result <- loginResult{principal: p}
-			return l
+		if p, ok := q.Quick(*c); ok {
+			return &Login{known: p}
 		}
 	}
+	return nil
+}
+
+// ask starts the login of somebody who needs a look.
+//
+//go:noinline
+func (h *Host) ask(ctx context.Context, c Credentials, sink core.Sink) *Login {
+	l := &Login{result: make(chan loginResult, 1)}
 	cancel := func() {}
 	if ctx.Done() == nil {
 		ctx, cancel = context.WithTimeout(ctx, h.Limits.WithDefaults().PreauthExchange)
@@ -118,6 +133,10 @@ func (h *Host) Login(ctx context.Context, c Credentials, sink core.Sink) *Login 
 // Result is the login's end, once: done is false while it is under way and
 // after it has been fetched.
 func (l *Login) Result() (p *core.Principal, r core.Reason, done bool) {
+	if p = l.known; p != nil {
+		l.known = nil
+		return p, core.OK, true
+	}
 	select {
 	case res := <-l.result:
 		return res.principal, res.reason, true

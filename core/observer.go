@@ -42,9 +42,9 @@ func (s *Session) observe(t *Turn, kind EventKind, reason Reason, sub Subscripti
 // the client brought.
 func (s *Session) connected(t *Turn, c *Client) {
 	if o := s.observer(); o != nil {
-		c = c.clone()
-		c.Addr = s.Addr()
-		o.Observe(Event{Kind: EventConnected, Client: c, At: t.Now})
+		kept := c.clone() // c itself stays where it is
+		kept.Addr = s.Addr()
+		o.Observe(Event{Kind: EventConnected, Client: kept, At: t.Now})
 	}
 }
 

@@ -94,7 +94,9 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 	if o.paused {
 		out.ResumeReading()
 	}
-	o.cancel()
+	if o.cancel != nil {
+		o.cancel()
+	}
 	c.keep.start(t.Now, o.keepAlive) // [MQTT-3.2.2-22]
 	c.opening = nil
 	c.arm()

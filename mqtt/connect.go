@@ -133,8 +133,11 @@ func (c *conn) prepare(p *packet.Connect) {
 		id, o.assigned = assignID(), c.version >= packet.V5 // [MQTT-3.1.3-6] [MQTT-3.2.2-16] [3: MQTT-3.1.3-6]
 	}
 	o.client = core.Client{
-		ID: id, Protocol: Name, Addr: o.info.Addr(), Clean: p.CleanStart, Expiry: expiry,
+		ID: id, Protocol: Name, Clean: p.CleanStart, Expiry: expiry,
 		KeepQoS0: set.queueQoS0, Each: set.each, IdleQueue: set.idleQueue, Will: c.will(p),
+	}
+	if _, ok := c.handle.(core.Addressed); !ok {
+		o.client.Addr = o.info.Addr()
 	}
 	c.durable = expiry > 0
 	c.window = uint16(min(set.inflight, int(p.Properties.Num(packet.ReceiveMaximum, identifiers)), identifiers))
@@ -154,12 +157,15 @@ func assignID() string {
 
 func (c *conn) startLogin(p *packet.Connect) {
 	o := c.opening
-	ctx, cancel := context.WithCancel(context.Background())
-	o.cancel = cancel
 	c.phase = awaitLogin
 	c.handle.LoggingIn()
 	shown := c.shown(p)
 	shown.Password = append([]byte(nil), p.Password...)
+	if o.login = c.room.host.Known(&shown); o.login != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	o.cancel = cancel
 	o.login = c.room.host.Login(ctx, shown, c.handle)
 }
 
@@ -173,10 +179,14 @@ func (c *conn) until(at core.Time) {
 // shown is what the client has shown of itself, but for its password.
 func (c *conn) shown(p *packet.Connect) adapters.Credentials {
 	o := c.opening
-	return adapters.Credentials{
-		Protocol: Name, Listener: o.info.Listener, Addr: o.client.Addr, ClientID: o.client.ID,
+	shown := adapters.Credentials{
+		Protocol: Name, Listener: o.info.Listener, ClientID: o.client.ID,
 		User: string(p.UserName), HasUser: p.HasUserName, Loopback: o.info.Loopback, TLS: o.info.TLS, Certificate: o.info.Certificate,
 	}
+	if c.room.host.Auth != nil {
+		shown.Addr = o.info.Addr()
+	}
+	return shown
 }
 
 // pollLogin goes on when the login has a result.

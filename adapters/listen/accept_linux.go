@@ -27,7 +27,9 @@ type acceptor struct {
 	fd       int
 	at       int32
 	gone     bool
-	resume   core.Time // accepting pauses until then; 0: it does not
+	fixed    netip.AddrPort // the local address of all; zero: each has its own
+	resume   core.Time      // accepting pauses until then; 0: it does not
+	addr     sockaddrBuf
 }
 
 // serveRaw gives the listening socket to a loop; false: it is not a raw one.
@@ -37,6 +39,12 @@ func (l *listener) serveRaw() bool {
 		return false
 	}
 	l.raw = &acceptor{listener: l, fd: fd}
+	if at := localAddr(fd); l.network == "tcp" {
+		tune(fd) // what it accepts inherits its options
+		if !at.Addr().IsUnspecified() {
+			l.raw.fixed = at
+		}
+	}
 	l.raw.loop, l.raw.own = l.server.pick(), l.raw
 	return l.raw.loop.call(l.raw.begin)
 }
@@ -118,16 +126,16 @@ func (a *acceptor) ready() {
 			a.pause(at)
 			return
 		}
-		fd, sa, err := unix.Accept4(a.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, err := a.accept()
 		switch err {
-		case nil:
+		case 0:
 			if fd >= a.loop.server.spared {
 				unix.Close(fd)
 				a.listener.counts.refused("descriptors")
 				a.pause(now + acceptPause)
 				return
 			}
-			a.accepted(fd, sockaddr(sa))
+			a.accepted(fd, a.addr.addrPort())
 		case unix.EAGAIN:
 			return
 		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
@@ -143,10 +151,8 @@ func (a *acceptor) accepted(fd int, remote netip.AddrPort) {
 		a.turnAway(fd, remote, r)
 		return
 	}
-	info := a.listener.info(remote, localAddr(fd))
-	if a.listener.network == "tcp" {
-		tune(fd)
-	} else {
+	info := a.listener.info(remote, a.local(fd))
+	if a.listener.network != "tcp" {
 		info.Unix = peerOf(fd)
 	}
 	since := a.loop.turn.Now
@@ -155,10 +161,24 @@ func (a *acceptor) accepted(fd int, remote netip.AddrPort) {
 		a.listener.adopt(target, fd, info, since)
 		return
 	}
+	a.handOver(target, fd, info, since)
+}
+
+// handOver gives a connection to another loop.
+func (a *acceptor) handOver(target *loop, fd int, info adapters.Info, since core.Time) {
 	if !target.call(func(l *loop) { a.listener.adopt(l, fd, info, since) }) {
-		a.listener.unadmit(remote.Addr())
+		a.listener.unadmit(info.Remote.Addr())
 		unix.Close(fd)
 	}
+}
+
+// local is the address that a connection was made to. Where the listener has
+// one alone, the kernel need not be asked.
+func (a *acceptor) local(fd int) netip.AddrPort {
+	if a.fixed.IsValid() {
+		return a.fixed
+	}
+	return a.addr.local(fd)
 }
 
 // peerOf asks the kernel who is at the other end of a Unix socket (MH4).

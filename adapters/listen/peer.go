@@ -45,6 +45,9 @@ func (p *peer) Connected() {
 }
 
 func (p *peer) log(event string, r core.Reason) {
+	if !p.e.l.server.events.wants(slog.LevelInfo) {
+		return
+	}
 	who := identity(p.driven)
 	p.e.l.server.events.client(slog.LevelInfo, event, p.e.l.counts, who, addrText(who.Addr), r)
 }
