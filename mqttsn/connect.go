@@ -184,11 +184,15 @@ func (p *peer) login(t *core.Turn, out *adapters.Output) {
 	p.opening.end()
 	p.become(authenticating)
 	p.handle.LoggingIn()
-	ctx, cancel := context.WithTimeout(context.Background(), p.e.exchange)
 	c := p.credentials(t.Now)
 	p.opening = &opening{
-		elder: p.elder(), login: p.e.room.host.Login(ctx, c, p.handle), cancel: cancel, shown: c.HasUser,
+		elder: p.elder(), login: p.e.room.host.Known(&c), shown: c.HasUser,
 		at: t.Now.After(p.e.exchange + time.Second), // later than the login's own: what it comes to is told
+	}
+	if o := p.opening; o.login == nil {
+		var ctx context.Context
+		ctx, o.cancel = context.WithTimeout(context.Background(), p.e.exchange)
+		o.login = p.e.room.host.Login(ctx, c, p.handle)
 	}
 	p.progress(t, out)
 }
