@@ -34,6 +34,9 @@ func (s *Session) listReady(c *Consumer) {
 		return
 	}
 	x := s.some()
+	if x.behind == nil {
+		x.behind = new(consumerList)
+	}
 	x.behind.all = append(x.behind.all, c)
 }
 
@@ -46,7 +49,7 @@ func (s *Session) NextReady() *Consumer {
 		return nil
 	}
 	s.ready = nil
-	if x := s.rare.Load(); x != nil {
+	if x := s.rare.Load(); x != nil && x.behind != nil {
 		s.ready = x.behind.next()
 	}
 	c.listed.CompareAndSwap(s, nil)

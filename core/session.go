@@ -190,7 +190,7 @@ func (s *Session) clear(bit uint32) bool { return s.state.And(^bit)&bit != 0 }
 type rare struct {
 	addr   string // of a peer whose sink does not know it. Immutable.
 	failed atomic.Pointer[[]seqRange]
-	behind consumerList // of ready. Guarded by readyMu.
+	behind *consumerList // of ready. Guarded by readyMu; nil until there were some.
 }
 
 // some is the session's rare, made if it has none.

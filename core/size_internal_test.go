@@ -12,6 +12,7 @@ func TestWhatThereIsOfEachSessionIsSmall(t *testing.T) {
 		"session":      {unsafe.Sizeof(session{}), 128},
 		"lasting":      {unsafe.Sizeof(lasting{}), 80},
 		"Session":      {unsafe.Sizeof(Session{}), 144},
+		"rare":         {unsafe.Sizeof(rare{}), 32},
 		"Queue":        {unsafe.Sizeof(Queue{}), 288},
 		"paged":        {unsafe.Sizeof(paged{}), 112},
 		"segment":      {unsafe.Sizeof(segment{}), 80},
