@@ -3,12 +3,12 @@ package core
 // bind adds a filter to a queue; the same again changes nothing.
 func (q *Queue) bind(t *Turn, sub Subscription) bool {
 	q.mu.Lock()
-	if q.gone || q.bindings[sub.Filter] != nil {
+	if q.gone || q.bindings.get(sub.Filter) != nil {
 		q.mu.Unlock()
 		return false
 	}
 	b := newBinding(q, sub)
-	q.bindings[sub.Filter] = b
+	q.bindings.put(b)
 	logged := q.durable && q.kind == namedQueue
 	if logged {
 		t.changed(change{kind: bindingChange, q: q, text: sub.Filter})
@@ -30,8 +30,8 @@ func (s *Session) Bind(t *Turn, queue string, sub Subscription) (seq uint64, pen
 		return 0, false, reason
 	}
 	q.mu.Lock()
-	existed := q.bindings[sub.Filter] != nil
-	over := len(q.bindings) >= s.ns.limits().Bindings && !existed
+	existed := q.bindings.get(sub.Filter) != nil
+	over := q.bindings.len() >= s.ns.limits().Bindings && !existed
 	q.mu.Unlock()
 	if over {
 		return 0, false, s.ns.over(LimitQueues)
@@ -81,8 +81,8 @@ func (s *Session) Unbind(t *Turn, queue, filter string) (seq uint64, pending boo
 		return 0, false, reason
 	}
 	q.mu.Lock()
-	b := q.bindings[filter]
-	delete(q.bindings, filter)
+	b := q.bindings.get(filter)
+	q.bindings.remove(filter)
 	durable := q.durable && b != nil
 	if durable {
 		t.changed(change{kind: bindingChange, q: q, text: filter})
@@ -104,7 +104,7 @@ func (s *Session) Bindings(queue string) ([]Subscription, Reason) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var all []Subscription
-	for _, b := range q.bindings {
+	for b := range q.bindings.all() {
 		all = append(all, b.sub)
 	}
 	return all, OK

@@ -125,7 +125,7 @@ func (c *change) writeQueue(b *Batch) {
 		b.queue(q)
 	default:
 		key := keyText(keyBinding, q.id, c.text)
-		if have := q.bindings[c.text]; have != nil {
+		if have := q.bindings.get(c.text); have != nil {
 			b.Set(key, appendSubscription(nil, have.sub))
 		} else {
 			b.Delete(key)

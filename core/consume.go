@@ -172,7 +172,7 @@ func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscr
 	for _, sub := range subs {
 		q.bind(t, sub)
 		if sub.RetainHandling < 2 {
-			if l := s.ns.newLane(q.bindings[sub.Filter]); l != nil {
+			if l := s.ns.newLane(q.bindings.get(sub.Filter)); l != nil {
 				l.owner = s
 				q.aside().lanes = append(q.aside().lanes, l)
 			}

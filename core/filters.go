@@ -5,7 +5,8 @@ import (
 	"iter"
 )
 
-// filters are the subscriptions of one session by their texts. Most sessions
+// filters are the subscriptions of one session, or the bindings of one queue, by
+// their texts. Most sessions
 // have one or a few: those are one chain, in the order of their coming. More are
 // many chains, by a hash. The zero value is empty.
 type filters struct {
@@ -56,6 +57,9 @@ func (f *filters) chain(text string) **binding {
 }
 
 func (f *filters) get(text string) *binding {
+	if f == nil {
+		return nil
+	}
 	for b := *f.chain(text); b != nil; b = b.next {
 		if b.sub.Filter == text {
 			return b
@@ -94,6 +98,9 @@ func (f *filters) put(b *binding) {
 
 // remove takes the one of that text out.
 func (f *filters) remove(text string) {
+	if f == nil {
+		return
+	}
 	for at := f.chain(text); *at != nil; at = &(*at).next {
 		b := *at
 		if b.sub.Filter != text {
@@ -110,6 +117,9 @@ func (f *filters) remove(text string) {
 }
 
 func (f *filters) len() (n int) {
+	if f == nil {
+		return 0
+	}
 	if f.many != nil {
 		return f.many.n
 	}
@@ -122,6 +132,9 @@ func (f *filters) len() (n int) {
 // all walks them. What it yields may be removed meanwhile, and nothing else.
 func (f *filters) all() iter.Seq[*binding] {
 	return func(yield func(*binding) bool) {
+		if f == nil {
+			return
+		}
 		chains := []*binding{f.first}
 		if f.many != nil {
 			chains = f.many.chains

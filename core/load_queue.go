@@ -40,7 +40,7 @@ func (l *loading) group(q *Queue) error {
 	at := groupKey{group, filter}
 	if old := ns.groups[at]; old != nil {
 		l.orphans.add(keyQueue, old.spec.Name)
-		ns.index.Remove(filter, old.bindings[filter])
+		ns.index.Remove(filter, old.bindings.get(filter))
 		l.queues.remove(old.id)
 		l.t.pendingWork().batch.noQueue(old.id)
 	}
@@ -66,7 +66,7 @@ func (l *loading) binding(key, value []byte) error {
 		return r.err()
 	}
 	b := newBinding(q, sub)
-	q.bindings[sub.Filter] = b
+	q.bindings.put(b)
 	q.ns.index.Add(sub.Filter, b)
 	return nil
 }

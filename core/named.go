@@ -16,7 +16,7 @@ const maxQueueName = 255
 func (ns *Namespace) newQueue(kind queueKind, spec QueueSpec) *Queue {
 	return &Queue{
 		ns: ns, id: ns.r.newID(), kind: kind, spec: ns.r.specs.of(kind, spec), durable: spec.Durable,
-		head: 1, next: 1, tail: 1, bindings: map[string]*binding{},
+		head: 1, next: 1, tail: 1, bindings: new(filters),
 	}
 }
 

@@ -46,7 +46,7 @@ type binding struct {
 	sub   Subscription
 	ids   *[]uint32     // {sub.ID}, nil without one; shared by every message
 	free  atomic.Uint32 // the mark of its queue under which all that it matches may be read; 0: none
-	next  *binding      // of the session's, guarded by its mu (filters)
+	next  *binding      // of the session's or the queue's, guarded by its mu (filters)
 }
 
 func newBinding(q *Queue, sub Subscription) *binding {

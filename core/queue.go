@@ -52,17 +52,17 @@ type Queue struct {
 	returned  []uint64 // ascending, all below next
 	latest    uint64   // newest waiting QoS 0 entry of a Latest queue; 0: none
 	consumers []*Consumer
-	armed     []*Consumer         // hungry and asleep, the longest first
-	owed      int                 // consumers that were woken and have not taken yet
-	side      *side               // retained messages on their way; nil until there were some
-	bindings  map[string]*binding // named, group and private queues
-	age       *ageing             // of queues with a TTL
-	idling    *idling             // of queues with an idle expiry
-	frees     *frees              // session queues, where there are rules
-	given     *given              // session queues: what memberships gave; nil until the first
-	sending   *sending            // durable session queues that were attached, or lost something
-	paged     *paged              // durable queues: what is beyond the window; nil: nothing
-	shelf     *shelf              // session queues: messages of QoS 0 that have a bound of their own; nil: none wait
+	armed     []*Consumer // hungry and asleep, the longest first
+	owed      int         // consumers that were woken and have not taken yet
+	side      *side       // retained messages on their way; nil until there were some
+	bindings  *filters    // named, group and private queues
+	age       *ageing     // of queues with a TTL
+	idling    *idling     // of queues with an idle expiry
+	frees     *frees      // session queues, where there are rules
+	given     *given      // session queues: what memberships gave; nil until the first
+	sending   *sending    // durable session queues that were attached, or lost something
+	paged     *paged      // durable queues: what is beyond the window; nil: nothing
+	shelf     *shelf      // session queues: messages of QoS 0 that have a bound of their own; nil: none wait
 }
 
 // idling is what a queue with an idle expiry knows of its rest.

@@ -31,8 +31,8 @@ func (ns *Namespace) deleteQueue(t *Turn, q *Queue, still func() bool) (waited i
 		}
 	}
 	ns.mu.Unlock()
-	for f, b := range bindings {
-		ns.index.Remove(f, b)
+	for b := range bindings.all() {
+		ns.index.Remove(b.sub.Filter, b)
 	}
 	q.empty(t)
 	if q.durable && q.kind != privateQueue {

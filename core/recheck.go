@@ -124,7 +124,10 @@ func (q *Queue) recheck(t *Turn) {
 	case namedQueue:
 		texts[0] = queuePrefix + q.spec.Name
 	case privateQueue:
-		texts = slices.Collect(maps.Keys(q.bindings))
+		texts = nil
+		for b := range q.bindings.all() {
+			texts = append(texts, b.sub.Filter)
+		}
 	}
 	q.mu.Unlock()
 	for _, c := range consumers {

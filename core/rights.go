@@ -156,9 +156,9 @@ func (c *Consumer) judge() *readRights {
 	}
 	k = &readRights{policy: policy, who: who}
 	if q := c.queue; q.kind == privateQueue || q.kind == groupQueue { // what they hold came by filters that do not change
-		k.free = len(q.bindings) > 0
-		for f := range q.bindings {
-			k.free = k.free && r.free(who, f)
+		k.free = q.bindings.len() > 0
+		for b := range q.bindings.all() {
+			k.free = k.free && r.free(who, b.sub.Filter)
 		}
 	}
 	c.rights = k
