@@ -110,41 +110,6 @@ func (s *Session) Consume(t *Turn, queue string, o ConsumeOptions) (*Consumer, R
 	return s.consume(t, q, o, policy)
 }
 
-// TakeOne takes one message of a named queue without staying its consumer
-// (AMQP's basic.get). The delivery is settled like any other; what is not
-// settled goes back when the connection ends. waiting is what remains.
-func (s *Session) TakeOne(t *Turn, queue string, noAck bool) (d Delivery, waiting int, ok bool, reason Reason) {
-	q, reason := s.lookup(queue, ActionSubscribe)
-	if reason != OK {
-		return d, 0, false, reason
-	}
-	q.used(t)
-	c := s.getter(q, noAck)
-	out := c.Take(t, make([]Delivery, 0, 1), 1)
-	for n := 0; len(out) == 0 && n < mostFetches && q.fetch(); n++ { // nobody could be told later
-		out = c.Take(t, out, 1)
-	}
-	waiting = c.Waiting()
-	if len(out) == 0 {
-		return d, waiting, false, OK
-	}
-	return out[0], waiting, true, OK
-}
-
-// getter is the session's quiet consumer of a queue.
-func (s *Session) getter(q *Queue, noAck bool) *Consumer {
-	for _, c := range s.consumers() {
-		if c.quiet && !c.stopped && c.queue == q && c.opts.NoAck == noAck {
-			return c
-		}
-	}
-	s.pruneConsumers()
-	c := &Consumer{queue: q, opts: ConsumeOptions{QoS: 2, NoAck: noAck, AckAll: true}, session: s, member: s.st, quiet: true}
-	x := s.more()
-	x.consumers = append(x.consumers, c)
-	return c
-}
-
 // Open makes a private queue with subscriptions and its one consumer; all of
 // it ends with the consumer. Retained messages of the filters come first, as
 // RetainHandling says.

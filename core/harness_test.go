@@ -213,6 +213,21 @@ func (c *conn) settle(o core.Outcome, ds ...core.Delivery) {
 	c.w.end()
 }
 
+// get takes one message of a named queue, also when it is to be read first.
+func (c *conn) get(queue string, noAck bool) (d core.Delivery, waiting int, ok bool, reason core.Reason) {
+	c.w.t.Helper()
+	for {
+		c.ready.Store(0)
+		var later bool
+		if d, waiting, ok, later, reason = c.TakeOne(c.w.turn, queue, noAck); !later {
+			return d, waiting, ok, reason
+		}
+		if !c.told() {
+			c.w.t.Fatal("a get is not told that what it waits for is there")
+		}
+	}
+}
+
 func expect[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if got != want {

@@ -311,32 +311,3 @@ func (q *Queue) unpage(t *Turn) {
 	q.paged = nil
 	q.ns.r.pager.clear(clearing{id: q.id, from: p.cleared, to: q.head, drained: true})
 }
-
-// fetch reads on in the caller's goroutine, for whoever cannot be woken; true
-// when it came further. It is the one place where a connection may wait for the
-// store's reading: basic.get of a queue whose next entries are on their way.
-func (q *Queue) fetch() bool {
-	before, paged := q.readTo()
-	if !paged {
-		return false
-	}
-	t := q.ns.r.NewTurn(nil)
-	defer t.End()
-	if q.ns.r.pager.load(t, q) != nil {
-		return false
-	}
-	after, _ := q.readTo()
-	return after > before
-}
-
-// readTo is where the ring ends; paged tells that nothing before it waits, but
-// something behind it may.
-func (q *Queue) readTo() (edge uint64, paged bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.edge(), q.paged != nil && q.next == q.paged.edge && len(q.returned) == 0
-}
-
-// mostFetches bounds how many windows one basic.get reads, of which nothing is
-// left to be delivered.
-const mostFetches = 64

@@ -323,7 +323,7 @@ func (m *pagedModel) step(bits uint32) (op string) {
 	case "named":
 		m.take(m.named, func(n int) (ds []core.Delivery) {
 			for range n {
-				d, waiting, ok, reason := m.pub.TakeOne(m.w.turn, "n", false)
+				d, waiting, ok, reason := m.pub.get("n", false)
 				if m.w.end(); reason != core.OK || !ok && waiting > 0 {
 					m.fail("%v, %d wait", reason, waiting)
 				}

@@ -93,7 +93,7 @@ func TestAGetGoesPastWindowsThatHaveExpired(t *testing.T) {
 		}
 		w.sleep(2 * time.Second)
 		w.fill(p, "q", 1)
-		d, left, ok, _ := p.TakeOne(w.turn, "q", true)
+		d, left, ok, _ := p.get("q", true)
 		expect(t, "found", ok, true)
 		expect(t, "payload", string(d.Message.Payload), "0")
 		expect(t, "left", left, 0)
@@ -109,7 +109,7 @@ func TestARangeIsDeletedWhereALongQueueWasDrained(t *testing.T) {
 		w.fill(p, "q", 40)
 		expect(t, "segments", w.store.count('p') > 5, true)
 		for i := range 40 {
-			d, waiting, ok, _ := p.TakeOne(w.turn, "q", false)
+			d, waiting, ok, _ := p.get("q", false)
 			if !ok || string(d.Message.Payload) != fmt.Sprint(i) || waiting != 39-i {
 				t.Fatalf("%d: %v, %d wait", i, ok, waiting)
 			}
@@ -157,7 +157,7 @@ func TestALongQueueIsServedFromMemoryWhenTheStoreFails(t *testing.T) {
 		expect(t, "refused", p.pub("$queue/q", "later", 1), core.Unavailable)
 		expect(t, "QoS 0", p.pub("$queue/q", "volatile", 0), core.OK)
 		for _, want := range []string{"0", "1", "2", "3", "4", "not stored", "volatile"} {
-			d, _, ok, _ := p.TakeOne(w.turn, "q", true)
+			d, _, ok, _ := p.get("q", true)
 			if w.end(); !ok || string(d.Message.Payload) != want {
 				t.Fatalf("got %v %v, want %s", ok, d.Message, want)
 			}

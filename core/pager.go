@@ -20,8 +20,9 @@ type pager struct {
 	mu      sync.Mutex
 	wanted  []*Queue
 	clears  []clearing
-	waiting []clearing // for their rooms
-	rooms   []string   // that take dead letters
+	waiting []clearing             // for their rooms
+	getters map[*Queue][]*Consumer // that wait for a read
+	rooms   []string               // that take dead letters
 }
 
 // retryAfter is when the store is read again after it could not be.
@@ -106,6 +107,8 @@ func (x *pager) run() {
 				x.mu.Lock()
 				x.wanted = append(x.wanted, q)
 				x.mu.Unlock()
+			} else {
+				notifyAll(t, x.got(q))
 			}
 		} else if c, err = x.remove(t, c); c.from < c.to {
 			x.mu.Lock()

@@ -159,7 +159,7 @@ func TestAPurgeGoesToTheHoleBehindTheWindow(t *testing.T) {
 	simulateWith(t, options, func(w *world) {
 		p := clearings[0].setUp(w)
 		for range 2 {
-			p.TakeOne(w.turn, "q", false)
+			p.get("q", false)
 		}
 		states := make(chan map[string]string, 100)
 		w.store.watch(func(m map[string]string) { states <- maps.Clone(m) })

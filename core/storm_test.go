@@ -349,7 +349,14 @@ func (s *storm) got(q *stormQueue, d *core.Delivery) {
 
 // getOne takes by basic.get.
 func (s *storm) getOne(q *stormQueue) bool {
-	d, _, ok, reason := q.peer.TakeOne(q.peer.turn, "work", false)
+	d, _, ok, later, reason := q.peer.TakeOne(q.peer.turn, "work", false)
+	for later {
+		asleep := true
+		if !s.wait(q.peer, "get", func() bool { asleep = !asleep; return asleep }) {
+			return false
+		}
+		d, _, ok, later, reason = q.peer.TakeOne(q.peer.turn, "work", false)
+	}
 	if q.peer.turn.End(); reason != core.OK {
 		s.fail("get: %v", reason)
 	}

@@ -69,7 +69,8 @@ type client struct {
 	failureCloses bool
 }
 
-// answer is a reply that leaves when the session's watermark reaches seq.
+// answer is a reply that leaves when the session's watermark reaches seq. One
+// without seq is tried when the session is woken, until it can be given.
 type answer struct {
 	seq  uint64
 	send func(failed bool)
@@ -227,13 +228,21 @@ func (c *Conn) wait(seq uint64, pending bool, send func(failed bool)) {
 	c.pause()
 }
 
+// again holds a reply back until try gives it: not before the session is woken.
+func (c *Conn) again(try func()) {
+	c.waiting = &answer{send: func(bool) { try() }}
+	if c.reading {
+		c.pause()
+	}
+}
+
 func (c *Conn) answered() {
 	w := c.waiting
 	if w == nil || c.session.Safe() < w.seq {
 		return
 	}
 	c.waiting = nil
-	w.send(c.session.Failed(w.seq))
+	w.send(w.seq != 0 && c.session.Failed(w.seq))
 	c.resume()
 }
 

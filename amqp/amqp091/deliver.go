@@ -156,12 +156,27 @@ func (ch *channel) get(m *wire.BasicGet) error {
 	if err != nil {
 		return err
 	}
+	return ch.getFrom(name, m.NoAck)
+}
+
+// getFrom answers now, or when what is on its way from the store is there.
+func (ch *channel) getFrom(name string, noAck bool) error {
 	c := ch.c
-	d, left, ok, r := c.session.TakeOne(c.t, name, m.NoAck)
-	if r != core.OK {
+	d, left, ok, later, r := c.session.TakeOne(c.t, name, noAck)
+	switch {
+	case r != core.OK:
 		return queueError(r, name)
-	}
-	if !ok {
+	case later:
+		c.again(func() {
+			if ch.closing {
+				return
+			}
+			if err := named(ch.getFrom(name, noAck), wire.IDBasicGet); err != nil {
+				ch.fault(code(err))
+			}
+		})
+		return nil
+	case !ok:
 		ch.send(&wire.BasicGetEmpty{})
 		return nil
 	}
@@ -171,7 +186,7 @@ func (ch *channel) get(m *wire.BasicGet) error {
 	ch.sendContent(env.Properties, d.Message.Payload)
 	c.l.traffic.Count(c.t, adapters.Out, d.QoS, len(d.Message.Payload))
 	c.l.translated.Count(c.out, d.Message, adapters.Outcome(c.outgoing.Lossy()))
-	if !m.NoAck {
+	if !noAck {
 		ch.hold(&d, nil)
 	}
 	return nil
