@@ -28,11 +28,11 @@ type filling struct {
 }
 
 var fillings = []filling{
-	{"sessions", 10_000, 1_000_000, (*bigWorld).sessions, 7, 800, 6 * time.Second},
+	{"sessions", 10_000, 1_000_000, (*bigWorld).sessions, 8, 800, 6 * time.Second},
 	{"sessions, a message for each", 10_000, 1_000_000, func(w *bigWorld, n int) {
 		w.sessions(n)
 		w.publishAll(n, func(i int) string { return fmt.Sprint("device/", i) }, nil)
-	}, 11, 1000, 9 * time.Second},
+	}, 12, 1000, 9 * time.Second},
 	{"retained messages", 10_000, 1_000_000, (*bigWorld).retained, 4, 300, 3 * time.Second},
 	{"messages of one session", 100_000, 10_000_000, (*bigWorld).queue, 0, 0, time.Second},
 	{"all of it", 1000, 1_000_000, func(w *bigWorld, n int) {
