@@ -94,6 +94,7 @@ func (s *stream) input(in []byte) []byte {
 		n, err, ok := s.roomInput(in, out)
 		out.Bound(nil)
 		routed := turn.Routed()
+		s.loop.portion.routed += routed
 		until := turn.Published(routed, max(0, n))
 		turn.Allow(core.Unbounded)
 		if !ok || n < 0 || n > len(in) {

@@ -32,6 +32,7 @@ type loop struct {
 	filling  *stream // whose the output is; nil: of a datagram endpoint
 	early    earlier
 	buf      []byte
+	portion  portion
 	wheel    wheel
 	dirty    []*link
 	batch    []*link
@@ -74,7 +75,7 @@ func (l *loop) call(f func(*loop)) bool {
 
 // run is the loop's goroutine.
 func (l *loop) run() {
-	l.buf = make([]byte, inputSize)
+	l.buf, l.portion.bytes = make([]byte, inputSize), inputSize
 	for {
 		l.sleep()
 		l.turn.Begin()

@@ -52,7 +52,7 @@ func (c *rawConn) attend(bits uint32) {
 // in the next pass, after the other connections had theirs. full tells that
 // something probably remains.
 func (c *rawConn) readable() (full bool) {
-	buf := c.loop.buf
+	buf := c.loop.buf[:c.loop.portion.bytes]
 	had := c.stage(buf)
 	n, err := rawRead(int(c.fd), buf[had:])
 	switch {
@@ -62,7 +62,9 @@ func (c *rawConn) readable() (full bool) {
 	case n == 0:
 		c.eof(core.ConnectionLost)
 	default:
+		c.loop.portion.routed = 0
 		c.feed(buf[:had+n], had) // discards it once the room has ended
+		c.loop.portion.fed(n, n == len(buf)-had)
 	}
 	return n == len(buf)-had
 }
