@@ -1,5 +1,7 @@
 package core
 
+import "slices"
+
 // A session that is away for whom messages wait costs memory for as long as it
 // is away. So little of them stays in memory: what was in flight and what came
 // into the window while it was connected is let go of again when it leaves, and
@@ -57,12 +59,8 @@ func (q *Queue) rest(t *Turn) {
 	p.segs = append(segs, p.segs...)
 	p.edge = from
 	q.next = min(q.next, from)
-	for n := len(q.returned); n > 0 && q.returned[n-1] >= from; n-- {
-		q.returned = q.returned[:n-1]
-	}
-	if len(q.returned) == 0 {
-		q.returned = nil
-	}
+	i, _ := slices.BinarySearch(q.returned, from)
+	q.returned = append([]uint64(nil), q.returned[:i]...)
 	q.keepRing(from)
 	q.trim(t)
 }
