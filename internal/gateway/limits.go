@@ -39,7 +39,7 @@ type Limits struct {
 	QueueMessages int `yaml:"queue_messages" min:"1"`
 	// QueueBytes is the memory that counts for them.
 	QueueBytes config.Size `yaml:"queue_bytes" min:"1KiB"`
-	// MemoryWindow is how much of a durable queue waits in memory; the rest is in the store and read back in time.
+	// MemoryWindow is how much of a durable queue waits in memory; the rest is in the store and read back in time. Of a session that is away, 8 messages and 4 KiB stay.
 	MemoryWindow MemoryWindow `yaml:"memory_window" plain:"messages"`
 	// WriteBuffer bounds what waits for a peer that reads slowly.
 	WriteBuffer WriteBuffer `yaml:"write_buffer" plain:"bytes"`
