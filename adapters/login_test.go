@@ -35,3 +35,29 @@ func TestSECURITY_U13_ALoginWithoutAnEndHasThatOfTheExchange(t *testing.T) {
 		}
 	})
 }
+
+// guests lets those in at once who name no user.
+type guests struct{ patient }
+
+func (guests) Quick(c Credentials) (*core.Principal, bool) { return core.Anonymous, c.User == "" }
+
+func TestWhoNeedsNoLookIsKnownAtOnce(t *testing.T) {
+	for _, h := range []*Host{{}, {Auth: guests{}}} {
+		l := h.Known(&Credentials{})
+		if l == nil {
+			t.Fatal("not known")
+		}
+		if p, r, done := l.Result(); !done || r != core.OK || p != core.Anonymous {
+			t.Errorf("%v %v %v", p, r, done)
+		}
+		if _, _, done := l.Result(); done {
+			t.Error("the result came twice")
+		}
+	}
+	if (&Host{Auth: guests{}}).Known(&Credentials{User: "u"}) != nil || (&Host{Auth: patient{}}).Known(&Credentials{}) != nil {
+		t.Error("somebody is known who has to be asked about")
+	}
+	if n := testing.AllocsPerRun(100, func() { (&Host{}).Known(&Credentials{}) }); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
