@@ -305,8 +305,8 @@ func TestSECURITY_F6_PINGREQMovesNoOtherPrincipalsClient(t *testing.T) {
 			d.put(plain(x[0], x[1]))
 			d.ask(connectCl1, connack)
 		}
-		if len(s.e.byID) != 2 {
-			t.Fatalf("%d sessions", len(s.e.byID))
+		if s.e.holders() != 2 {
+			t.Fatalf("%d sessions", s.e.holders())
 		}
 		ann.ask("04 18 00 1e", "02 18")
 		s.over("198.51.100.1:3000").ask(wakeCl1, "02 18") // nobody in particular
@@ -336,8 +336,8 @@ func TestSECURITY_S1_ClientsOfOneNameComeAndGo(t *testing.T) {
 			again := s.with(fmt.Sprint("dev", i), fmt.Sprintf("198.51.100.%d:3", i)).connect("cl1")
 			again.ask("02 18", "02 18")
 		}
-		if len(s.e.byID)+len(s.e.byName)+len(s.e.peers) != 0 {
-			t.Errorf("%d, %d, %d are left", len(s.e.byID), len(s.e.byName), len(s.e.peers))
+		if s.e.holders()+len(s.e.byName)+len(s.e.peers) != 0 {
+			t.Errorf("%d, %d, %d are left", s.e.holders(), len(s.e.byName), len(s.e.peers))
 		}
 	})
 }

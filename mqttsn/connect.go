@@ -229,7 +229,7 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 	p.opening.end()
 	p.opening.login, p.opening.cancel = nil, nil
 	p.principal, p.password = principal, p.opening.shown
-	old := p.e.byID[identify(principal, p.id)]
+	old := p.e.holder(identify(principal, p.id))
 	if old == p.elder() {
 		old = nil
 	}

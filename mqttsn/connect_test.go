@@ -354,7 +354,7 @@ func TestMQTTSN_D3_D5_SearchIsAnsweredAtOnceAndMakesNoState(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		before := time.Now()
 		s.at("10.0.0.1:1000").ask("03 01 00", "03 02 01")
-		if time.Since(before) != 0 || len(s.e.peers)+len(s.e.byID)+len(s.e.byName) != 0 {
+		if time.Since(before) != 0 || len(s.e.peers)+s.e.holders()+len(s.e.byName) != 0 {
 			t.Error("late, or with a state")
 		}
 	})

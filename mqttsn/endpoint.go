@@ -32,7 +32,6 @@ type endpoint struct {
 
 	// Owned by the loop.
 	peers     map[origin]*peer
-	byID      map[identity]*peer        // whose session it is
 	byName    map[string]*peer          // the first of a list of those with a client id, whoever they are
 	early     int                       // that sent AUTH and no CONNECT yet
 	unproven  limit.Recent[peer, *peer] // addresses
@@ -55,7 +54,6 @@ func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint
 	e := &endpoint{
 		metrics: r.metrics, loop: l, listener: info.Listener,
 		peers:     map[origin]*peer{},
-		byID:      map[identity]*peer{},
 		byName:    map[string]*peer{},
 		proven:    map[*adapters.Association]*minusOne{},
 		perSource: limit.NewPeers(r.places()),

@@ -2,7 +2,10 @@ package mqttsn
 
 // list enters a connected client under whose it is, and behind its name.
 func (e *endpoint) list(p *peer) {
-	e.byID[identify(p.principal, p.id)] = p
+	if old := e.holder(identify(p.principal, p.id)); old != nil {
+		old.holds = false
+	}
+	p.holds = true
 	if first := e.byName[p.id]; first != nil {
 		p.next, first.prev = first, p
 	}
@@ -14,9 +17,7 @@ func (e *endpoint) unlist(p *peer) {
 	if p.traffic == nil {
 		return
 	}
-	if who := identify(p.principal, p.id); e.byID[who] == p {
-		delete(e.byID, who)
-	}
+	p.holds = false
 	switch {
 	case p.prev != nil:
 		p.prev.next = p.next
@@ -31,6 +32,17 @@ func (e *endpoint) unlist(p *peer) {
 		p.next.prev = p.prev
 	}
 	p.next, p.prev = nil, nil
+}
+
+// holder is the client whose session it is, nil when there is none: of those
+// with the identifier, who differ in their users.
+func (e *endpoint) holder(who identity) *peer {
+	for p := e.byName[who.client]; p != nil; p = p.next {
+		if p.holds && identify(p.principal, p.id) == who {
+			return p
+		}
+	}
+	return nil
 }
 
 // named is the client of that identifier that a sender may be, nil when there

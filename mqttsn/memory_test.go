@@ -74,3 +74,15 @@ func TestAllocationsOfAPublish(t *testing.T) {
 		}
 	}
 }
+
+// holders is how many clients hold a session.
+func (e *endpoint) holders() (n int) {
+	for _, p := range e.byName {
+		for ; p != nil; p = p.next {
+			if p.holds {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -49,6 +49,7 @@ type peer struct {
 	clean     bool
 	password  bool // it logged in by AUTH
 	probed    bool // PINGREQ was sent since the last packet
+	holds     bool // the session of its client identifier and user is its own
 	hello     hello
 	evidence  *evidence // of an AUTH that no login has used
 	principal *core.Principal

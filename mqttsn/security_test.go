@@ -111,8 +111,8 @@ func TestMQTTSN_X6_RoamingAddressesLeaveNoState(t *testing.T) {
 			s.at(fmt.Sprintf("10.%d.%d.1:%d", 1+i%200, i/200, 1000+i)).send(wakeCl1)
 		}
 		s.sleep(time.Minute)
-		if len(s.e.peers)+len(s.e.byID)+len(s.e.byName)+s.e.perSource.Len() != 0 {
-			t.Errorf("%d clients, %d ids, %d sources are left", len(s.e.peers), len(s.e.byID), s.e.perSource.Len())
+		if len(s.e.peers)+s.e.holders()+len(s.e.byName)+s.e.perSource.Len() != 0 {
+			t.Errorf("%d clients, %d ids, %d sources are left", len(s.e.peers), s.e.holders(), s.e.perSource.Len())
 		}
 		s.at("10.0.0.9:1").ask("02 16", "02 18")
 	})

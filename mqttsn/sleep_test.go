@@ -71,7 +71,7 @@ func TestMQTTSN_K4_Disconnect(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000").connect("cl1")
 		d.ask("02 18", "02 18")
-		if len(s.e.peers) != 0 || len(s.e.byID) != 0 {
+		if len(s.e.peers) != 0 || s.e.holders() != 0 {
 			t.Error("the client is still there")
 		}
 	})

@@ -1,0 +1,17 @@
+package mqttsn
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// A client that has said no more than CONNECT is these two, what core keeps for
+// its session, and its places in the tables.
+func TestAClientIsSmall(t *testing.T) {
+	t.Parallel()
+	if p, x := unsafe.Sizeof(peer{}), unsafe.Sizeof(traffic{}); p > 224 || x > 256 {
+		t.Errorf("%d and %d bytes", p, x)
+	} else {
+		t.Logf("%d and %d bytes", p, x)
+	}
+}
