@@ -176,6 +176,7 @@ func (s *stream) flush(out *adapters.Output) bool {
 	if len(out.B) > 0 {
 		s.loop.turn.Counted()
 		s.counts.carried(adapters.Out, len(out.B))
+		s.loop.made += len(out.B)
 		if err := s.own.write(out.B); err != nil {
 			s.gone(core.ConnectionLost)
 			return false

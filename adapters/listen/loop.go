@@ -33,6 +33,7 @@ type loop struct {
 	early    earlier
 	buf      []byte
 	portion  portion
+	made     int // bytes of output of the pass
 	wheel    wheel
 	dirty    []*link
 	batch    []*link
@@ -79,6 +80,7 @@ func (l *loop) run() {
 	for {
 		l.sleep()
 		l.turn.Begin()
+		l.made = 0
 		l.wait.dispatch()
 		l.readMail()
 		l.runCalls() // after the mail was fetched: a connection is opened before its first chunk
@@ -141,10 +143,11 @@ func (l *loop) readMail() {
 }
 
 // wakeDirty attends to what was posted. What still asks for more after some
-// rounds waits for the next pass, so that reading goes on.
+// rounds, or when the pass has made as much output as one connection may, waits
+// for the next pass, so that reading goes on.
 func (l *loop) wakeDirty() {
-	for range wakeRounds {
-		if len(l.dirty) == 0 {
+	for round := range wakeRounds {
+		if len(l.dirty) == 0 || round > 0 && l.made >= adapters.OutputSoft {
 			return
 		}
 		l.batch, l.dirty = l.dirty, l.batch[:0]

@@ -1,6 +1,11 @@
 package listen
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/core"
+)
 
 // A loop reads as much of a connection as holds so many messages, and more again
 // when they are larger.
@@ -23,6 +28,37 @@ func TestAPortionFollowsTheSizeOfMessages(t *testing.T) {
 		p.routed = c.routed
 		if p.fed(c.n, c.full); p.bytes != c.want {
 			t.Fatalf("%d bytes after %d messages in %d bytes, want %d", p.bytes, c.routed, c.n, c.want)
+		}
+	}
+}
+
+// greedy makes so much output each time that it is woken, and wants to be woken
+// again.
+type greedy struct {
+	link
+	bytes, woken int
+}
+
+func (g *greedy) attend(uint32) {
+	g.woken++
+	g.loop.made += g.bytes
+	g.again()
+}
+
+func (g *greedy) expire(core.Time) {}
+
+// Who has a lot to be sent is woken once in a pass; who has little, some times.
+func TestAPassEndsWhenItHasMadeMuch(t *testing.T) {
+	for bytes, want := range map[int]int{100: wakeRounds, adapters.OutputSoft/2 + 1: 2, adapters.OutputSoft: 1} {
+		l := new(loop)
+		g := &greedy{bytes: bytes}
+		g.loop, g.own = l, g
+		g.again()
+		for pass := range 3 {
+			l.made = 0
+			if l.wakeDirty(); g.woken != want*(pass+1) || len(l.dirty) != 1 {
+				t.Errorf("%d bytes: woken %d times after pass %d, want %d each; %d wait", bytes, g.woken, pass, want, len(l.dirty))
+			}
 		}
 	}
 }

@@ -234,14 +234,23 @@ func newPublisher(c *client, window int) *publisher {
 }
 
 // send publishes when the window has room.
-func (p *publisher) send(topic, payload string, qos byte) {
+func (p *publisher) send(topic, payload string, qos byte) { p.publish(topic, payload, qos, false) }
+
+// retain is send for a message that is kept.
+func (p *publisher) retain(topic, payload string) { p.publish(topic, payload, 1, true) }
+
+func (p *publisher) publish(topic, payload string, qos byte, retain bool) {
 	for p.err == nil && len(p.flying) >= p.window {
 		p.hear()
 	}
 	for p.id++; p.id == 0 || p.flying[p.id]; p.id++ {
 	}
 	p.flying[p.id] = true
+	at := len(p.c.out)
 	p.c.addPublish(topic, payload, qos, p.id, false)
+	if retain {
+		p.c.out[at] |= 1
+	}
 	if p.err == nil && len(p.c.out) > 8<<10 {
 		p.err = p.c.flush()
 	}
