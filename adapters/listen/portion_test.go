@@ -36,6 +36,7 @@ func TestAPortionFollowsTheSizeOfMessages(t *testing.T) {
 // again.
 type greedy struct {
 	link
+	noStream
 	bytes, woken int
 }
 

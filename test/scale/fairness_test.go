@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// What others may feel of a flood. On a machine where all processors are busy, who runs without a pause is suspended for
-// some milliseconds by the system: that much is nobody's fault.
+// What others may feel of a flood. On a machine where all processors are busy, who runs without a pause is suspended by the
+// system, for up to some tenths of a second: that much of the 99th percentile is nobody's fault. The median tells of the
+// gateway: what it does before it comes to the others.
 const (
 	mayDelay    = 1500 * time.Microsecond // the median
-	maySuspend  = 25 * time.Millisecond   // the 99th percentile alone, at least
+	maySuspend  = 125 * time.Millisecond  // the 99th percentile alone, at least
 	fairnessTry = 3
 )
 
