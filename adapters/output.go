@@ -22,7 +22,10 @@ type Output struct {
 	// is not its own then; how long it may go on is the loop's affair.
 	Held bool
 
-	early   *Output // what Direct has appended, until Join
+	lent    []lentPiece // what stands between the bytes of B
+	size    int         // of lent
+	borrows bool        // Lend may keep references
+	early   *Output     // what Direct has appended, until Join
 	bound   *core.Turn
 	grams   []Gram
 	reason  core.Reason
@@ -44,9 +47,9 @@ type Gram struct {
 // Full tells that the room should stop here, set More and wait for Wake: B is
 // full, or the connection has published as much as it may for now.
 func (o *Output) Full() bool {
-	n := len(o.B)
+	n := o.Len()
 	if o.early != nil {
-		n += len(o.early.B)
+		n += o.early.Len()
 	}
 	return n >= OutputSoft || o.Spent()
 }
@@ -59,13 +62,8 @@ func (o *Output) Early(e *Output) { o.early = e }
 // calls it before it appends what Take brings, and before a farewell; what is
 // not joined then is lost with the connection, else it follows B.
 func (o *Output) Join() {
-	e := o.early
-	switch {
-	case e == nil || len(e.B) == 0:
-	case len(o.B) == 0:
-		o.B, e.B = e.B, o.B
-	default:
-		o.B, e.B = append(o.B, e.B...), e.B[:0]
+	if e := o.early; e != nil && e.Len() > 0 {
+		o.join(e)
 	}
 }
 
@@ -128,5 +126,6 @@ func (o *Output) Reading() (paused, resumed bool) { return o.paused, o.resumed }
 
 // Reset empties the output and keeps its memory, and what it counts by.
 func (o *Output) Reset() {
-	*o = Output{B: o.B[:0], grams: o.grams[:0], translations: o.translations}
+	o.forget(0)
+	*o = Output{B: o.B[:0], lent: o.lent, grams: o.grams[:0], translations: o.translations}
 }

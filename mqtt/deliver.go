@@ -215,7 +215,7 @@ func (c *conn) sendShared(t *core.Turn, d *core.Delivery, out *adapters.Output) 
 		c.tooLargeFor(d, out)
 		return true
 	}
-	out.B = append(out.B, frame...)
+	out.Lend(frame)
 	c.delivered(t, d, lossy, out)
 	return true
 }

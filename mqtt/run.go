@@ -123,7 +123,7 @@ func (c *conn) DirectRun(t *core.Turn, d *core.Delivery, run *core.Run, out *ada
 	if frames == nil || c.phase != connected || len(d.IDs) > 0 || c.extra.out() != nil || c.tooLarge(run.Longest()) {
 		return false
 	}
-	out.B = append(out.B, frames...)
+	out.Lend(frames)
 	t.Count(c.room.count.packets[adapters.Out][packet.PUBLISH], uint64(run.Len()))
 	c.room.traffic.CountAll(t, adapters.Out, 0, run.Len(), run.Bytes())
 	return true

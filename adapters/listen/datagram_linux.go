@@ -68,6 +68,7 @@ func (s *udpSocket) ready() {
 		if s.e.over {
 			return
 		}
+		s.e.loop.overwrites()
 		b := s.e.loop.buf[:maxDatagram]
 		n, errno := s.message(unix.SYS_RECVMSG, b, len(s.oob))
 		switch {

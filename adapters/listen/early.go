@@ -22,6 +22,7 @@ type earlier struct {
 	bytes int // that were appended
 	kept  int // capacity of those that are empty
 	soon  bool
+	lent  bool // some may refer to the loop's buffer
 	outs  []*earlyOutput
 	free  []uint16 // places in outs, from 1
 }
@@ -43,8 +44,9 @@ func (l *loop) Deliver(t *core.Turn, to core.Sink, d *core.Delivery) bool {
 	if !ok {
 		return false
 	}
+	had := out.Mark()
 	did, whole := s.roomDirect(room, t, d, &out.Output)
-	return s.appended(t, out, did, whole)
+	return s.appended(t, out, had, did, whole)
 }
 
 // DeliverRun hands a run over.
@@ -57,8 +59,9 @@ func (l *loop) DeliverRun(t *core.Turn, to core.Sink, d *core.Delivery, r *core.
 	if !ok {
 		return false
 	}
+	had := out.Mark()
 	did, whole := s.roomDirectRun(room, t, d, r, &out.Output)
-	return s.appended(t, out, did, whole)
+	return s.appended(t, out, had, did, whole)
 }
 
 // receiver is a connection of this loop that may be given something now, with
@@ -81,22 +84,36 @@ func (l *loop) receiver(to core.Sink) (*stream, *earlyOutput) {
 		return nil, nil
 	}
 	out.Counters(&l.out)
+	out.Borrows(l.lends)
 	return s, out
 }
 
+// overwrites is called before the loop's buffer is used again: whatever still
+// refers to it gets a copy. Mostly it has been written.
+func (l *loop) overwrites() {
+	if !l.early.lent {
+		return
+	}
+	l.early.lent = false
+	for _, out := range l.early.outs {
+		out.Own()
+	}
+}
+
 // appended notes what a call of Direct has appended, and wakes the receiver.
-func (s *stream) appended(t *core.Turn, out *earlyOutput, did, whole bool) bool {
+func (s *stream) appended(t *core.Turn, out *earlyOutput, had adapters.Mark, did, whole bool) bool {
 	l := s.loop
 	l.out.Counters(&out.Output)
 	if !whole { // a panic costs the receiver its connection, not the publisher's
-		out.B = out.B[:out.n]
+		out.Cut(had)
 		s.Evict(core.Internal)
 		return true
 	}
-	grown := len(out.B) - out.n
+	grown := out.Len() - out.n
 	out.n += grown
 	l.early.bytes += grown
-	l.early.soon = l.early.soon || out.n >= earlyOne || l.early.bytes >= earlySoon
+	l.early.lent = l.early.lent || out.Lent()
+	l.early.soon = l.early.soon || l.early.lent || out.n >= earlyOne || l.early.bytes >= earlySoon
 	s.Ready(t)
 	return did
 }

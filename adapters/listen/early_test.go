@@ -43,13 +43,16 @@ func TestAReaderThatStopsAndGoesOnLosesNothing(t *testing.T) {
 			c.send("SUB x\nECHO in\n")
 			c.expect("OK", "in")
 		}
-		const n = 1000 // within the limits of a queue, and more than sockets hold
-		rest := strings.Repeat("-", 4000)
+		const n = 1000      // within the limits of a queue, and more than sockets hold
+		var rest [26]string // of each message another, which is lent and not copied
+		for k := range rest {
+			rest[k] = strings.Repeat(string(rune('a'+k)), 4000)
+		}
 		go func() {
 			for k := range n / 10 {
 				var say strings.Builder
 				for j := range 10 {
-					fmt.Fprintf(&say, "QPUB x %d%s\n", 10*k+j, rest)
+					fmt.Fprintf(&say, "QPUB x %d%s\n", 10*k+j, rest[(10*k+j)%26])
 				}
 				if _, err := io.WriteString(p.nc, say.String()); err != nil {
 					t.Error(err)
@@ -58,10 +61,10 @@ func TestAReaderThatStopsAndGoesOnLosesNothing(t *testing.T) {
 			}
 		}()
 		for k := range n {
-			fast.expect(fmt.Sprintf("MSG x %d%s", k, rest))
+			fast.expect(fmt.Sprintf("MSG x %d%s", k, rest[k%26]))
 		}
 		for k := range n {
-			slow.expect(fmt.Sprintf("MSG x %d%s", k, rest))
+			slow.expect(fmt.Sprintf("MSG x %d%s", k, rest[k%26]))
 		}
 	})
 }
@@ -84,4 +87,34 @@ func TestAPanicInDirectCostsTheReceiverAlone(t *testing.T) {
 	if n := r.count("panics_recovered_total", "line"); n != 1 {
 		t.Errorf("%d panics were counted", n)
 	}
+}
+
+// What publishers lend lies in the one buffer of their loop, and has left, or
+// was copied, before the next one is read.
+func TestWhatPublishersLendIsNotOverwritten(t *testing.T) {
+	t.Parallel()
+	onAll(t, rigOptions{loops: 1}, func(t *testing.T, r *rig, i int) {
+		const publishers, each = 8, 100
+		reader := r.client(t, i).login("reader")
+		reader.send("SUB +\nECHO in\n")
+		reader.expect("OK", "in")
+		for k := range publishers {
+			p := r.client(t, i).login(fmt.Sprint("p", k))
+			say := fmt.Sprintf("QPUB %d %s\n", k, strings.Repeat(string(rune('a'+k)), 4000))
+			go func() {
+				for range each / 4 {
+					if _, err := io.WriteString(p.nc, strings.Repeat(say, 4)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}()
+		}
+		for range publishers * each {
+			k, text, ok := strings.Cut(strings.TrimPrefix(reader.line(), "MSG "), " ")
+			if want := strings.Repeat(string(rune('a'+k[0]-'0')), 4000); !ok || text != want {
+				t.Fatalf("of %s came %.20q of %d bytes, want %.20q", k, text, len(text), want)
+			}
+		}
+	})
 }

@@ -18,8 +18,9 @@ func (s *stream) stage(buf []byte) (had int) {
 }
 
 // feed takes bytes that arrived, behind those that stage has put there. They are
-// the caller's again afterwards.
-func (s *stream) feed(in []byte, staged int) {
+// the caller's again afterwards; lends tells that they are the loop's buffer,
+// which may be referred to until it overwrites it.
+func (s *stream) feed(in []byte, staged int, lends bool) {
 	s.counts.carried(adapters.In, len(in)-staged)
 	if s.phase > open {
 		return
@@ -32,7 +33,10 @@ func (s *stream) feed(in []byte, staged int) {
 		s.setKept(kept)
 		s.keep(s.input(kept))
 	} else {
-		s.keep(s.input(in))
+		s.loop.lends = lends
+		rest := s.input(in)
+		s.loop.lends = false
+		s.keep(rest)
 	}
 	s.replayKept()
 	switch {
@@ -127,11 +131,11 @@ func (s *stream) joinWake(out *adapters.Output) {
 	}
 	s.state.And(^uint32(bitReady))
 	out.More = false
-	said := len(out.B)
+	said := out.Mark()
 	if !s.roomWake(out) {
-		out.B = out.B[:said]
+		out.Cut(said)
 		if !s.roomEvict(core.Internal, out) {
-			out.B = out.B[:said]
+			out.Cut(said)
 		}
 		out.CloseAfterFlush(core.Internal)
 		return
@@ -173,11 +177,11 @@ func (s *stream) flush(out *adapters.Output) bool {
 			out.Join()
 		}
 	}
-	if len(out.B) > 0 {
+	if n := out.Len(); n > 0 {
 		s.loop.turn.Counted()
-		s.counts.carried(adapters.Out, len(out.B))
-		s.loop.made += len(out.B)
-		if err := s.own.write(out.B); err != nil {
+		s.counts.carried(adapters.Out, n)
+		s.loop.made += n
+		if err := s.send(out); err != nil {
 			s.gone(core.ConnectionLost)
 			return false
 		}
@@ -201,6 +205,21 @@ func (s *stream) flush(out *adapters.Output) bool {
 	}
 	s.setReading()
 	return true
+}
+
+// send writes an output, from where its parts are if the transport can.
+func (s *stream) send(out *adapters.Output) error {
+	if out.Lent() {
+		if tr, ok := s.own.(gatherer); ok {
+			l := s.loop
+			l.pieces = out.Pieces(l.pieces[:0])
+			err := tr.gather(l.pieces)
+			clear(l.pieces)
+			return err
+		}
+		out.Own()
+	}
+	return s.own.write(out.B)
 }
 
 // note counts what waits for the peer.

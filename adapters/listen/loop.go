@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	inputSize  = 256 << 10 // of a loop's read buffer
+	inputSize  = 128 << 10 // of a loop's read buffer: what one publisher sends fits into an output
 	wakeRounds = 4         // how often a pass walks its dirty list
 	keptOutput = 1 << 20   // the output buffer is not kept beyond this
 )
@@ -33,7 +33,9 @@ type loop struct {
 	early    earlier
 	buf      []byte
 	portion  portion
-	made     int // bytes of output of the pass
+	made     int      // bytes of output of the pass
+	pieces   [][]byte // scratch of send
+	lends    bool     // what is being processed lies in buf
 	wheel    wheel
 	dirty    []*link
 	batch    []*link

@@ -87,7 +87,7 @@ func (p *pump) attend(bits uint32) {
 		p.written()
 	}
 	if bits&bitChunk != 0 && p.phase != closed {
-		p.feed(p.chunk, 0)
+		p.feed(p.chunk, 0, false)
 		p.owed = true
 		if !p.blocked {
 			p.reading(true)

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"net/netip"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -52,6 +53,7 @@ func (c *rawConn) attend(bits uint32) {
 // in the next pass, after the other connections had theirs. full tells that
 // something probably remains.
 func (c *rawConn) readable() (full bool) {
+	c.loop.overwrites()
 	buf := c.loop.buf[:c.loop.portion.bytes]
 	had := c.stage(buf)
 	n, err := rawRead(int(c.fd), buf[had:])
@@ -63,7 +65,7 @@ func (c *rawConn) readable() (full bool) {
 		c.eof(core.ConnectionLost)
 	default:
 		c.loop.portion.routed = 0
-		c.feed(buf[:had+n], had) // discards it once the room has ended
+		c.feed(buf[:had+n], had, true) // discards it once the room has ended
 		c.loop.portion.fed(n, n == len(buf)-had)
 	}
 	return n == len(buf)-had
@@ -80,6 +82,40 @@ func (c *rawConn) write(b []byte) error {
 		c.watch(c.events | unix.EPOLLOUT)
 	}
 	return err
+}
+
+// gather is write for bytes that lie in pieces.
+func (c *rawConn) gather(pieces [][]byte) error {
+	if c.waiting() == 0 {
+		n, err := rawWritev(int(c.fd), pieces)
+		if err != nil && err != unix.EAGAIN && err != unix.EINTR {
+			return err
+		}
+		for n > 0 {
+			k := min(n, len(pieces[0]))
+			if n -= k; k < len(pieces[0]) {
+				pieces[0] = pieces[0][k:]
+			} else {
+				pieces = pieces[1:]
+			}
+		}
+	}
+	for i, b := range pieces {
+		if pend := c.pend(); i == 1 && len(pend) > 0 { // one copy into memory that holds all of it
+			c.setPend(slices.Grow(pend, total(pieces[1:])))
+		}
+		if err := c.write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func total(pieces [][]byte) (n int) {
+	for _, b := range pieces {
+		n += len(b)
+	}
+	return n
 }
 
 // send writes what the kernel takes.
@@ -125,6 +161,21 @@ func rawRead(fd int, b []byte) (int, error) {
 
 func rawWrite(fd int, b []byte) (int, error) {
 	return raw(unix.SYS_WRITE, fd, b)
+}
+
+// rawWritev writes pieces that are not empty. It may take some of them.
+func rawWritev(fd int, pieces [][]byte) (int, error) {
+	var vector [64]unix.Iovec
+	n := min(len(pieces), len(vector))
+	for i, b := range pieces[:n] {
+		vector[i].Base = &b[0]
+		vector[i].SetLen(len(b))
+	}
+	k, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&vector[0])), uintptr(n))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(k), nil
 }
 
 func raw(call uintptr, fd int, b []byte) (int, error) {

@@ -33,6 +33,11 @@ type transport interface {
 	release()
 }
 
+// gatherer is a transport that writes from several places.
+type gatherer interface {
+	gather(pieces [][]byte) error
+}
+
 const noUID = ^uint32(0)
 
 type phase uint8

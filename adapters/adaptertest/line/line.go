@@ -272,7 +272,9 @@ func (p *peer) take(t *core.Turn, c *core.Consumer, out *adapters.Output) {
 
 func (p *peer) message(m *core.Message, out *adapters.Output) {
 	out.B = append(append(out.B, "MSG "...), m.Topic...)
-	out.B = append(append(append(out.B, ' '), m.Payload...), '\n')
+	out.B = append(out.B, ' ')
+	out.Lend(m.Payload)
+	out.B = append(out.B, '\n')
 	p.end(out)
 }
 
