@@ -19,14 +19,27 @@ func (r *Router) permits(p *Principal, client string, a Action, name string) boo
 }
 
 // Sparing is a slog.Handler, that of Options.Log, which bounds the lines of an
-// event. Holds tells that another one would be held back, and counts it.
-type Sparing interface{ Holds(event string) bool }
+// event. Holds tells how many of n more would be held back, and counts them.
+type Sparing interface {
+	Holds(event string, n int) int
+}
 
 // denied writes the line of a denial, of which there may be as many as messages.
 func (r *Router) denied(p *Principal, client string, a Action, name string) {
-	if r.sparing != nil && r.sparing.Holds("acl.denied") {
-		return
+	r.deniedAll(p, client, a, name, 1)
+}
+
+// deniedAll writes the lines of n denials that are the same.
+func (r *Router) deniedAll(p *Principal, client string, a Action, name string, n int) {
+	if r.sparing != nil {
+		n -= r.sparing.Holds("acl.denied", n)
 	}
+	for range n {
+		r.logDenied(p, client, a, name)
+	}
+}
+
+func (r *Router) logDenied(p *Principal, client string, a Action, name string) {
 	r.log.Info("acl.denied", "action", a.String(), "namespace", spaceOf(p), "user", p.User, "client", client, "topic", name, "rule", &refusal{r, p, a, name})
 }
 

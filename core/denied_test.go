@@ -187,11 +187,14 @@ type sparing struct {
 	holds          bool
 }
 
-func (s *sparing) Holds(event string) bool {
+func (s *sparing) Holds(event string, n int) int {
 	if event == "acl.denied" {
-		s.asked++
+		s.asked += n
 	}
-	return s.holds
+	if s.holds {
+		return n
+	}
+	return 0
 }
 
 func (s *sparing) Handle(context.Context, slog.Record) error { s.written++; return nil }

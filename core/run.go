@@ -154,3 +154,11 @@ func (t *Turn) Left() int { return t.allowed - t.routed }
 
 // Publishes counts publishes of a run, whose first one Route has counted.
 func (t *Turn) Publishes(n int) { t.routed += n }
+
+// DeniedToo tells of so many more publishes to the topic that the last Route
+// has refused as NotAuthorized.
+func (s *Session) DeniedToo(n int) {
+	if n > 0 {
+		s.r.deniedAll(s.principal, s.ClientID(), ActionPublish, s.match.topic, n)
+	}
+}

@@ -78,10 +78,10 @@ func (c *counters) code(t packet.Type, code packet.Code, direction int) {
 	n.Add(1)
 }
 
-// drop counts a publish of QoS 0 that was refused, of which there may be as many
+// drop counts publishes of QoS 0 that were refused, of which there may be as many
 // as a client likes.
-func (c *counters) drop(t *core.Turn, r core.Reason) {
-	t.Count(resolve(&c.dropped[r], func() *atomic.Uint64 { return c.m.Counter("messages_dropped_total", Name, dropped(r)) }), 1)
+func (c *counters) drop(t *core.Turn, r core.Reason, n int) {
+	t.Count(resolve(&c.dropped[r], func() *atomic.Uint64 { return c.m.Counter("messages_dropped_total", Name, dropped(r)) }), uint64(n))
 }
 
 // refuse counts one of QoS 1 or 2.

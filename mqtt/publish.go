@@ -52,7 +52,7 @@ func (c *conn) onPublish(t *core.Turn, sc *scratch, h packet.Header, frame []byt
 			frame = nil // it is not what receivers get
 		}
 		_, _, r := c.submit(t, sc, p, to, frame)
-		return c.refused0(t, r)
+		return c.refused0(t, r, 1)
 	case 1:
 		return c.publish1(t, sc, p, to, out)
 	}
@@ -75,8 +75,8 @@ func (c *conn) topicOf(p *packet.Publish) ([]byte, error) {
 	return name, nil
 }
 
-// refused0 is what becomes of a QoS 0 publish: it has no answer.
-func (c *conn) refused0(t *core.Turn, r core.Reason) error {
+// refused0 is what becomes of n QoS 0 publishes: they have no answer.
+func (c *conn) refused0(t *core.Turn, r core.Reason, n int) error {
 	switch {
 	case r == core.OK, r == core.NoReceiver:
 		return nil
@@ -87,7 +87,7 @@ func (c *conn) refused0(t *core.Turn, r core.Reason) error {
 	case c.version < packet.V5 && r == core.NotAuthorized && c.room.set.v3DeniedCloses:
 		return errDenied3 // [3: MQTT-3.3.5-2]
 	}
-	c.room.count.drop(t, r)
+	c.room.count.drop(t, r, n)
 	return nil
 }
 

@@ -69,28 +69,35 @@ func (c *conn) publishRun(t *core.Turn, sc *scratch, h packet.Header, in []byte,
 	run, topic := &sc.run, in[h.Head+2:][:len(c.session.LastTopic())]
 	defer run.End()
 	mt, r := c.session.Route(t, topic)
-	if r == core.OK {
+	if r == core.OK || c.deniesAlike(r) {
 		size = c.gather(t, run, h, in, common)
 	} else {
 		size = h.Size()
 		c.first(run, h, in, common)
 	}
+	t.Publishes(run.Len() - 1) // Route has counted the first
 	t.Count(c.room.count.packets[adapters.In][packet.PUBLISH], uint64(run.Len()))
 	c.room.traffic.CountAll(t, adapters.In, 0, run.Len(), run.Bytes())
 	if r != core.OK {
-		return size, c.refused0(t, r)
+		c.session.DeniedToo(run.Len() - 1)
+		return size, c.refused0(t, r, run.Len())
 	}
-	t.Publishes(run.Len() - 1) // Route has counted the first
 	if !mt.Any() || c.session.PublishRun(t, mt, run) {
 		return size, nil
 	}
 	for i := range run.Len() {
 		_, _, r = c.session.Publish(t, mt, run.At(i))
-		if err = c.refused0(t, r); err != nil {
+		if err = c.refused0(t, r, 1); err != nil {
 			break
 		}
 	}
 	return size, err
+}
+
+// deniesAlike tells that a refusal holds for all of a run, which goes on after
+// it: the topic is the same, and so is the right to it.
+func (c *conn) deniesAlike(r core.Reason) bool {
+	return r == core.NotAuthorized && (c.version >= packet.V5 || !c.room.set.v3DeniedCloses)
 }
 
 // first begins a run.

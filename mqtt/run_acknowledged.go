@@ -56,14 +56,15 @@ func (c *conn) publishRun1(t *core.Turn, sc *scratch, h packet.Header, in []byte
 	b := &sc.batch
 	mt, r := c.session.Route(t, in[h.Head+2:][:len(c.session.LastTopic())])
 	most := 1
-	if r == core.OK {
+	if r == core.OK || c.deniesAlike(r) {
 		most = min(core.MaxRun, 1+t.Left())
 	}
 	size = c.gather1(t, b, h, in, most)
 	t.Publishes(b.n - 1) // Route has counted the first
 	switch {
 	case r != core.OK:
-		err = c.acknowledge(t, out, 0, false, packet.PUBACK, b.ids[0], r)
+		c.session.DeniedToo(b.n - 1)
+		err = c.acknowledgeAll(t, out, 0, false, b.ids[:b.n], r)
 	case !mt.Any():
 		err = c.acknowledgeAll(t, out, 0, false, b.ids[:b.n], core.NoReceiver)
 	default:

@@ -3,11 +3,13 @@ package mqtt
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/entrepot/entrepot/adapters"
+	"github.com/entrepot/entrepot/adapters/adaptertest"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
@@ -118,14 +120,59 @@ func TestARunKeepsToWhatIsAllowed(t *testing.T) {
 	x.turn.End()
 }
 
-func TestARunThatIsDeniedIsDroppedPacketByPacket(t *testing.T) {
-	run(t, nil, func(w *world) {
-		p := w.connect("p", packet.V5)
-		p.Send(publishes(packet.V5, 0, 5))
-		if n := w.Host.Metrics.Counter("messages_dropped_total", Name, "acl").Load(); n != 5 {
-			t.Errorf("%d were dropped, want 5", n)
+// What is denied is answered, counted and told of packet by packet, together as
+// alone; MQTT 3 may end with the first.
+func TestARunThatIsDeniedIsWhatItsPacketsAre(t *testing.T) {
+	for _, x := range []struct {
+		v      packet.Version
+		qos    uint8
+		closes string
+		counts int // dropped or refused
+	}{{packet.V5, 0, "", 5}, {packet.V5, 1, "", 5}, {packet.V311, 0, "ack", 5}, {packet.V311, 1, "ack", 0}, {packet.V311, 0, "close", 0}, {packet.V311, 1, "close", 0}} {
+		var results [2]string
+		for together := range 2 {
+			var log bytes.Buffer
+			o := func(o *adaptertest.Options) {
+				o.Core = func(c *core.Options) {
+					c.Authorizer = deny{"publish shut"}
+					c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+						if a.Key == slog.TimeKey {
+							return slog.Attr{}
+						}
+						return a
+					}}))
+				}
+			}
+			runHere(t, &Config{V3Denied: x.closes}, func(w *world) {
+				p := w.connect("p", x.v)
+				var in [][]byte
+				for i := range 6 {
+					topic := "open"
+					if i > 0 {
+						topic = "shut"
+					}
+					in = append(in, pub(topic, fmt.Sprint(i), x.qos, uint16(i+1)*min(uint16(x.qos), 1)).AppendTo(nil, x.v))
+				}
+				if together == 1 {
+					p.Send(bytes.Join(in, nil))
+				} else {
+					for _, f := range in {
+						p.Send(f)
+					}
+				}
+				m := w.Host.Metrics
+				counts := m.Counter("messages_dropped_total", Name, "acl").Load() + m.Counter("refused_total", Name, core.NotAuthorized.String()).Load()
+				if counts != uint64(x.counts) {
+					t.Errorf("%+v: %d are counted", x, counts)
+				}
+				results[together] = fmt.Sprint(strings.Join(p.recv(), "\n"), "\n", counts, m.Counter("mqtt_packets_total", "in", "PUBLISH").Load(),
+					strings.Count(log.String(), "acl.denied"))
+			}, o)
 		}
-	}, denying("publish site/4711/temperature"))
+		if results[0] != results[1] {
+			t.Errorf("%+v: alone\n%s\ntogether\n%s", x, results[0], results[1])
+		}
+	}
 }
 
 func TestARunLeavesOutWhatIsTooLargeForTheReceiver(t *testing.T) {

@@ -67,9 +67,9 @@ func (l *Limiter) Close() {
 	l.sum()
 }
 
-// allow reports whether a line of the event may be written now, and with take
-// that it is.
-func (l *Limiter) allow(name string, now time.Time, take bool) bool {
+// allow tells how many of n lines of the event may be written now, and with
+// take that they are. The others are held back.
+func (l *Limiter) allow(name string, now time.Time, n int, take bool) int {
 	rate := float64(l.rate.Load())
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,21 +85,22 @@ func (l *Limiter) allow(name string, now time.Time, take bool) bool {
 	}
 	e.tokens = min(rate, e.tokens+rate*now.Sub(e.last).Seconds())
 	e.last = now
-	if e.tokens >= 1 {
-		if take {
-			e.tokens--
-		}
-		return true
+	allowed := min(n, int(e.tokens))
+	if take {
+		e.tokens -= float64(allowed)
 	}
-	e.held++
+	if allowed == n {
+		return n
+	}
+	e.held += uint64(n - allowed)
 	if e.count == nil {
 		e.count = l.count(name)
 	}
-	e.count.Add(1)
+	e.count.Add(uint64(n - allowed))
 	if l.timer == nil && !l.closed {
 		l.timer = time.AfterFunc(every, l.due)
 	}
-	return false
+	return allowed
 }
 
 // due is the timer's call.
@@ -139,15 +140,17 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
-	if !h.limiter.allow(r.Message, time.Now(), true) {
+	if h.limiter.allow(r.Message, time.Now(), 1, true) == 0 {
 		return nil
 	}
 	return h.next.Handle(ctx, r)
 }
 
-// Holds tells that a line of the event would be held back, and counts it as
-// such. Who asks before making the line saves what a line costs.
-func (h *handler) Holds(event string) bool { return !h.limiter.allow(event, time.Now(), false) }
+// Holds tells how many of n lines of the event would be held back, and counts
+// them as such. Who asks before making them saves what they cost.
+func (h *handler) Holds(event string, n int) int {
+	return n - h.limiter.allow(event, time.Now(), n, false)
+}
 
 // WithAttrs implements slog.Handler.
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -185,16 +185,18 @@ func TestWhoAsksFirstIsToldWhatIsHeldBack(t *testing.T) {
 		log, text, counts, l := limited(t)
 		defer l.Close()
 		l.SetRate(2)
-		h := log.Handler().(interface{ Holds(event string) bool })
-		for i, want := range []bool{false, false, true, true} {
-			if h.Holds("e") != want {
-				t.Errorf("asked for the %d. time: %v", i, !want)
+		l.SetRate(4)
+		h := log.Handler().(interface{ Holds(event string, n int) int })
+		for i, x := range []struct{ lines, held int }{{1, 0}, {1, 0}, {7, 5}, {3, 3}, {1, 1}} {
+			held := h.Holds("e", x.lines)
+			if held != x.held {
+				t.Errorf("asked for the %d. time, %d are held back, want %d", i, held, x.held)
 			}
-			if !want {
+			for range x.lines - held {
 				log.Info("e")
 			}
 		}
-		if n := strings.Count(text.String(), "msg=e"); n != 2 || counts["e"].Load() != 2 {
+		if n := strings.Count(text.String(), "msg=e"); n != 4 || counts["e"].Load() != 9 {
 			t.Errorf("%d lines, %d held back", n, counts["e"].Load())
 		}
 	})
