@@ -1,3 +1,7 @@
+//go:build !race
+
+// The gateway is a process of its own here: the race detector would see, and slow down, only what measures it.
+
 package scale
 
 import (
