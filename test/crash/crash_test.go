@@ -60,12 +60,12 @@ func TestNothingAcknowledgedIsLostByKill9(t *testing.T) {
 		w.onQueue.of(name)
 		w.retained.of(name)
 	}
-	w.gateway = start(t, w.binary, w.data)
+	w.gateway = start(t, w.binary, w.data, unlimited...)
 	w.prepare()
 	for range rounds(t) {
 		w.round(time.Duration(200+rand.IntN(800)) * time.Millisecond)
 		whole(t, w.binary, "--data", w.data)
-		w.gateway = start(t, w.binary, w.data)
+		w.gateway = start(t, w.binary, w.data, unlimited...)
 	}
 	w.verify()
 }
@@ -96,6 +96,9 @@ func (w *world) close(c dial.Conn) {
 		w.Error(err)
 	}
 }
+
+// unlimited are queues that hold what many rounds publish: at its limit, one drops its oldest.
+var unlimited = []string{"--set", "limits.queue_messages=1000000000", "--set", "limits.queue_bytes=1TiB"}
 
 // prepare makes what must hold the messages.
 func (w *world) prepare() {
