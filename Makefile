@@ -25,7 +25,7 @@ help: ## list the targets
 build: ## bin/entrepot, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/entrepot ./cmd/entrepot
 
-test: setup check vuln unit matrix scale crash interop ## everything: real clients, vet, format, vulnerabilities, units with the race detector, both matrices, the sizes, kill -9
+test: setup check vuln unit matrix scale crash ## vet, format, vulnerabilities, units with the race detector, the matrix, the sizes, kill -9
 
 setup: ## install the real clients (as root), or say which are missing
 	@absent() { for t in $(TOOLS); do command -v $${t%%:*} >/dev/null || echo $$t; done; \
@@ -61,7 +61,7 @@ scale: ## ten thousand sessions, storms, every packet identifier; SCALE=10 for l
 crash: ## kill -9 amid load of every protocol; CRASH=200 for so many times
 	$(GO) test -timeout 60m -count=1 ./test/crash/
 
-interop: ## the same with real clients as separate processes against the built binary
+interop: setup ## the matrix with real clients as separate processes against the built binary
 	$(GO) test -timeout 10m -count=1 -parallel 8 ./test/interop/...
 
 fuzz: ## each fuzz target for FUZZTIME
