@@ -6,9 +6,9 @@ import (
 )
 
 // filters are the subscriptions of one session, or the bindings of one queue, by
-// their texts. Most sessions
-// have one or a few: those are one chain, in the order of their coming. More are
-// many chains, by a hash. The zero value is empty.
+// their texts. Most have one or a few: those are one chain, in the order of their
+// coming. More are many chains, by a hash. The zero value is empty, and so is nil
+// to those who read or remove.
 type filters struct {
 	first *binding     // the chain, by binding.next; nil when there is a table
 	many  *manyFilters // nil: the chain holds them
