@@ -25,7 +25,7 @@ func durable() []workload {
 				cpuRow("AMQP durable queue with confirms, CPU", atMost(1, rabbit))}},
 		{name: "confirms-mqtt", about: "the same by MQTT: 64 publishers, 16 in flight each, QoS 1, into a durable session that is away", peers: []string{entrepot}, serving: serving{durable: true},
 			measure: func(b *bench, s *server, _ *load.Engine) (*result, error) {
-				return b.syncedBy(s, confirmers, unconfirmed)
+				return b.syncedBy(s, confirmers, unconfirmed, false)
 			},
 			rows: []*row{{key: "rate", title: "MQTT QoS 1 into a durable session", unit: "msgs/s"}, cpuRow("MQTT QoS 1 into a durable session, CPU")}},
 	}

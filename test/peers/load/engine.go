@@ -33,6 +33,7 @@ type Engine struct {
 	connacks uint64
 
 	Ledgers  int              // of new connections, before they subscribe
+	Poll     bool             // never sleep, so that what takes time is the peer and not the waking up of this core
 	Latency  *bench.Histogram // nil: not measured
 	Sent     uint64
 	Received uint64 // publishes
@@ -184,6 +185,9 @@ func (e *Engine) Drain() error {
 
 // turn waits once and serves what came.
 func (e *Engine) turn(wait time.Duration) {
+	if e.Poll {
+		wait = 0
+	}
 	n := e.wait(wait)
 	for i := range e.events[:n] {
 		ev := &e.events[i]
