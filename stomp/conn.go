@@ -54,6 +54,8 @@ type conn struct {
 
 var (
 	_ adapters.Conn       = (*conn)(nil)
+	_ adapters.Direct     = (*conn)(nil)
+	_ adapters.DirectRun  = (*conn)(nil)
 	_ adapters.Identified = (*conn)(nil)
 )
 
@@ -62,6 +64,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 	if len(in) > 0 {
 		c.beat.lastIn = t.Now // ST18: any octet counts
 	}
+	out.Join() // what was delivered before comes before the answers
 	s := c.room.pool.Get().(*scratch)
 	defer c.room.pool.Put(s)
 	start, used := len(out.B), 0
@@ -166,6 +169,7 @@ func (c *conn) dispatch(t *core.Turn, f *frame.Frame) (mark, *failure) {
 
 // Wake implements adapters.Driven.
 func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
+	out.Join()
 	s := c.room.pool.Get().(*scratch)
 	defer c.room.pool.Put(s)
 	start := len(out.B)
@@ -181,6 +185,7 @@ func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 
 // Evict implements adapters.Driven.
 func (c *conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
+	out.Join()
 	c.fail(t, fromReason(r, ""), "", out)
 }
 

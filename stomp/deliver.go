@@ -88,6 +88,43 @@ func (c *conn) allowed(sub *subscription, batch int) int {
 	return 0
 }
 
+// Direct implements adapters.Direct: what needs no ACK goes out as it comes.
+func (c *conn) Direct(t *core.Turn, d *core.Delivery, out *adapters.Output) bool {
+	sub := c.plain(d)
+	if sub == nil {
+		return false
+	}
+	c.message(t, sub, d, out)
+	c.beat.lastOut = t.Now
+	return true
+}
+
+// DirectRun implements adapters.DirectRun.
+func (c *conn) DirectRun(t *core.Turn, d *core.Delivery, run *core.Run, out *adapters.Output) bool {
+	sub := c.plain(d)
+	if sub == nil || run.Bytes() > adapters.OutputSoft {
+		return false
+	}
+	each := *d
+	for i := range run.Len() {
+		each.Message = run.At(i)
+		c.message(t, sub, &each, out)
+		each.Seq++
+	}
+	c.beat.lastOut = t.Now
+	return true
+}
+
+// plain is the subscription of a delivery that ends with its MESSAGE; nil:
+// there is none, or not any more.
+func (c *conn) plain(d *core.Delivery) *subscription {
+	sub, _ := d.Consumer.Data.(*subscription)
+	if sub == nil || c.state != open || sub.mode != ackAuto || sub.ended {
+		return nil
+	}
+	return sub
+}
+
 // message appends one MESSAGE. The order of its headers is fixed by
 // docs/stomp.md, "Messages".
 func (c *conn) message(t *core.Turn, sub *subscription, d *core.Delivery, out *adapters.Output) {
@@ -148,8 +185,8 @@ func (c *conn) appendID(b []byte, name string, sub *subscription) []byte {
 // appendDestination appends the destination in the subscription's style. The
 // last one is kept: most subscriptions see the same topic again.
 func (s *subscription) appendDestination(b []byte, topic string, v frame.Version) []byte {
-	if topic != s.lastTopic {
-		s.lastTopic = topic
+	if topic != string(s.lastTopic) {
+		s.lastTopic = append(s.lastTopic[:0], topic...)
 		s.destLine = frame.AppendHeader(s.destLine[:0], v, "destination", appendTopic(nil, topic, s.dest.style))
 	}
 	return append(b, s.destLine...)

@@ -102,6 +102,7 @@ func (c *conn) next() core.Time {
 
 // Tick implements adapters.Driven.
 func (c *conn) Tick(t *core.Turn, out *adapters.Output) {
+	out.Join()
 	switch c.state {
 	case awaitConnect: // from CONNECT on the loop watches over the login
 		if t.Now < c.deadline {

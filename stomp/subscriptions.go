@@ -27,7 +27,7 @@ type subscription struct {
 
 	head      []byte // MESSAGE line and subscription header, as written
 	idHead    []byte // message id up to the number, as written
-	lastTopic string // whose destination header is in destLine
+	lastTopic []byte // whose destination header is in destLine
 	destLine  []byte
 
 	unacked []unacked // ascending by n; settled ones go when they come first
