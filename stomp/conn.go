@@ -90,7 +90,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 		if !ok {
 			break
 		}
-		c.execute(t, &s.frame, out)
+		c.execute(t, s, out)
 		c.brake(t, out)
 	}
 	if c.state >= draining {
@@ -102,7 +102,8 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 }
 
 // execute executes one frame and notes its receipt.
-func (c *conn) execute(t *core.Turn, f *frame.Frame, out *adapters.Output) {
+func (c *conn) execute(t *core.Turn, s *scratch, out *adapters.Output) {
+	f := &s.frame
 	c.room.count.in[f.Command].Add(1)
 	if c.state == awaitConnect {
 		if bad := c.first(t, f, out); bad != nil {
@@ -110,7 +111,7 @@ func (c *conn) execute(t *core.Turn, f *frame.Frame, out *adapters.Output) {
 		}
 		return
 	}
-	m, bad := c.dispatch(t, f)
+	m, bad := c.dispatch(t, s)
 	receipt := text(f, "receipt")
 	if bad != nil {
 		c.fail(t, bad, receipt, out)
@@ -138,10 +139,11 @@ func later(a, b mark) mark {
 	return a
 }
 
-func (c *conn) dispatch(t *core.Turn, f *frame.Frame) (mark, *failure) {
+func (c *conn) dispatch(t *core.Turn, s *scratch) (mark, *failure) {
+	f := &s.frame
 	switch f.Command {
 	case frame.Send:
-		return c.send(t, f)
+		return c.send(t, f, &s.lent)
 	case frame.Ack:
 		return c.ack(t, f, core.Accepted)
 	case frame.Nack:

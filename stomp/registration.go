@@ -40,6 +40,7 @@ type Room struct {
 // none.
 type scratch struct {
 	frame      frame.Frame
+	lent       core.Lent
 	deliveries [64]core.Delivery
 }
 

@@ -14,7 +14,7 @@ type sendTarget struct {
 	kind  kind
 }
 
-func (c *conn) send(t *core.Turn, f *frame.Frame) (mark, *failure) {
+func (c *conn) send(t *core.Turn, f *frame.Frame, lent *core.Lent) (mark, *failure) {
 	topic, bad := c.resolve(t, f)
 	if bad != nil {
 		return mark{}, bad
@@ -48,7 +48,13 @@ func (c *conn) send(t *core.Turn, f *frame.Frame) (mark, *failure) {
 	if !mt.Any() && !x.retain { // ST58: a SEND that matches nobody gets its RECEIPT
 		return mark{}, nil
 	}
-	m := newMessage(f, x)
+	var m *core.Message
+	if x.qos == 0 && !f.Owned() {
+		m = x.describe(lent.Lend(f.Body))
+		defer lent.Lend(nil)
+	} else {
+		m = newMessage(f, x)
+	}
 	m.Topic = mt.Topic()
 	return c.published(c.session.Publish(t, mt, m))
 }
@@ -83,6 +89,11 @@ func newMessage(f *frame.Frame, x properties) *core.Message {
 	} else {
 		m = core.NewMessage(f.Body)
 	}
+	return x.describe(m)
+}
+
+// describe makes m say what the headers say.
+func (x *properties) describe(m *core.Message) *core.Message {
 	m.Origin, m.QoS, m.Retain, m.Expires, m.Meta = Name, x.qos, x.retain, x.expires, x.meta
 	return m
 }
