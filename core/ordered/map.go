@@ -101,6 +101,18 @@ func (c *Cursor[V]) Key() string { return c.leaf.names[c.i] }
 // Value is the value at the cursor.
 func (c *Cursor[V]) Value() V { return c.leaf.vals[c.i] }
 
+// Run is the keys and values from the cursor on that its page holds. They are
+// good until the next change of the map, and not to be changed.
+func (c *Cursor[V]) Run() (keys []string, values []V) {
+	return c.leaf.names[c.i:], c.leaf.vals[c.i:]
+}
+
+// Skip moves on by n keys, at most as many as Run has.
+func (c *Cursor[V]) Skip(n int) {
+	c.i += n
+	c.settle()
+}
+
 // Next moves to the next key.
 func (c *Cursor[V]) Next() {
 	c.i++

@@ -121,6 +121,31 @@ func TestForwardFindsWhatSeekFinds(t *testing.T) {
 	}
 }
 
+func TestRunsHoldWhatNextVisits(t *testing.T) {
+	t.Parallel()
+	var m Map[int]
+	for i := range 5000 {
+		m.Set(fmt.Sprintf("%04d", i), i)
+	}
+	for _, most := range []int{1, 3, 64, 100} {
+		c, n := m.Seek("0007"), 7
+		for c.Valid() {
+			names, values := c.Run()
+			take := min(most, len(names))
+			for i := range take {
+				if names[i] != fmt.Sprintf("%04d", n) || values[i] != n {
+					t.Fatalf("at most %d: %q, %d at %d", most, names[i], values[i], n)
+				}
+				n++
+			}
+			c.Skip(take)
+		}
+		if n != 5000 {
+			t.Fatalf("at most %d: ended at %d", most, n)
+		}
+	}
+}
+
 func BenchmarkSetOver1M(b *testing.B) {
 	var m Map[int]
 	names := make([]string, 1_000_000)

@@ -143,6 +143,35 @@ func TestAScanVisitsNoMoreThanItsBudget(t *testing.T) {
 	}
 }
 
+func TestASubtreeComesInSlicesOfTheBudget(t *testing.T) {
+	t.Parallel()
+	const n = 1000
+	var r Retained[int]
+	for i := range n {
+		r.Set(fmt.Sprintf("a/%04d", i), -1)
+		r.Set(fmt.Sprintf("b/%04d", i), i)
+		r.Set(fmt.Sprintf("c/%04d", i), -1)
+	}
+	for _, budget := range []int{1, 2, 63, 64, 65, 256, n, 5 * n} {
+		items, after, done := []Item[int](nil), "", false
+		for calls := 0; !done; calls++ {
+			had := len(items)
+			items, after, done = r.Scan(items, "b/#", after, budget)
+			if got := len(items) - had; got > budget || !done && got != budget {
+				t.Fatalf("budget %d: %d in call %d, which is the last: %v", budget, got, calls, done)
+			}
+		}
+		if len(items) != n {
+			t.Fatalf("budget %d: %d of %d", budget, len(items), n)
+		}
+		for i, x := range items {
+			if x.Value != i || x.Name != fmt.Sprintf("b/%04d", i) {
+				t.Fatalf("budget %d: %v at %d", budget, x, i)
+			}
+		}
+	}
+}
+
 func TestRetainedIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	var r Retained[int]

@@ -16,6 +16,16 @@ func (r *Retained[V]) Scan(dst []Item[V], filter, after string, budget int) (ite
 		if n > 0 && n >= budget {
 			return dst, next, false
 		}
+		if names, values := c.Run(); n < budget && q.all(names) { // a page of a subtree: no name is looked at
+			take := min(len(names), budget-n)
+			for i, name := range names[:take] {
+				dst = append(dst, Item[V]{name, values[i]})
+			}
+			next = names[take-1]
+			c.Skip(take)
+			n += take - 1
+			continue
+		}
 		next = c.Key()
 		switch q.look(next) {
 		case lookMatch:

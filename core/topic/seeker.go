@@ -103,6 +103,11 @@ func (q *seeker) miss(name string, n, f, fEnd, free int) look {
 	return q.seek(name[:free], "0") // the byte after '/'
 }
 
+// all tells, by the ends of names that follow each other, that all of them match.
+func (q *seeker) all(names []string) bool {
+	return q.inside != "" && strings.HasPrefix(names[0], q.inside) && strings.HasPrefix(names[len(names)-1], q.inside)
+}
+
 func (q *seeker) seek(head, tail string) look {
 	q.target = append(append(q.target[:0], head...), tail...)
 	return lookSeek
