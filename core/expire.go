@@ -39,7 +39,17 @@ func (st *session) wake(t *Turn) {
 	}
 	if ends {
 		ns.r.expired.Add(1)
+		st.tellExpired()
 		st.finish(t, true)
+	}
+}
+
+// tellExpired writes the line of a session whose time was over. Very many can be
+// at once, after a restart.
+func (st *session) tellExpired() {
+	r := st.ns.r
+	if r.sparing == nil || r.sparing.Holds("session.expired", 1) == 0 {
+		r.log.Info("session.expired", "namespace", st.ns.name, "user", st.principal.Load().User, "client", st.client)
 	}
 }
 
