@@ -77,6 +77,12 @@ func (c *counters) blockError(reason string) {
 	c.metrics.Counter("coap_block_errors_total", reason).Add(1)
 }
 
+// challenged counts an Echo that is asked for.
+func (c *counters) challenged() {
+	c.echoed("sent")
+	c.metrics.Counter("udp_challenges_total", Protocol).Add(1)
+}
+
 func (c *counters) echoed(result string) {
 	c.metrics.Counter("coap_echo_challenges_total", result).Add(1)
 }

@@ -45,7 +45,7 @@ func (p *peer) echoed(value []byte, now core.Time) {
 
 // challenge asks for an Echo (RFC 9175, section 2.3).
 func (p *peer) challenge(t *core.Turn, r *response) {
-	p.ep.room.count.echoed("sent")
+	p.ep.room.count.challenged()
 	*r = response{code: message.Unauthorized, echo: p.ep.room.echo.challenge(p.addr, t.Now)}
 }
 

@@ -80,5 +80,8 @@ func TestSecurity_S9_WithheldAnswersAreCounted(t *testing.T) {
 		if n := counter(d, "udp_amplification_refused_total", "coap"); n != 1 {
 			t.Errorf("%d withheld answers are counted", n)
 		}
+		if n := counter(d, "udp_challenges_total", "coap"); n != 1 {
+			t.Errorf("%d challenges are counted", n)
+		}
 	})
 }

@@ -144,6 +144,9 @@ func (c *counters) associated(n int) {
 	c.metrics.Counter("dtls_associations", c.protocol).Add(uint64(n))
 }
 
+// challenged counts a HelloVerifyRequest.
+func (c *counters) challenged() { c.metrics.Counter("udp_challenges_total", c.protocol).Add(1) }
+
 func (c *counters) dropped(reason string) {
 	c.metrics.Counter("udp_dropped_total", c.protocol, reason).Add(1)
 }

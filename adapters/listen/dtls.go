@@ -126,6 +126,7 @@ func (d *dtlsServer) hello(from netip.AddrPort, via netip.Addr, b []byte) {
 	case !ok:
 		d.l.counts.dropped("malformed")
 	case !d.cookies.valid(from, &h, now):
+		d.l.counts.challenged()
 		d.sendTo(h.verifyRequest(d.cookies.make(from, &h, now)), from, via)
 	default:
 		d.begin(from, via, &h, b)

@@ -249,6 +249,9 @@ func TestDTLS_AGoodbyeEndsTheSession(t *testing.T) {
 	r, _ := secureRig(t, adapters.Limits{}, "none")
 	d := join(t, r.addr(0), withKey("dev1", keys["dev1"])...)
 	d.ask("LOGIN a", "OK")
+	if n := r.count("udp_challenges_total", "line"); n < 1 {
+		t.Errorf("%d challenges", n)
+	}
 	if n := r.count("dtls_associations", "line"); n != 1 || r.count("dtls_handshakes_total", "line", "ok") != 1 {
 		t.Errorf("%d associations", n)
 	}

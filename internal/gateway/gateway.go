@@ -62,6 +62,7 @@ type Gateway struct {
 	access    *access.Control
 	takeovers limit.Takeovers
 	logins    *metrics.Timing
+	syncs     *metrics.Timing // of the store; nothing without one on disk
 	router    *core.Router
 	server    *listen.Server
 	monitor   *overload.Monitor
@@ -95,7 +96,7 @@ func Open(o Options) (*Gateway, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{options: o, metrics: adapters.NewMetrics(), failed: make(chan error, 16)}
+	g := &Gateway{options: o, metrics: adapters.NewMetrics(), syncs: metrics.NewTiming(metrics.FsyncSeconds), failed: make(chan error, 16)}
 	g.lines = eventlog.New(o.Log.Handler(), func(event string) *atomic.Uint64 { return g.metrics.Counter("log_suppressed_total", event) })
 	g.log = slog.New(g.lines.Handler())
 	s := &settings{config: o.Config, sections: o.Sections}

@@ -145,8 +145,8 @@ func TestSecurity_O6_O7_R1_AnOutageOfTheStoreIsSaidAndEndsByItself(t *testing.T)
 			if code, body := get(t, admin+"/readyz"); code != 200 || strings.Contains(body, c.ready) {
 				t.Errorf("readyz: %d %q", code, body)
 			}
-			if _, body := get(t, admin+"/metrics"); !strings.Contains(body, "entrepot_store_state 0") {
-				t.Error("entrepot_store_state is not 0")
+			if _, body := get(t, admin+"/metrics"); !strings.Contains(body, "entrepot_store_state 0") || !strings.Contains(body, "entrepot_fsync_seconds_count ") {
+				t.Error("entrepot_store_state is not 0, or no sync was timed")
 			}
 			if log.count("msg=store.failed") < 1 || log.count("msg=store.recovered") != 1 {
 				t.Errorf("%d store.failed, %d store.recovered", log.count("msg=store.failed"), log.count("msg=store.recovered"))

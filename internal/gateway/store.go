@@ -58,6 +58,7 @@ func (g *Gateway) openStore(now *settings) error {
 		FS:     g.options.Disk,
 		Errors: func(op string) { g.metrics.Counter("store_errors_total", op).Add(1) },
 		Lost:   g.reports,
+		Synced: func(took time.Duration) { g.syncs.Observe(took) },
 	}
 	s, err := disk.OpenLasting(StoreDir(data), o)
 	if err != nil {

@@ -65,7 +65,9 @@ func TestNamesAndUnitsPassTheLinter(t *testing.T) {
 	m := adapters.NewMetrics()
 	timing := NewTiming(AuthSeconds)
 	timing.Observe(time.Millisecond, "file", "ok")
-	r.MustRegister(timing.vec)
+	syncs := NewTiming(FsyncSeconds)
+	syncs.Observe(time.Millisecond)
+	r.MustRegister(timing.vec, syncs.vec)
 	r.MustRegister(New(m, func(emit Emit) {
 		for _, d := range Definitions {
 			emit(d.Name, 1, make([]string, len(d.Labels))...)

@@ -6,14 +6,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// AuthSeconds is the name of the timing of logins.
-const AuthSeconds = "entrepot_auth_seconds"
+// The names of the timings.
+const (
+	AuthSeconds  = "entrepot_auth_seconds"  // of logins
+	FsyncSeconds = "entrepot_fsync_seconds" // of the store's log
+)
 
-// Timing is a histogram of durations. It is for what happens seldom, such as logins, never for messages.
+// Timing is a histogram of durations. It is for what happens seldom, such as logins and syncs, never for messages.
 type Timing struct{ vec *prometheus.HistogramVec }
 
-// buckets reach from an answer out of a cache to the longest time-out of a backend, in seconds.
-var buckets = []float64{.0001, .001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+// buckets reach from an answer out of a cache, or a sync of a fast disk, to the longest time-out of a backend, in seconds.
+var buckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
 // NewTiming makes the histogram of a definition.
 func NewTiming(name string) *Timing {

@@ -33,6 +33,10 @@ type Options struct {
 	// rename, open. It must not block. nil means nobody.
 	Errors func(op string)
 
+	// Synced is told how long each sync of the log took that worked. It must not
+	// block. nil means nobody.
+	Synced func(took time.Duration)
+
 	// What Lasting adds: how it waits, zero for about 40 s, and who is told when
 	// it waits no longer.
 	Patience Patience

@@ -23,6 +23,9 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Errors == nil {
 		o.Errors = func(string) {}
 	}
+	if o.Synced == nil {
+		o.Synced = func(time.Duration) {}
+	}
 	s := &Store{
 		dir: filepath.Clean(dir), slow: io.NopCloser(nil), syncer: newSyncer(o), tail: o.tail, onFailure: o.onFailure, grace: cmp.Or(o.Patience.Grace, usual.Grace),
 		work: make(chan commit), written: make(chan struct{}), broken: make(chan struct{}),
@@ -48,7 +51,7 @@ func (s *Store) open(o Options) (err error) {
 	}
 	s.fs = o.FS
 	s.removeCheckpoint()
-	s.files = &watch{FS: o.FS, aside: o.FS.PathJoin(s.dir, checkpointDir), parked: make(chan struct{}), safe: s.safe, broken: func(op string, err error) {
+	s.files = &watch{FS: o.FS, aside: o.FS.PathJoin(s.dir, checkpointDir), synced: o.Synced, parked: make(chan struct{}), safe: s.safe, broken: func(op string, err error) {
 		o.Errors(op)
 		_ = s.fail(op, commitFailure{err})
 	}}

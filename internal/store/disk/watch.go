@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -28,6 +29,7 @@ import (
 type watch struct {
 	vfs.FS
 	aside  string // where backups are gathered: what fails there is theirs alone
+	synced func(took time.Duration)
 	broken func(op string, err error)
 	safe   func() bool // no write is on its way into pebble, nor will be one
 	parked chan struct{}
@@ -149,7 +151,7 @@ func (w *watch) file(op, name string, open func() (vfs.File, error)) (f vfs.File
 		return nil, err
 	}
 	if op == "create" && path.Ext(name) == ".log" && !strings.HasPrefix(name, w.aside) {
-		f = withRoom(f)
+		f = &timed{withRoom(f), w.synced}
 	}
 	return &watched{f, w, name}, nil
 }
@@ -178,6 +180,25 @@ func (f *watched) WriteAt(p []byte, at int64) (n int, err error) {
 }
 
 func (f *watched) Sync() error { return f.w.change("sync", f.name, f.File.Sync) }
+
+// timed is a log whose syncs are timed.
+type timed struct {
+	vfs.File
+	took func(time.Duration)
+}
+
+func (f *timed) Sync() error { return f.time(f.File.Sync) }
+
+func (f *timed) SyncData() error { return f.time(f.File.SyncData) }
+
+func (f *timed) time(sync func() error) error {
+	began := time.Now()
+	err := sync()
+	if err == nil {
+		f.took(time.Since(began))
+	}
+	return err
+}
 
 // folder is a directory whose failures pebble never sees.
 type folder struct {
