@@ -109,7 +109,6 @@ func (c *conn) DirectRun(t *core.Turn, d *core.Delivery, run *core.Run, out *ada
 	for i := range run.Len() {
 		each.Message = run.At(i)
 		c.message(t, sub, &each, out)
-		each.Seq++
 	}
 	c.beat.lastOut = t.Now
 	return true
