@@ -72,9 +72,13 @@ func detach(c io.Closer) (fd int, err error) {
 	return fd, nil
 }
 
-// close stops accepting, on the acceptor's loop, and returns when it has.
+// close stops accepting, on the acceptor's loop, and returns when it has. Who
+// has connected already is let in, a batch of them, and not reset by the kernel.
 func (a *acceptor) close() {
-	a.onLoop(a.shut)
+	a.onLoop(func(l *loop) {
+		a.ready()
+		a.shut(l)
+	})
 }
 
 // handBack stops accepting, but keeps the address: the socket is a listener of

@@ -33,6 +33,7 @@ type rig struct {
 	*listen.Server
 	host *adapters.Host
 	log  *safeBuffer
+	run  func() // by serve
 	stop func()
 }
 
@@ -47,6 +48,14 @@ type rigOptions struct {
 
 // serve starts a server; it is stopped at the end of the test.
 func serve(t testing.TB, o rigOptions) *rig {
+	t.Helper()
+	r := bound(t, o)
+	r.run()
+	return r
+}
+
+// bound is a server that does not serve before its run is called.
+func bound(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	r := &rig{log: new(safeBuffer)}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
@@ -81,11 +90,11 @@ func serve(t testing.TB, o rigOptions) *rig {
 	if err := r.Bind(); err != nil {
 		t.Fatal(err)
 	}
-	r.run(t, router)
+	r.run = func() { r.start(t, router) }
 	return r
 }
 
-func (r *rig) run(t testing.TB, router *core.Router) {
+func (r *rig) start(t testing.TB, router *core.Router) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Serve(ctx) }()

@@ -257,6 +257,29 @@ func TestShutdownSaysGoodbye(t *testing.T) {
 	}
 }
 
+// Bound but not serving, the server finds them all in the kernel's queue when
+// it is stopped at once.
+func TestShutdownLetsInThoseInTheKernel(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		r := bound(t, rigOptions{urls: []string{"line://127.0.0.1:0", "line+unix://" + filepath.Join(t.TempDir(), "s")}})
+		var all []*client
+		for i := range r.Addrs() {
+			for range 20 {
+				all = append(all, r.client(t, i))
+			}
+		}
+		r.run()
+		go r.stop()
+		for _, c := range all {
+			c.expect("BYE shutting down")
+			c.eof()
+			c.nc.Close()
+		}
+		r.stop()
+	}
+}
+
 func TestShutdownCutsOffThoseWhoDoNotRead(t *testing.T) {
 	t.Parallel()
 	r := serve(t, rigOptions{urls: transports(t)})
