@@ -304,6 +304,7 @@ func BenchmarkWalk(b *testing.B) {
 						}
 					}
 					got += len(x.buf)
+					x.turn.LetGo()
 				}
 				s.Detach(x.turn, core.Normal)
 			}

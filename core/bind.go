@@ -61,11 +61,11 @@ func (q *Queue) replay(t *Turn, w *replay) {
 	denials := q.ns.r.withholding(w.principal, w.client)
 	defer func() { denials.tell() }()
 	for i := range items {
-		m := items[i].Value
+		m := items[i].Value.message()
 		if m.rev > w.rev || m.Expired(t.Now) || !denials.allows(m) {
 			continue
 		}
-		if !q.push(t, m.again(), &target{q: q, qos: w.sub.QoS, rap: true}) {
+		if !q.push(t, m, &target{q: q, qos: w.sub.QoS, rap: true}) {
 			return
 		}
 	}

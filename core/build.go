@@ -93,6 +93,14 @@ func (m *Message) room() []byte {
 	return (*message1024)(p).data[:]
 }
 
+// unlink makes m refer to nothing.
+func (m *Message) unlink() {
+	m.Topic, m.Payload, m.Meta, m.Origin, m.record = "", nil, nil, "", nil
+	if m.frames.Load() != nil {
+		m.frames.Store(nil)
+	}
+}
+
 // reuse keeps the memory of a message that nothing refers to any more.
 func (t *Turn) reuse(m *Message) {
 	if len(t.spare[m.class-1]) >= keptMessages {
@@ -104,11 +112,8 @@ func (t *Turn) reuse(m *Message) {
 		}
 	}
 	class := m.class
-	m.Topic, m.Payload, m.Meta, m.Origin = "", nil, nil, ""
+	m.unlink()
 	m.Expires, m.From, m.QoS, m.Retain = 0, 0, 0, false
-	m.shared, m.sole, m.record, m.rev, m.owner = false, false, nil, 0, ""
-	if m.frames.Load() != nil {
-		m.frames.Store(nil)
-	}
+	m.shared, m.sole, m.rev = false, false, 0
 	t.spare[class-1] = append(t.spare[class-1], m)
 }

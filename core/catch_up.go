@@ -105,13 +105,16 @@ func (s *schedule) catchUp(x *catchingUp, ns *Namespace) {
 func (x *catchingUp) retained(t *Turn, ns *Namespace, after string) {
 	items, next, done := ns.retained.Scan(nil, "#", after, sweepSlice)
 	for i := range items {
-		if !items[i].Value.loaded {
+		if !items[i].Value.isLoaded() {
 			continue
 		}
-		ns.retained.Update(items[i].Name, func(old *Message, had bool) (*Message, bool) {
-			if had && old.loaded {
-				old = old.olderBy(x.late)
-				ns.expiresLater(t.Now, old.Expires)
+		ns.retained.Update(items[i].Name, func(old packed, had bool) (packed, bool) {
+			if had && old.isLoaded() {
+				var m Message
+				owner := old.unpack(&m)
+				m.loaded, m.Expires = false, max(1, m.Expires-x.late)
+				ns.expiresLater(t.Now, m.Expires)
+				old = pack(&m, owner)
 			}
 			return old, had
 		})
@@ -139,7 +142,7 @@ func (x *catchingUp) message(m *Message) *Message {
 // olderBy is the message as it is if it was loaded so much too young.
 func (m *Message) olderBy(late Time) *Message {
 	x := m.again()
-	x.shared, x.record, x.owner = m.shared, m.record, m.owner
-	x.Expires = max(1, m.Expires-late)
+	x.shared, x.record = m.shared, m.record
+	x.Expires, x.loaded = max(1, m.Expires-late), false
 	return x
 }

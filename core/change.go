@@ -63,8 +63,8 @@ func (c *change) write(r *Router, b *Batch) (below uint64) {
 		}
 		c.q.mu.Unlock()
 	case retainedChange:
-		if m, ok := c.ns.retained.Get(c.text); ok {
-			b.Set(retainedKey(c.ns.name, c.text), putText(appendMessage(nil, m, &r.ages), m.owner))
+		if p, ok := c.ns.retained.Get(c.text); ok {
+			b.Set(retainedKey(c.ns.name, c.text), p.record(&r.ages))
 		} else {
 			b.Delete(retainedKey(c.ns.name, c.text))
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"unsafe"
 )
 
 // The records of the store are written with the few primitives below:
@@ -37,6 +38,8 @@ type reader struct {
 	b    []byte
 	bad  bool
 	ages *ages // nil: instants are read as they are
+
+	lasts bool // b is never written to: what is read may share it
 }
 
 func (r *reader) uint() uint64 {
@@ -60,7 +63,22 @@ func (r *reader) bytes() []byte {
 	return v
 }
 
-func (r *reader) text() string { return string(r.bytes()) }
+func (r *reader) text() string {
+	b := r.bytes()
+	if r.lasts {
+		return unsafe.String(unsafe.SliceData(b), len(b))
+	}
+	return string(b)
+}
+
+// data is bytes of its own, unless they last.
+func (r *reader) data() []byte {
+	b := r.bytes()
+	if r.lasts {
+		return b
+	}
+	return append([]byte(nil), b...)
+}
 
 func (r *reader) byte() byte {
 	if len(r.b) == 0 {
@@ -94,6 +112,7 @@ func (r *reader) err() error {
 const (
 	flagRetain = 1 << iota
 	flagMeta
+	flagLoaded // of packed ones alone: Message.loaded
 )
 
 // appendMessage is the stored form of a message.
@@ -149,21 +168,26 @@ func appendMeta(b []byte, x *Meta) []byte {
 }
 
 func (r *reader) message() *Message {
+	m := new(Message)
+	r.messageTo(m)
+	return m
+}
+
+func (r *reader) messageTo(m *Message) {
 	flags := r.byte()
-	m := &Message{Retain: flags&flagRetain != 0, QoS: r.byte()}
+	m.Retain, m.QoS = flags&flagRetain != 0, r.byte()
 	m.Topic = r.text()
 	m.Origin = r.text()
 	m.Expires, m.loaded = r.time()
 	m.From = r.uint()
 	m.rev = r.uint()
-	m.Payload = append([]byte(nil), r.bytes()...)
-	if flags&flagMeta != 0 {
+	m.Payload = r.data()
+	if m.Meta = nil; flags&flagMeta != 0 {
 		m.Meta = r.meta()
 	}
 	if m.QoS > 2 {
 		r.bad = true
 	}
-	return m
 }
 
 // messageSize reads over a message: what its Size and From are.
@@ -204,7 +228,7 @@ func (r *reader) meta() *Meta {
 		x.Via = append(x.Via, r.text())
 	}
 	if r.bool() {
-		x.Native = &Native{Protocol: r.text(), Data: append([]byte(nil), r.bytes()...)}
+		x.Native = &Native{Protocol: r.text(), Data: r.data()}
 	}
 	return x
 }

@@ -104,6 +104,7 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 		return into
 	}
 	q.expireOld(t)
+	t.unpacked.begin()
 	k := taking{t: t, c: c, out: into, window: window, share: q.share(c)}
 	if c.isLasting() && !c.member.inbox.hasSent(c) { // what it was given before goes out first
 		k.parked = true

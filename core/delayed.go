@@ -169,10 +169,9 @@ func (d *delayed) send(t *Turn) Reason {
 			return reason
 		}
 	}
-	d.m.owner = owner(d.principal)
 	reason := d.ns.rolesRetain(d.principal, d.m)
 	if reason == OK {
-		reason = d.ns.publish(t, d.m)
+		reason = d.ns.publish(t, d.m, owner(d.principal))
 	}
 	if reason == Quota { // of retained messages
 		d.ns.r.drop(DropQueueFull)

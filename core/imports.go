@@ -146,7 +146,7 @@ func (m *Match) arrive(t *Turn, original *Message) (durable, reached bool) {
 			plain.Native = nil
 			c.Meta = &plain
 		}
-		must, reason := a.link.to.route(t, &a.match, c, nil)
+		must, reason := a.link.to.route(t, &a.match, c, retaining{})
 		durable = durable || must
 		switch reason {
 		case OK:

@@ -197,8 +197,9 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 		}
 		items, next, done := q.ns.retained.Scan(k.t.items[:0], l.sub.Filter, l.after, min(laneSlice, max(1, cap(k.out)-len(k.out))))
 		k.t.items = items
+		k.t.unpacked.expect(items)
 		for i := range items {
-			m := items[i].Value
+			m := k.t.unpacked.next(items[i].Value, len(items)-i)
 			if m.rev > l.rev || m.Expired(k.t.Now) {
 				continue
 			}
@@ -220,7 +221,7 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 				return false
 			}
 			l.after = items[i].Name
-			logged = q.walkTo(k, l, m, qos) || logged
+			logged = q.walkTo(k, l, items[i].Value, m, qos) || logged
 		}
 		if l.after = next; done {
 			if l.logged {
@@ -235,20 +236,23 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 	return false
 }
 
-// walkTo makes a delivery of a retained message; logged tells that it has a
-// record. One of QoS 2 leaves when that is stored. [MQTT-4.3.3-1]
-func (q *Queue) walkTo(k *taking, l *lane, m *Message, qos uint8) (logged bool) {
+// walkTo makes a delivery of the message m that p was unpacked to last; logged
+// tells that it has a record. One of QoS 2 leaves when that is stored. [MQTT-4.3.3-1]
+func (q *Queue) walkTo(k *taking, l *lane, p packed, m *Message, qos uint8) (logged bool) {
 	k.walked++
 	x := q.side
 	seq := x.seq | laneBit
 	x.seq++
 	had := entry{m: m, ids: l.ids, free: l.free, qos: qos, retain: true, logged: l.logged && qos > 0}
 	if qos := q.qosFor(k.c, &had); !had.logged && !k.c.holds(qos) { // over with the delivery
+		k.t.unpacked.keep()
 		k.out = append(k.out, Delivery{Message: m, Consumer: k.c, Seq: seq, Attempt: 1, QoS: qos, Retain: true, Stored: true, IDs: idsOf(l.ids)}) // [3: MQTT-3.3.1-8]
 		return false
 	}
-	e := new(entry)
-	*e = had
+	own := new(walked)
+	e := &own.entry
+	*e, e.m = had, &own.Message
+	p.unpack(e.m)
 	if e.logged {
 		q.keepSide(seq, e)
 		k.t.logEntry(q, seq, e)
@@ -261,6 +265,12 @@ func (q *Queue) walkTo(k *taking, l *lane, m *Message, qos uint8) (logged bool) 
 		q.deliverSide(k, seq, e)
 	}
 	return e.logged
+}
+
+// walked is a retained message that stays in flight.
+type walked struct {
+	entry
+	Message
 }
 
 func idsOf(ids *[]uint32) []uint32 {

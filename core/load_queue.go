@@ -213,16 +213,17 @@ func (l *loading) retained(key, value []byte) error {
 	if !ok {
 		return errRecord
 	}
-	r := &reader{b: value, ages: &l.r.ages}
-	m := r.message()
-	m.owner = r.text()
+	r := reader{b: value, ages: &l.r.ages, lasts: true} // as long as it is looked at
+	var m Message
+	r.messageTo(&m)
+	owner := r.text()
 	if r.err() != nil || m.Topic != string(rest) {
 		return errRecord
 	}
 	ns := l.namespace(name)
-	ns.retained.Set(m.Topic, m)
+	ns.retained.Set(string(rest), packedRecord(value, &m, owner))
 	ns.retainedBytes.Add(int64(m.Size()))
-	ns.retainers.add(m.owner, 1)
+	ns.retainers.add(owner, 1)
 	if m.Expires != 0 {
 		ns.expiresLater(l.t.Now, m.Expires)
 	}

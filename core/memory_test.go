@@ -72,7 +72,7 @@ func TestMemoryOfEachThing(t *testing.T) {
 				publish(pub, "away/0", false)
 			}
 		}},
-		{"retained message of 64 bytes on a topic of 20", 20_000, 320, func(n int) {
+		{"retained message of 64 bytes on a topic of 20", 20_000, 200, func(n int) {
 			for i := range n {
 				publish(pub, fmt.Sprintf("retained/%05d/value", i), true)
 			}

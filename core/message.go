@@ -30,7 +30,6 @@ type Message struct {
 	frames atomic.Pointer[frame]
 	record *sharing // what several durable queues refer to in the store; nil: none
 	rev    uint64   // revision of the retained write; 0: none
-	owner  string   // user that a retained message counts for; "": nobody
 }
 
 // Meta is the part of a message that few messages have: DESIGN's rare fields.
@@ -149,7 +148,7 @@ func (m *Message) Queue() string {
 func (m *Message) again() *Message {
 	return &Message{
 		Topic: m.Topic, Payload: m.Payload, Meta: m.Meta, Origin: m.Origin,
-		Expires: m.Expires, From: m.From, QoS: m.QoS, Retain: m.Retain, rev: m.rev,
+		Expires: m.Expires, From: m.From, QoS: m.QoS, Retain: m.Retain, loaded: m.loaded, rev: m.rev,
 	}
 }
 

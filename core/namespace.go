@@ -14,7 +14,7 @@ type Namespace struct {
 	r        *Router
 	name     string
 	index    *topic.Index[*binding]
-	retained *topic.Retained[*Message]
+	retained *topic.Retained[packed]
 
 	delayedAlarm *alarm // for delayed messages
 	sweepAlarm   *alarm // for retained messages that expire
@@ -73,7 +73,7 @@ func (r *Router) namespace(name string) *Namespace {
 		ns = &Namespace{
 			r: r, name: name,
 			index:    topic.NewIndex[*binding](topic.IndexOptions{}),
-			retained: new(topic.Retained[*Message]),
+			retained: new(topic.Retained[packed]),
 			queues:   map[string]*Queue{},
 			groups:   map[groupKey]*Queue{},
 		}

@@ -218,7 +218,7 @@ func (s *Session) Publish(t *Turn, mt *Match, m *Message) (seq uint64, pending b
 // that it replaces (nil when there is none), decided as one with the write.
 // When it does not hold, the reason is Precondition.
 func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Message) bool) (seq uint64, pending bool, reason Reason) {
-	if s.r.hook != nil || m.Retain {
+	if s.r.hook != nil {
 		m = m.kept()
 	}
 	m.From = s.st.id
@@ -230,16 +230,17 @@ func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Messa
 			return 0, false, reason
 		}
 	}
+	how := retaining{cond: cond}
 	if m.Retain && !mt.direct {
 		if !s.Permits(ActionRetain, m.Topic) {
 			return 0, false, NotAuthorized
 		}
-		m.owner = owner(s.principal)
+		how.owner = owner(s.principal)
 		if reason = s.ns.rolesRetain(s.principal, m); reason != OK {
 			return 0, false, reason
 		}
 	}
-	durable, reason := s.ns.route(t, mt, m, cond)
+	durable, reason := s.ns.route(t, mt, m, how)
 	if reason != OK && reason != NoReceiver {
 		return 0, false, reason
 	}
@@ -248,8 +249,8 @@ func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Messa
 }
 
 // publish is for messages that no connection waits for: wills, delayed ones,
-// and what the gateway itself says.
-func (ns *Namespace) publish(t *Turn, m *Message) Reason {
+// and what the gateway itself says. What it retains counts for owner.
+func (ns *Namespace) publish(t *Turn, m *Message, owner string) Reason {
 	var mt Match
 	mt.topic = m.Topic
 	if queue, ok := strings.CutPrefix(m.Topic, queuePrefix); ok {
@@ -262,7 +263,7 @@ func (ns *Namespace) publish(t *Turn, m *Message) Reason {
 	} else {
 		ns.match(t, &mt, m.From)
 	}
-	durable, reason := ns.route(t, &mt, m, nil)
+	durable, reason := ns.route(t, &mt, m, retaining{owner: owner})
 	if durable {
 		t.sync()
 	}
@@ -272,12 +273,12 @@ func (ns *Namespace) publish(t *Turn, m *Message) Reason {
 // PublishSystem publishes in a namespace on behalf of the gateway. What is
 // retained below "$SYS/" is kept in memory only.
 func (r *Router) PublishSystem(t *Turn, namespace string, m *Message) Reason {
-	return r.namespace(namespace).publish(t, m)
+	return r.namespace(namespace).publish(t, m, "")
 }
 
 // route is the one way of a message to its queues. durable tells that
 // something of it must be synced before it is acknowledged.
-func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) bool) (durable bool, reason Reason) {
+func (ns *Namespace) route(t *Turn, mt *Match, m *Message, how retaining) (durable bool, reason Reason) {
 	r := ns.r
 	if m.QoS > 0 && r.failed.Load() { // not in an outage: wills and delayed messages wait for its end
 		return false, Unavailable
@@ -288,9 +289,9 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, cond func(*Message) b
 			return false, QueueFull
 		}
 	}
-	m.shared = len(mt.targets) > 1 || m.Retain // which may go out as soon as it is kept
-	if m.Retain && !mt.direct {                // [MQTT-3.3.1-8] [3: MQTT-3.3.1-12]
-		if reason = ns.retain(t, m, cond); reason != OK {
+	m.shared = len(mt.targets) > 1
+	if m.Retain && !mt.direct { // [MQTT-3.3.1-8] [3: MQTT-3.3.1-12]
+		if reason = ns.retain(t, m, how); reason != OK {
 			return false, reason
 		}
 		durable = m.QoS > 0

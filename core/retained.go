@@ -14,7 +14,7 @@ const systemPrefix = "$SYS/"
 func system(name string) bool { return strings.HasPrefix(name, systemPrefix) }
 
 func (ns *Namespace) retainSystem(m *Message) {
-	ns.retained.Update(m.Topic, func(_ *Message, had bool) (*Message, bool) {
+	ns.retained.Update(m.Topic, func(_ packed, had bool) (packed, bool) {
 		keep := len(m.Payload) > 0
 		switch {
 		case keep && !had:
@@ -23,59 +23,78 @@ func (ns *Namespace) retainSystem(m *Message) {
 			ns.system.Add(-1)
 		}
 		if !keep {
-			return nil, false
+			return "", false
 		}
 		m.rev = ns.revision.Add(1)
-		return m, true
+		return pack(m, ""), true
 	})
+}
+
+// retaining is what a write of a retained message needs beside it.
+type retaining struct {
+	owner string                  // user that it counts for, "": nobody
+	cond  func(old *Message) bool // decides on what it replaces, nil when that is nothing; nil: always
+}
+
+// may asks the condition, if there is one, about what is replaced: "" for
+// nothing.
+func (h *retaining) may(p packed) bool {
+	switch {
+	case h.cond == nil:
+		return true
+	case p == "":
+		return h.cond(nil)
+	}
+	return h.cond(p.message())
 }
 
 // retain replaces or clears the retained message of m's topic: exactly one a
 // topic, the last write wins.
 // [MQTT-3.3.1-5] [3: MQTT-3.3.1-5] [3: MQTT-3.3.1-7]
-func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) Reason {
+func (ns *Namespace) retain(t *Turn, m *Message, how retaining) Reason {
 	if system(m.Topic) {
 		ns.retainSystem(m)
 		return OK
 	}
 	reason := OK
 	stored := ns.retained.Len() - int(ns.system.Load()) // not inside: Update holds the tree's lock
-	ns.retained.Update(m.Topic, func(old *Message, had bool) (*Message, bool) {
-		if had && old.Expired(t.Now) {
-			ns.retainedBytes.Add(-int64(old.Size()))
-			ns.retainers.add(old.owner, -1)
-			t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
-			old, had = nil, false
+	ns.retained.Update(m.Topic, func(p packed, had bool) (packed, bool) {
+		var old Message
+		var owner string
+		if had {
+			if owner = p.unpack(&old); old.Expired(t.Now) {
+				ns.released(&old, owner)
+				t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
+				p, had = "", false
+			}
 		}
-		if cond != nil && !cond(old) {
+		if !how.may(p) {
 			reason = Precondition
-			return old, had
+			return p, had
 		}
-		grows := int64(0)
+		if len(m.Payload) == 0 { // [MQTT-3.3.1-6] [MQTT-3.3.1-7] [3: MQTT-3.3.1-10] [3: MQTT-3.3.1-11]
+			if had {
+				ns.released(&old, owner)
+				t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
+			}
+			return "", false
+		}
+		grows := int64(m.Size())
 		if had {
 			grows -= int64(old.Size())
 		}
-		if len(m.Payload) == 0 { // [MQTT-3.3.1-6] [MQTT-3.3.1-7] [3: MQTT-3.3.1-10] [3: MQTT-3.3.1-11]
-			ns.retainedBytes.Add(grows)
-			if had {
-				ns.retainers.add(old.owner, -1)
-				t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
-			}
-			return nil, false
-		}
-		grows += int64(m.Size())
-		if limit, over := ns.exceeds(grows, had, stored, m, old); over {
+		if limit, over := ns.exceeds(grows, stored, how.owner, had, had && owner == how.owner); over {
 			reason = ns.over(limit)
-			return old, had
+			return p, had
 		}
-		ns.retainedBytes.Add(grows)
 		if had {
-			ns.retainers.add(old.owner, -1)
+			ns.released(&old, owner)
 		}
-		ns.retainers.add(m.owner, 1)
+		ns.retainedBytes.Add(int64(m.Size()))
+		ns.retainers.add(how.owner, 1)
 		m.rev = ns.revision.Add(1)
 		t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
-		return m, true
+		return pack(m, how.owner), true
 	})
 	if reason == OK && m.Expires != 0 && len(m.Payload) > 0 {
 		ns.expiresLater(t.Now, m.Expires)
@@ -83,12 +102,19 @@ func (ns *Namespace) retain(t *Turn, m *Message, cond func(old *Message) bool) R
 	return reason
 }
 
-// exceeds tells which limit refuses a retained message that takes the place of
-// old, which may be nil.
-func (ns *Namespace) exceeds(grows int64, replaces bool, stored int, m, old *Message) (Limit, bool) {
+// released counts a retained message out.
+func (ns *Namespace) released(m *Message, owner string) {
+	ns.retainedBytes.Add(-int64(m.Size()))
+	ns.retainers.add(owner, -1)
+}
+
+// exceeds tells which limit refuses a retained message of owner's, with which
+// the bytes of all grow by so many. There are stored of them. It may replace one,
+// even one of the owner's.
+func (ns *Namespace) exceeds(grows int64, stored int, owner string, replaces, own bool) (Limit, bool) {
 	l := ns.limits()
 	switch {
-	case !replaces && stored >= l.Retained, !ns.ownsMore(m, old, l.PrincipalRetained):
+	case !replaces && stored >= l.Retained, !own && ns.retainers.of(owner) >= l.PrincipalRetained:
 		return LimitRetained, true
 	case grows > 0 && ns.retainedBytes.Load()+grows > l.RetainedBytes:
 		return LimitRetainedBytes, true
@@ -96,20 +122,15 @@ func (ns *Namespace) exceeds(grows int64, replaces bool, stored int, m, old *Mes
 	return 0, false
 }
 
-// ownsMore tells whether m's publisher may have one more retained message, of so
-// many, unless the one that it replaces, which may be nil, is its own.
-func (ns *Namespace) ownsMore(m, old *Message, most int) bool {
-	return old != nil && old.owner == m.owner || ns.retainers.of(m.owner) < most
-}
-
 // rolesRetain is the limit that a publisher has by its roles.
 func (ns *Namespace) rolesRetain(p *Principal, m *Message) Reason {
-	if !m.Retain || len(m.Payload) == 0 || m.owner == "" {
+	who := owner(p)
+	if !m.Retain || len(m.Payload) == 0 || who == "" {
 		return OK
 	}
-	if most := ns.r.limitsOf(p).Retained; most > 0 {
-		old, _ := ns.retained.Get(m.Topic)
-		if !ns.ownsMore(m, old, most) {
+	if most := ns.r.limitsOf(p).Retained; most > 0 && ns.retainers.of(who) >= most {
+		var old Message
+		if p, ok := ns.retained.Get(m.Topic); !ok || p.unpack(&old) != who {
 			return ns.over(LimitRetained)
 		}
 	}
@@ -129,11 +150,14 @@ func (s *Session) Retained(t *Turn, name string) (*Message, Reason) {
 	if !s.Permits(ActionDeliver, name) {
 		return nil, NotAuthorized
 	}
-	m, ok := s.ns.retained.Get(name)
-	if !ok || m.Expired(t.Now) {
+	p, ok := s.ns.retained.Get(name)
+	if !ok {
 		return nil, NotFound
 	}
-	return m, OK
+	if m := p.message(); !m.Expired(t.Now) {
+		return m, OK
+	}
+	return nil, NotFound
 }
 
 // ScanRetained walks the retained messages that a filter matches, in byte
@@ -151,7 +175,7 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 	}
 	w := s.r.withholding(s.principal, s.st.client)
 	for i := range items {
-		switch m := items[i].Value; {
+		switch m := items[i].Value.message(); {
 		case m.Expired(t.Now):
 		case items[i].Name <= x.scanned.through:
 			if s.r.allows(s.principal, ActionDeliver, m.Topic) {
@@ -173,7 +197,10 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 func (s *Session) ListRetained(t *Turn, budget int) (msgs []*Message) {
 	items, _, _ := s.ns.retained.Scan(nil, "#", "", budget)
 	for i := range items {
-		if m := items[i].Value; !m.Expired(t.Now) && s.r.allows(s.principal, ActionDeliver, m.Topic) {
+		if !s.r.allows(s.principal, ActionDeliver, items[i].Name) {
+			continue
+		}
+		if m := items[i].Value.message(); !m.Expired(t.Now) {
 			msgs = append(msgs, m)
 		}
 	}

@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // sweepPause is how long the sweeps over the retained messages of a namespace
 // are apart, at least.
@@ -25,12 +28,13 @@ func (ns *Namespace) startSweep(t *Turn) { ns.sweepOn(t, &sweep{}) }
 
 func (ns *Namespace) sweepOn(t *Turn, w *sweep) {
 	items, next, done := ns.retained.Scan(nil, "#", w.after, sweepSlice)
+	var m Message
 	for i := range items {
-		m := items[i].Value
+		items[i].Value.unpack(&m)
 		switch {
 		case m.Expires == 0:
 		case m.Expired(t.Now):
-			ns.removeExpired(t, m.Topic)
+			ns.removeExpired(t, strings.Clone(items[i].Name))
 		case w.next == 0 || m.Expires < w.next:
 			w.next = m.Expires
 		}
@@ -44,13 +48,17 @@ func (ns *Namespace) sweepOn(t *Turn, w *sweep) {
 }
 
 func (ns *Namespace) removeExpired(t *Turn, name string) {
-	ns.retained.Update(name, func(old *Message, had bool) (*Message, bool) {
-		if !had || !old.Expired(t.Now) {
-			return old, had // replaced meanwhile
+	ns.retained.Update(name, func(p packed, had bool) (packed, bool) {
+		var old Message
+		if !had {
+			return p, had
 		}
-		ns.retainedBytes.Add(-int64(old.Size()))
-		ns.retainers.add(old.owner, -1)
+		owner := p.unpack(&old)
+		if !old.Expired(t.Now) {
+			return p, had // replaced meanwhile
+		}
+		ns.released(&old, owner)
 		t.changed(change{kind: retainedChange, ns: ns, text: name})
-		return nil, false
+		return "", false
 	})
 }

@@ -28,9 +28,10 @@ type Turn struct {
 	rings     rings
 	dead      []deadLetter
 	tally     tally
-	spare     [classes][]*Message    // to be used again
-	holders   []holder               // the entries of the message that is being shared
-	items     []topic.Item[*Message] // scratch of retained walks
+	spare     [classes][]*Message  // to be used again
+	holders   []holder             // the entries of the message that is being shared
+	items     []topic.Item[packed] // scratch of retained walks
+	unpacked  unpacked             // and room for it
 }
 
 // Kicker is a loop that sleeps until it is told that something waits for it.
@@ -51,6 +52,7 @@ func (t *Turn) Begin() {
 	t.Now = t.router.clock.Now()
 	t.pressure = t.router.pressure.Load()
 	t.publisher = nil
+	t.unpacked.forget()
 }
 
 // KickAtEnd notifies k when the turn ends. With a nil turn it does so at once.

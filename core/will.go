@@ -80,10 +80,10 @@ func (st *session) publishWill(t *Turn, w *Will) {
 	if w.Expiry > 0 {
 		m.Expires = t.Now.After(w.Expiry)
 	}
-	m.From, m.owner = st.id, owner(st.principal.Load())
+	m.From = st.id
 	if st.ns.rolesRetain(st.principal.Load(), m) != OK {
 		r.drop(DropQueueFull)
 		return
 	}
-	st.ns.publish(t, m)
+	st.ns.publish(t, m, owner(st.principal.Load()))
 }

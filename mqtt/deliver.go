@@ -61,6 +61,7 @@ func (c *conn) drain(t *core.Turn, sc *scratch, consumer *core.Consumer, out *ad
 			c.send(t, sc, &ds[i], out)
 		}
 		clear(ds)
+		t.LetGo()
 		switch {
 		case c.phase != connected:
 			return false
