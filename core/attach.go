@@ -30,7 +30,7 @@ func (ns *Namespace) attach(t *Turn, c *Client, sink Sink) (*Session, Reason) {
 	if reason := r.checkWill(c.Principal, c.ID, c.Will); reason != OK {
 		return nil, reason
 	}
-	s := &Session{r: r, ns: ns, sink: sink, protocol: r.protocols.of(c.Protocol), principal: c.Principal}
+	s := &Session{ns: ns, sink: sink, protocol: r.protocols.of(c.Protocol), principal: c.Principal}
 	if _, ok := sink.(Addressed); !ok && c.Addr != "" {
 		s.rare.Store(&rare{addr: c.Addr})
 	}
@@ -68,11 +68,8 @@ func (ns *Namespace) attach(t *Turn, c *Client, sink Sink) (*Session, Reason) {
 	}
 	st.mu.Lock()
 	s.st = st
-	evict := st.claim(s)
+	evict := st.claim(s, c)
 	free := len(evict) == 0
-	if !free {
-		s.client = c.clone()
-	}
 	var ended *session
 	if free && c.Clean && st.begun { // [MQTT-3.1.2-4] [MQTT-3.1.4-4] [3: MQTT-3.1.2-6] [3: MQTT-3.1.4-3]
 		ended, st = st, ns.replace(t, st, c)
@@ -97,16 +94,17 @@ func (ns *Namespace) attach(t *Turn, c *Client, sink Sink) (*Session, Reason) {
 }
 
 // claim makes s the attachment to be served next, and returns those that are
-// in its way. It takes nobody's place when the session is away.
-func (st *session) claim(s *Session) (evict []*Session) {
+// in its way. It takes nobody's place when the session is away. c is what s
+// brings.
+func (st *session) claim(s *Session, c *Client) (evict []*Session) {
 	if st.current == nil {
 		return nil
 	}
 	evict = append(evict, st.current)
-	if next := st.next(); next != nil {
+	if next, _ := st.next(); next != nil {
 		evict = append(evict, next)
 	}
-	st.setNext(s)
+	st.setNext(s, c.clone())
 	return evict
 }
 

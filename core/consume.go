@@ -26,7 +26,7 @@ func (q *Queue) addConsumer(t *Turn, s *Session, o ConsumeOptions, filter string
 // consume joins a session to a queue for as long as its connection lasts.
 func (s *Session) consume(t *Turn, q *Queue, o ConsumeOptions, policy uint64) (*Consumer, Reason) {
 	most := s.ns.limits().Subscriptions
-	less(&most, s.r.limitsOf(s.principal).Subscriptions)
+	less(&most, s.ns.r.limitsOf(s.principal).Subscriptions)
 	if len(s.consumers()) >= most { // [SECURITY L11]
 		return nil, s.ns.over(LimitSubscriptions)
 	}
@@ -45,8 +45,8 @@ func (s *Session) added(t *Turn, c *Consumer, policy uint64) {
 	x.consumers = append(x.consumers, c)
 	s.listReady(c)
 	s.sink.Ready(t)
-	if s.r.policy.Load() != policy {
-		s.r.timers.soon(c.queue.recheck)
+	if s.ns.r.policy.Load() != policy {
+		s.ns.r.timers.soon(c.queue.recheck)
 	}
 }
 
@@ -102,7 +102,7 @@ func (s *Session) pruneConsumers() {
 // Consume makes a consumer of a named queue. NotFound, Locked, InUse,
 // NotAuthorized.
 func (s *Session) Consume(t *Turn, queue string, o ConsumeOptions) (*Consumer, Reason) {
-	policy := s.r.policy.Load()
+	policy := s.ns.r.policy.Load()
 	q, reason := s.lookup(queue, ActionSubscribe)
 	if reason != OK {
 		return nil, reason
@@ -114,7 +114,7 @@ func (s *Session) Consume(t *Turn, queue string, o ConsumeOptions) (*Consumer, R
 // it ends with the consumer. Retained messages of the filters come first, as
 // RetainHandling says.
 func (s *Session) Open(t *Turn, spec QueueSpec, o ConsumeOptions, subs ...Subscription) (*Consumer, Reason) {
-	policy := s.r.policy.Load()
+	policy := s.ns.r.policy.Load()
 	for i := range subs {
 		if reason := s.checkSubscribe(&subs[i]); reason != OK {
 			return nil, reason

@@ -36,7 +36,7 @@ const dueSlice = 256
 // seq: the message is stored, also over a restart. Quota: the namespace holds
 // most such messages already, or too many bytes of them.
 func (s *Session) PublishLater(t *Turn, m *Message, after time.Duration, most int) (seq uint64, pending bool, reason Reason) {
-	r := s.r
+	r := s.ns.r
 	d := &delayed{ns: s.ns, principal: s.principal, m: m}
 	m.From = s.st.id
 	if reason = r.mayPublish(d.principal, m); reason != OK {

@@ -84,12 +84,12 @@ func (w *withholding) tell() {
 
 // Permits is Allows for what the caller refuses otherwise: a denial is logged.
 func (s *Session) Permits(a Action, name string) bool {
-	return s.r.permits(s.principal, s.ClientID(), a, name)
+	return s.ns.r.permits(s.principal, s.ClientID(), a, name)
 }
 
 // denies refuses an action that was judged already.
 func (s *Session) denies(a Action, name string) Reason {
-	s.r.denied(s.principal, s.ClientID(), a, name)
+	s.ns.r.denied(s.principal, s.ClientID(), a, name)
 	return NotAuthorized
 }
 

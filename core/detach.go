@@ -28,8 +28,8 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 	st := s.st // under ns.mu: while s waits, another connection's end may give it a fresh session
 	st.mu.Lock()
 	if st.current != s {
-		if st.next() == s {
-			st.setNext(nil)
+		if next, _ := st.next(); next == s {
+			st.setNext(nil, nil)
 		}
 		st.mu.Unlock()
 		ns.mu.Unlock()
@@ -41,20 +41,20 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		t.leaves(st)
 	}
 	woken := st.leave(t)
-	next := st.next()
-	st.setNext(nil)
-	will := st.takeWill(t, reason, next)
-	ends := st.outlives() == 0 || (next != nil && next.client.Clean) // [MQTT-3.1.2-23]
+	next, brings := st.next()
+	st.setNext(nil, nil)
+	will := st.takeWill(t, reason, brings)
+	ends := st.outlives() == 0 || (next != nil && brings.Clean) // [MQTT-3.1.2-23]
 	served := st
 	switch {
 	case ends && next != nil:
-		served = ns.replace(t, st, next.client)
-		served.serveLocked(t, next, next.client)
+		served = ns.replace(t, st, brings)
+		served.serveLocked(t, next, brings)
 	case ends:
 		st.ended = true
 		ns.remove(st)
 	case next != nil:
-		st.serveLocked(t, next, next.client)
+		st.serveLocked(t, next, brings)
 	default:
 		st.depart(t)
 	}
@@ -69,9 +69,8 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		st.finish(t, false)
 	}
 	if next != nil {
-		next.connected(t, next.client)
+		next.connected(t, brings)
 		denied := next.denied()
-		next.client = nil
 		next.withdraw(t, "resume", denied)
 		next.sink.Ready(t)
 	}
@@ -83,7 +82,7 @@ func (st *session) leave(t *Turn) (woken []*Consumer) {
 	for _, c := range st.inboxConsumers() {
 		st.inbox.mu.Lock()
 		st.inbox.detach(t, c)
-		if st.next() == nil {
+		if next, _ := st.next(); next == nil {
 			st.inbox.rest(t)
 		}
 		st.inbox.mu.Unlock()

@@ -58,7 +58,7 @@ func TestMemoryOfEachThing(t *testing.T) {
 		most uint64 // bytes, texts and payloads included
 		make func(n int)
 	}{
-		{"connected session", 10_000, 1000, func(n int) {
+		{"connected session", 10_000, 400, func(n int) {
 			for i := range n {
 				kept = append(kept, attach(fmt.Sprintf("session-%06d", i), 0))
 			}

@@ -71,7 +71,7 @@ func (ns *Namespace) boundQueue(t *Turn, s *Session, name string) (*Queue, Reaso
 	if q := ns.queue(name); q != nil {
 		return q, OK
 	}
-	if topic.CheckFilter(name, s.r.topicLimits()) != nil || len(name) > maxQueueName {
+	if topic.CheckFilter(name, s.ns.r.topicLimits()) != nil || len(name) > maxQueueName {
 		return nil, BadFilter
 	}
 	if !s.Permits(ActionQueue, name) || !s.Permits(ActionSubscribe, name) {

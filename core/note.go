@@ -75,7 +75,7 @@ func (s *Session) Note(t *Turn, room, key string, value []byte) (seq uint64, pen
 	if value != nil {
 		value = append([]byte{}, value...)
 	}
-	s.r.notes.set(k, value)
+	s.ns.r.notes.set(k, value)
 	w := t.pendingWork()
 	w.changes = append(w.changes, change{kind: noteChange, text: k})
 	return s.advance(t, true)

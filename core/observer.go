@@ -57,7 +57,7 @@ func (c *Client) clone() *Client {
 // observer is who is to be told of the session, nil when nobody is. The
 // attachment was served.
 func (s *Session) observer() Observer {
-	o := s.r.observer
+	o := s.ns.r.observer
 	if o == nil || s.st.transient {
 		return nil
 	}

@@ -84,12 +84,12 @@ func (s *Session) budget(now Time) int {
 
 // ownRates are those of who is attached.
 func (s *Session) ownRates() *rates {
-	policy := s.r.policy.Load()
+	policy := s.ns.r.policy.Load()
 	switch x := s.more().rates; {
 	case x == nil:
-		s.extra.rates = &rates{policy: policy, who: s.principal, limits: s.r.limitsOf(s.principal)}
+		s.extra.rates = &rates{policy: policy, who: s.principal, limits: s.ns.r.limitsOf(s.principal)}
 	case x.policy != policy || x.who != s.principal:
-		x.policy, x.who, x.limits = policy, s.principal, s.r.limitsOf(s.principal)
+		x.policy, x.who, x.limits = policy, s.principal, s.ns.r.limitsOf(s.principal)
 	}
 	return s.extra.rates
 }
@@ -123,7 +123,7 @@ func (s *Session) spend(now Time, messages, bytes int) (until Time) {
 // Hurries is for peers whose reading cannot be paused: it tells that a publish
 // of so many bytes would exceed a rate, and notes it where it does not.
 func (s *Session) Hurries(t *Turn, bytes int) bool {
-	if !s.r.metered.Load() {
+	if !s.ns.r.metered.Load() {
 		return false
 	}
 	if s.budget(t.Now) < 1 || s.bytesAhead(t.Now) {

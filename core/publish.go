@@ -75,17 +75,17 @@ func (s *Session) lastMatch() *Match {
 // that queue, made when it is absent. BadTopic, NotAuthorized and Quota refuse.
 func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 	t.routed++
-	if s.r.metered.Load() && t.publisher != s {
+	if s.ns.r.metered.Load() && t.publisher != s {
 		s.meter(t)
 	}
 	m := s.lastMatch()
 	ns := s.ns
-	routes := s.r.routes.Load()
+	routes := s.ns.r.routes.Load()
 	if m.valid && !m.direct && m.routes == routes && m.topic == string(name) && ns.index.Current(m.stamp) && (m.abroad == nil || m.currentAbroad()) {
 		return m, OK
 	}
 	m.valid, m.routes = false, routes
-	if topic.CheckName(name, s.r.topicLimits()) != nil {
+	if topic.CheckName(name, s.ns.r.topicLimits()) != nil {
 		return nil, BadTopic
 	}
 	if m.topic != string(name) {
@@ -111,7 +111,7 @@ func (s *Session) Route(t *Turn, name []byte) (*Match, Reason) {
 // absent queue is NotFound.
 func (s *Session) RouteQueues(t *Turn, name string, queues ...string) (*Match, Reason) {
 	t.routed++
-	if s.r.metered.Load() && t.publisher != s {
+	if s.ns.r.metered.Load() && t.publisher != s {
 		s.meter(t)
 	}
 	m := s.lastMatch()
@@ -218,15 +218,15 @@ func (s *Session) Publish(t *Turn, mt *Match, m *Message) (seq uint64, pending b
 // that it replaces (nil when there is none), decided as one with the write.
 // When it does not hold, the reason is Precondition.
 func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Message) bool) (seq uint64, pending bool, reason Reason) {
-	if s.r.hook != nil {
+	if s.ns.r.hook != nil {
 		m = m.kept()
 	}
 	m.From = s.st.id
 	if reason = t.refusesMessage(m); reason != OK {
 		return 0, false, reason
 	}
-	if s.r.hook != nil {
-		if reason = s.r.hook.OnPublish(t, s.principal, m); reason != OK {
+	if s.ns.r.hook != nil {
+		if reason = s.ns.r.hook.OnPublish(t, s.principal, m); reason != OK {
 			return 0, false, reason
 		}
 	}

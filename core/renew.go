@@ -24,7 +24,7 @@ func (s *Session) Renew(p *Principal) Reason {
 	defer st.mu.Unlock()
 	if st.current == s {
 		st.principal.Store(p)
-		s.r.timers.soon(st.renewed)
+		s.ns.r.timers.soon(st.renewed)
 	}
 	return OK
 }

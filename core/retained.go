@@ -144,7 +144,7 @@ func (m *Message) Revision() uint64 { return m.rev }
 // Retained is the retained message of a topic. NotFound, NotAuthorized and
 // BadTopic refuse.
 func (s *Session) Retained(t *Turn, name string) (*Message, Reason) {
-	if topic.CheckName(name, s.r.topicLimits()) != nil {
+	if topic.CheckName(name, s.ns.r.topicLimits()) != nil {
 		return nil, BadTopic
 	}
 	if !s.Permits(ActionDeliver, name) {
@@ -165,7 +165,7 @@ func (s *Session) Retained(t *Turn, name string) (*Message, Reason) {
 // resumes with after = next until done. What may not be read is counted and told
 // of, once in a walk.
 func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs []*Message, next string, done bool, reason Reason) {
-	if topic.CheckFilter(filter, s.r.topicLimits()) != nil {
+	if topic.CheckFilter(filter, s.ns.r.topicLimits()) != nil {
 		return nil, "", true, BadFilter
 	}
 	items, next, done := s.ns.retained.Scan(nil, filter, after, budget)
@@ -173,12 +173,12 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 	if x.scanned == nil || after == "" || x.scanned.filter != filter {
 		x.scanned = &scanned{filter: filter}
 	}
-	w := s.r.withholding(s.principal, s.st.client)
+	w := s.ns.r.withholding(s.principal, s.st.client)
 	for i := range items {
 		switch m := items[i].Value.message(); {
 		case m.Expired(t.Now):
 		case items[i].Name <= x.scanned.through:
-			if s.r.allows(s.principal, ActionDeliver, m.Topic) {
+			if s.ns.r.allows(s.principal, ActionDeliver, m.Topic) {
 				msgs = append(msgs, m)
 			}
 		case w.allows(m):
@@ -197,7 +197,7 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 func (s *Session) ListRetained(t *Turn, budget int) (msgs []*Message) {
 	items, _, _ := s.ns.retained.Scan(nil, "#", "", budget)
 	for i := range items {
-		if !s.r.allows(s.principal, ActionDeliver, items[i].Name) {
+		if !s.ns.r.allows(s.principal, ActionDeliver, items[i].Name) {
 			continue
 		}
 		if m := items[i].Value.message(); !m.Expired(t.Now) {

@@ -100,7 +100,7 @@ func (d *decisions) keep(policy uint64, topic string, allow bool, most int) {
 
 // mayPublish asks for the right to publish to a topic.
 func (s *Session) mayPublish(name string) bool {
-	r := s.r
+	r := s.ns.r
 	if r.open.Load() {
 		return true
 	}

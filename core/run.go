@@ -86,7 +86,7 @@ func (r *Run) At(i int) *Message {
 // PublishRun is Publish for each message of a run, to whose topic mt leads.
 // false: they are to be published one by one, nothing was done.
 func (s *Session) PublishRun(t *Turn, mt *Match, r *Run) bool {
-	if t.carrier == nil || s.r.hook != nil || mt.abroad != nil || mt.direct {
+	if t.carrier == nil || s.ns.r.hook != nil || mt.abroad != nil || mt.direct {
 		return false
 	}
 	for i := range mt.targets {
@@ -125,7 +125,7 @@ func (s *Session) publishEach(t *Turn, r *Run, rest []*target, reached bool) {
 			some = tg.q.push(t, m, tg) || some
 		}
 		if !some {
-			s.r.drop(DropNoReceiver)
+			s.ns.r.drop(DropNoReceiver)
 		}
 	}
 }
@@ -159,6 +159,6 @@ func (t *Turn) Publishes(n int) { t.routed += n }
 // has refused as NotAuthorized.
 func (s *Session) DeniedToo(n int) {
 	if n > 0 {
-		s.r.deniedAll(s.principal, s.ClientID(), ActionPublish, s.match.topic, n)
+		s.ns.r.deniedAll(s.principal, s.ClientID(), ActionPublish, s.match.topic, n)
 	}
 }

@@ -67,7 +67,7 @@ func (st *session) openInbox() {
 // own is the session's own queue, which is made when something is to go
 // through it for the first time. Its consumer is woken by that. st.mu is held.
 func (s *Session) own() *Queue {
-	st, r := s.st, s.r
+	st, r := s.st, s.ns.r
 	if st.inbox != nil {
 		return st.inbox
 	}
@@ -129,7 +129,7 @@ func (q *Queue) attach(s *Session, c *Consumer) {
 
 // SetExpiry replaces the time that the session outlives its connection.
 func (s *Session) SetExpiry(t *Turn, d time.Duration) {
-	if limit := time.Duration(s.r.limits().SessionExpiryMS) * time.Millisecond; d > limit {
+	if limit := time.Duration(s.ns.r.limits().SessionExpiryMS) * time.Millisecond; d > limit {
 		d = limit
 	}
 	st := s.st
@@ -146,7 +146,7 @@ func (s *Session) SetExpiry(t *Turn, d time.Duration) {
 
 // SetWill replaces the will; nil removes it.
 func (s *Session) SetWill(t *Turn, w *Will) Reason {
-	if r := s.r.checkWill(s.principal, s.ClientID(), w); r != OK {
+	if r := s.ns.r.checkWill(s.principal, s.ClientID(), w); r != OK {
 		return r
 	}
 	st := s.st

@@ -56,6 +56,7 @@ type sessionExtra struct {
 	shared map[string]*Consumer // "$share/..." and "$queue/..." by the text subscribed with
 	seen   map[uint64]struct{}
 	next   *Session // waits until current has detached
+	brings *Client  // what next did; nil: nobody waits
 }
 
 // key is the session's place in its namespace.
@@ -122,19 +123,20 @@ func (st *session) remember(key uint64) {
 	x.seen[key] = struct{}{}
 }
 
-// next is the attachment that waits until current has detached; nil: none.
-// st.mu is held.
-func (st *session) next() *Session {
+// next is the attachment that waits until current has detached, and what it
+// brought; nil: none. st.mu is held.
+func (st *session) next() (*Session, *Client) {
 	if st.extra == nil {
-		return nil
+		return nil, nil
 	}
-	return st.extra.next
+	return st.extra.next, st.extra.brings
 }
 
 // setNext replaces it. st.mu is held.
-func (st *session) setNext(s *Session) {
+func (st *session) setNext(s *Session, brings *Client) {
 	if s != nil || st.extra != nil {
-		st.more().next = s
+		x := st.more()
+		x.next, x.brings = s, brings
 	}
 }
 
@@ -144,7 +146,6 @@ func (st *session) setNext(s *Session) {
 // what few need is behind a pointer that is nil until then.
 type Session struct {
 	// Immutable.
-	r        *Router
 	ns       *Namespace
 	sink     Sink
 	protocol uint8 // Router.protocols has its name
@@ -156,9 +157,8 @@ type Session struct {
 
 	// Guarded by ns.mu until the attachment is served; then st is immutable and
 	// inbox the connection's goroutine's.
-	st     *session
-	inbox  *Consumer // nil: no queue yet
-	client *Client   // what it brought, while it waits to be served; then nil
+	st    *session
+	inbox *Consumer // nil: no queue yet
 
 	// Owned by the connection's goroutine.
 	principal *Principal // that it attached with, or that of a later login
@@ -282,14 +282,14 @@ func (s *Session) Addr() string {
 }
 
 // Protocol is the name of the protocol that the client speaks.
-func (s *Session) Protocol() string { return s.r.protocols.name(s.protocol) }
+func (s *Session) Protocol() string { return s.ns.r.protocols.name(s.protocol) }
 
 // Principal is who is attached.
 func (s *Session) Principal() *Principal { return s.principal }
 
 // Allows asks the authorizer about an action of whoever is attached.
 func (s *Session) Allows(a Action, name string) bool {
-	return s.r.allows(s.principal, a, name)
+	return s.ns.r.allows(s.principal, a, name)
 }
 
 // Namespace is the name of the namespace that the session lives in.

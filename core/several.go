@@ -7,7 +7,7 @@ package core
 // is pending. done is false when they are to be published one by one: nothing
 // was done.
 func (s *Session) PublishAll(t *Turn, mt *Match, ms []*Message) (seq uint64, pending bool, reached int, done bool) {
-	if s.r.hook != nil || mt.abroad != nil || mt.direct || len(mt.targets) != 1 || t.refusesMessage(ms[0]) != OK || s.r.failed.Load() {
+	if s.ns.r.hook != nil || mt.abroad != nil || mt.direct || len(mt.targets) != 1 || t.refusesMessage(ms[0]) != OK || s.ns.r.failed.Load() {
 		return 0, false, 0, false
 	}
 	tg := &mt.targets[0]
@@ -22,7 +22,7 @@ func (s *Session) PublishAll(t *Turn, mt *Match, ms []*Message) (seq uint64, pen
 		reached++
 	}
 	for range len(ms) - reached { // it is gone
-		s.r.drop(DropNoReceiver)
+		s.ns.r.drop(DropNoReceiver)
 	}
 	s.seq += uint64(len(ms)) - 1
 	seq, pending = s.advance(t, q.durable && reached > 0)

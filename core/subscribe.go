@@ -21,7 +21,7 @@ func (s *Session) Subscribe(t *Turn, subs []Subscription, grants []Grant) (_ []G
 	st := s.st
 	durable := false
 	var lanes []*lane
-	policy := s.r.policy.Load()
+	policy := s.ns.r.policy.Load()
 	for i := range subs {
 		sub := subs[i]
 		g := Grant{QoS: sub.QoS}
@@ -34,7 +34,7 @@ func (s *Session) Subscribe(t *Turn, subs []Subscription, grants []Grant) (_ []G
 				lanes = append(lanes, l)
 			}
 		}
-		if g.Reason == OK && s.r.policy.Load() != policy && !s.r.mayHold(s.principal, sub.Filter) { // the rules changed under our hands
+		if g.Reason == OK && s.ns.r.policy.Load() != policy && !s.ns.r.mayHold(s.principal, sub.Filter) { // the rules changed under our hands
 			s.unsubscribe(t, sub.Filter)
 			lanes = slices.DeleteFunc(lanes, func(l *lane) bool { return l.sub.Filter == sub.Filter })
 			g.Reason = s.denies(ActionSubscribe, sub.Filter)
@@ -61,7 +61,7 @@ func (s *Session) checkSubscribe(sub *Subscription) Reason {
 	if sub.Wide {
 		check = topic.CheckWideFilter
 	}
-	if check(sub.Filter, s.r.topicLimits()) != nil {
+	if check(sub.Filter, s.ns.r.topicLimits()) != nil {
 		return BadFilter
 	}
 	if !s.Permits(ActionSubscribe, sub.Filter) {
@@ -71,7 +71,7 @@ func (s *Session) checkSubscribe(sub *Subscription) Reason {
 }
 
 func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane, reason Reason) {
-	policy := s.r.policy.Load()
+	policy := s.ns.r.policy.Load()
 	if reason = s.checkSubscribe(&sub); reason != OK {
 		return false, nil, reason
 	}
@@ -86,7 +86,7 @@ func (s *Session) subscribeOwn(t *Turn, sub Subscription) (existed bool, l *lane
 	case old == nil:
 		reason = t.refusesMore(st.durable)
 	case st.durable:
-		reason = s.r.unwritable()
+		reason = s.ns.r.unwritable()
 	}
 	if reason != OK {
 		return false, nil, reason
@@ -120,7 +120,7 @@ func (st *session) fullOf(filter string, most int) bool {
 // mostSubscriptions is how many filters the session may have.
 func (s *Session) mostSubscriptions() int {
 	most := s.ns.limits().Subscriptions
-	less(&most, s.r.limitsOf(s.principal).Subscriptions)
+	less(&most, s.ns.r.limitsOf(s.principal).Subscriptions)
 	return most
 }
 
@@ -200,7 +200,7 @@ func (s *Session) sharedQueue(t *Turn, sub Subscription) (*Queue, Reason) {
 // JoinGroup makes a consumer of the group's queue that is not part of the
 // session's subscriptions and ends with the connection.
 func (s *Session) JoinGroup(t *Turn, group, filter string, o ConsumeOptions) (*Consumer, Reason) {
-	policy := s.r.policy.Load()
+	policy := s.ns.r.policy.Load()
 	q, reason := s.sharedQueue(t, Subscription{Filter: "$share/" + group + "/" + filter})
 	if reason != OK {
 		return nil, reason
@@ -247,7 +247,7 @@ func (s *Session) unsubscribe(t *Turn, filter string) Reason {
 		s.retire(t, c)
 		return OK
 	}
-	return badOrMissing(filter, s.r.topicLimits())
+	return badOrMissing(filter, s.ns.r.topicLimits())
 }
 
 func badOrMissing(filter string, l topic.Limits) Reason {

@@ -19,9 +19,10 @@ func (r *Router) checkWill(p *Principal, client string, w *Will) Reason {
 }
 
 // takeWill decides about the will at the end of a connection: it returns what
-// is to be published now, or schedules it in st.willAt. st.mu is held.
+// is to be published now, or schedules it in st.willAt. next is what the
+// attachment that waits has brought; nil: none. st.mu is held.
 // [MQTT-3.1.2-10] [3: MQTT-3.1.2-10]
-func (st *session) takeWill(t *Turn, reason Reason, next *Session) *Will {
+func (st *session) takeWill(t *Turn, reason Reason, next *Client) *Will {
 	w := st.will
 	if w == nil {
 		return nil
@@ -40,7 +41,7 @@ func (st *session) takeWill(t *Turn, reason Reason, next *Session) *Will {
 		st.delayWill(t.Now.After(min(w.Delay, st.expiry)))
 		return nil // after the next start
 	}
-	if w.Delay == 0 || st.outlives() == 0 || (next != nil && next.client.Clean) {
+	if w.Delay == 0 || st.outlives() == 0 || (next != nil && next.Clean) {
 		st.will = nil
 		return w
 	}
