@@ -83,14 +83,14 @@ func (e *events) ended(s *stream, r core.Reason, early bool) {
 	level := slog.LevelInfo
 	if early {
 		if why := preauthReason(r); why != "" {
-			e.preauthClosed(s.counts, s.addrText(), why, nil)
+			e.preauthClosed(s.counts, s.PeerAddr(), why, nil)
 			return
 		}
 		if r == core.ConnectionLost {
 			level = slog.LevelDebug // somebody looked whether we are there
 		}
 	}
-	e.client(level, "client.disconnected", s.counts, identity(s.conn), s.addrText(), r)
+	e.client(level, "client.disconnected", s.counts, identity(s.conn), s.PeerAddr(), r)
 }
 
 // identity is who a room says that it serves.

@@ -26,7 +26,7 @@ func (s *stream) feed(in []byte, staged int, lends bool) {
 		return
 	}
 	if s.phase == unauthenticated {
-		s.allowance -= int32(len(in) - staged)
+		s.rest.allowance -= int32(len(in) - staged)
 	}
 	if kept := s.kept(); len(kept) > staged {
 		kept = append(kept, in...)
@@ -40,7 +40,7 @@ func (s *stream) feed(in []byte, staged int, lends bool) {
 	}
 	s.replayKept()
 	switch {
-	case s.phase == unauthenticated && s.allowance < 0:
+	case s.phase == unauthenticated && s.rest.allowance < 0:
 		s.gone(core.TooLarge)
 	case s.phase <= open && len(s.kept()) > s.counts.of.limits().MessageBytes+keepMore:
 		s.gone(core.TooLarge)
@@ -224,9 +224,9 @@ func (s *stream) send(out *adapters.Output) error {
 
 // note counts what waits for the peer.
 func (s *stream) note(waiting int) {
-	if n := int32(min(waiting, 1<<30)); n != s.noted {
-		s.counts.waiting.Add(uint64(int64(n - s.noted)))
-		s.noted = n
+	if n, noted := int32(min(waiting, 1<<30)), s.noted(); n != noted {
+		s.counts.waiting.Add(uint64(int64(n - noted)))
+		s.setNoted(n)
 	}
 }
 

@@ -42,7 +42,7 @@ type link struct {
 	own  owner // Immutable.
 
 	state atomic.Uint32
-	was   peerState // Owned by the loop: of a datagram peer; it is here because it takes no room here.
+	was   peerState // Owned by the loop. It is here because it takes no room here.
 	next  *link     // in the mailbox; belongs to who set bitQueued
 
 	// Owned by the loop.

@@ -231,10 +231,11 @@ func (l *listener) preauthClosed(remote netip.AddrPort, why string, err error) {
 }
 
 // addrPort is the address of a TCP connection; zero for Unix sockets.
+// addrPort is a TCP address, as the kernel's own are shown: without a zone.
 func addrPort(a net.Addr) netip.AddrPort {
 	if t, ok := a.(*net.TCPAddr); ok {
 		ap := t.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	}
 	return netip.AddrPort{}
 }

@@ -107,7 +107,7 @@ func (p *pump) attend(bits uint32) {
 	if bits&bitEnd != 0 {
 		if p.broken != nil && p.phase <= loggingIn { // A5a
 			p.counts.preauthClosed("tls")
-			p.loop.server.events.preauthClosed(p.counts, p.addrText(), "tls", p.broken)
+			p.loop.server.events.preauthClosed(p.counts, p.PeerAddr(), "tls", p.broken)
 		}
 		p.eof(p.ending)
 	}

@@ -13,11 +13,7 @@ import (
 
 // rawConn is a stream on a descriptor of the loop's epoll. It holds no buffer
 // while its peer reads.
-type rawConn struct {
-	stream
-	fd     int32
-	events uint32 // that epoll watches
-}
+type rawConn struct{ stream }
 
 // ready serves the events of one pass.
 func (c *rawConn) ready(events uint32) {
@@ -196,10 +192,10 @@ func (c *rawConn) reading(on bool) {
 	}
 }
 
-func (c *rawConn) watch(events uint32) {
+func (c *rawConn) watch(events uint8) {
 	if events != c.events {
 		c.events = events
-		c.loop.wait.control(unix.EPOLL_CTL_MOD, int(c.fd), c.at, events) //nolint:errcheck // the descriptor is registered
+		c.loop.wait.control(unix.EPOLL_CTL_MOD, int(c.fd), c.at, uint32(events)) //nolint:errcheck // the descriptor is registered
 	}
 }
 
@@ -212,15 +208,22 @@ func (c *rawConn) release() {
 	c.setPend(nil)
 }
 
+// raw is a stream on a descriptor that was accepted, before it starts.
+func (l *loop) raw(fd int, counts *counters) *rawConn {
+	c := new(rawConn)
+	c.loop, c.own, c.counts = l, c, counts
+	c.fd, c.events = int32(fd), unix.EPOLLIN
+	return c
+}
+
 // adopt makes a stream of an accepted descriptor, on its loop.
 func (l *listener) adopt(loop *loop, fd int, info adapters.Info, since core.Time) {
-	c := &rawConn{fd: int32(fd), events: unix.EPOLLIN}
-	c.loop, c.own, c.counts = loop, c, l.counts
+	c := loop.raw(fd, l.counts)
 	c.start(info, l.streamRoom(), since)
 	if c.phase == closed {
 		return
 	}
-	if err := loop.wait.control(unix.EPOLL_CTL_ADD, fd, c.at, c.events); err != nil {
+	if err := loop.wait.control(unix.EPOLL_CTL_ADD, fd, c.at, uint32(c.events)); err != nil {
 		c.gone(core.Internal)
 	}
 }

@@ -41,13 +41,13 @@ func (a *acceptor) turnAway(fd int, remote netip.AddrPort, limited limit.Refusal
 		}
 		return
 	}
-	c := &rawConn{fd: int32(fd), events: unix.EPOLLIN}
-	c.loop, c.own, c.counts, c.away = a.loop, c, a.listener.counts, true
+	c := a.loop.raw(fd, a.listener.counts)
+	c.away = true
 	c.startRefused(a.listener.info(remote, localAddr(fd)), room, why)
 	if c.phase == closed {
 		return
 	}
-	if err := a.loop.wait.control(unix.EPOLL_CTL_ADD, fd, c.at, c.events); err != nil {
+	if err := a.loop.wait.control(unix.EPOLL_CTL_ADD, fd, c.at, uint32(c.events)); err != nil {
 		c.gone(core.Internal)
 	}
 }
@@ -55,10 +55,10 @@ func (a *acceptor) turnAway(fd int, remote netip.AddrPort, limited limit.Refusal
 // startRefused is start for a connection that the gate has not counted.
 func (s *stream) startRefused(info adapters.Info, room adapters.RefusingRoom, why core.Reason) {
 	l := s.loop
-	s.addr, s.port, s.uid = info.Remote.Addr(), info.Remote.Port(), noUID
+	s.peer = originOf(&info)
 	s.at = l.streams.add(s)
 	l.live++
-	s.allowance = int32(min(s.counts.of.limits().PreauthBytes, 1<<30))
+	s.some().allowance = int32(min(s.counts.of.limits().PreauthBytes, 1<<30))
 	s.until(l.turn.Now.After(min(turnAwayTime, s.counts.of.limits().PreauthDeadline)))
 	if !s.roomOpenRefused(info, room, why) {
 		s.gone(core.Internal)

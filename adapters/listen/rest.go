@@ -2,10 +2,14 @@ package listen
 
 import "github.com/entrepot/entrepot/core"
 
-// rest is what a stream has while something of it waits: it goes back to its
-// loop as soon as nothing does, so that an idle connection holds none. Owned by
-// the loop.
+// rest is what a stream has while something of it waits, or it has only so long
+// for what it does: it goes back to its loop as soon as neither holds, so that
+// an idle connection holds none. Owned by the loop.
 type rest struct {
+	deadline  core.Time // of the phase; before the login there is always one
+	allowance int32     // L3: bytes before LoggingIn
+	noted     int32     // what counts.waiting holds of it
+
 	kept  []byte    // input that was not consumed
 	pend  []byte    // what the kernel did not take
 	stall core.Time // while bytes wait: when the peer counts as stalled
@@ -32,12 +36,44 @@ func (s *stream) some() *rest {
 // settle gives the rest back if nothing waits.
 func (s *stream) settle() {
 	x := s.rest
-	if x == nil || x.kept != nil || x.pend != nil || x.stall != 0 || x.brake != 0 || x.pace != nil {
+	if x == nil || x.deadline != 0 || x.noted != 0 || x.kept != nil || x.pend != nil || x.stall != 0 || x.brake != 0 || x.pace != nil {
 		return
 	}
 	s.rest = nil
 	if l := s.loop; len(l.rests) < spareRests {
 		l.rests = append(l.rests, x)
+	}
+}
+
+func (s *stream) deadline() core.Time {
+	if s.rest == nil {
+		return 0
+	}
+	return s.rest.deadline
+}
+
+func (s *stream) setDeadline(at core.Time) {
+	if at != 0 {
+		s.some().deadline = at
+	} else if s.rest != nil {
+		s.rest.deadline = 0
+		s.settle()
+	}
+}
+
+func (s *stream) noted() int32 {
+	if s.rest == nil {
+		return 0
+	}
+	return s.rest.noted
+}
+
+func (s *stream) setNoted(n int32) {
+	if n != 0 {
+		s.some().noted = n
+	} else if s.rest != nil {
+		s.rest.noted = 0
+		s.settle()
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // no goroutine.
 func TestIdleConnectionIsSmall(t *testing.T) {
 	t.Parallel()
-	if n := unsafe.Sizeof(rawConn{}); n > 176 {
+	if n := unsafe.Sizeof(rawConn{}); n > 144 {
 		t.Errorf("%d bytes", n)
 	} else {
 		t.Logf("%d bytes", n)

@@ -3,8 +3,6 @@ package listen
 import (
 	"errors"
 	"log/slog"
-	"net/netip"
-	"strconv"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -38,8 +36,6 @@ type gatherer interface {
 	gather(pieces [][]byte) error
 }
 
-const noUID = ^uint32(0)
-
 type phase uint8
 
 const (
@@ -56,10 +52,14 @@ type stream struct {
 	link
 	conn   adapters.Conn
 	counts *counters
-	addr   netip.Addr
-	port   uint16
-	early  uint16 // place of what Direct has appended, 0: nothing; here because it takes no room here
-	uid    uint32 // of a Unix socket's peer; noUID: not known
+	rest   *rest // nil: nothing waits
+	peer   origin
+	at     int32 // place in the loop's table
+
+	// Here because they take no room here.
+	fd     int32  // of a rawConn
+	early  uint16 // place of what Direct has appended, 0: nothing
+	events uint8  // that epoll watches of a rawConn
 
 	phase   phase
 	reason  core.Reason
@@ -68,17 +68,8 @@ type stream struct {
 	replay  bool // kept input must be given again
 	wakeDue bool // a wake-up was held back
 	held    bool // input was, since the last tick, because output waits
-	counted bool // as authenticated
-	known   bool // logged as connected
 	away    bool // a limit refused it: the gate has not counted it
 	braked  bool // it published as much as it may for now
-	ended   bool // the peer's stream ended while bytes waited for it
-
-	allowance int32     // L3: bytes before LoggingIn
-	at        int32     // place in the loop's table
-	noted     int32     // what counts.waiting holds of it
-	deadline  core.Time // of the phase
-	rest      *rest     // nil: nothing waits
 }
 
 // attend does what was posted.
@@ -100,14 +91,11 @@ func takenOver(bits uint32) bool {
 // counts are set; since is when it was accepted.
 func (s *stream) start(info adapters.Info, room adapters.StreamRoom, since core.Time) {
 	l := s.loop
-	s.addr, s.port, s.uid = info.Remote.Addr(), info.Remote.Port(), noUID
-	if info.Unix != nil {
-		s.uid = uint32(info.Unix.UID)
-	}
+	s.peer = originOf(&info)
 	s.at = l.streams.add(s)
 	l.live++
 	limits := s.counts.of.limits()
-	s.allowance = int32(min(limits.PreauthBytes, 1<<30))
+	s.some().allowance = int32(min(limits.PreauthBytes, 1<<30))
 	s.counts.connected()
 	s.until(since.After(limits.PreauthDeadline)) // PROXY header, TLS and the upgrade included (L1)
 	if !s.roomOpen(info, room) {
@@ -117,19 +105,11 @@ func (s *stream) start(info adapters.Info, room adapters.StreamRoom, since core.
 	}
 }
 
-// addrText is the peer as logs show it.
-func (s *stream) addrText() string {
-	if !s.addr.IsValid() && s.uid != noUID {
-		return "unix:uid=" + strconv.FormatUint(uint64(s.uid), 10)
-	}
-	return addrText(netip.AddrPortFrom(s.addr, s.port))
-}
-
 // PeerAddr is the peer as logs show it.
-func (s *stream) PeerAddr() string { return s.addrText() }
+func (s *stream) PeerAddr() string { return s.peer.String() }
 
 func (s *stream) until(at core.Time) {
-	s.deadline = at
+	s.setDeadline(at)
 	s.loop.wheel.arm(&s.link, at)
 }
 
@@ -147,10 +127,10 @@ func (s *stream) Authenticated() { s.authenticated(true) }
 
 // Connected logs the client.
 func (s *stream) Connected() {
-	if !s.known {
-		s.known = true
+	if !s.was.known {
+		s.was.known = true
 		if e := s.loop.server.events; e.wants(slog.LevelInfo) {
-			e.client(slog.LevelInfo, "client.connected", s.counts, identity(s.conn), s.addrText(), core.OK)
+			e.client(slog.LevelInfo, "client.connected", s.counts, identity(s.conn), s.PeerAddr(), core.OK)
 		}
 	}
 }
@@ -158,17 +138,18 @@ func (s *stream) Connected() {
 // authenticated gives the place among the unauthenticated back; login is
 // false at the end of a connection that has not logged in.
 func (s *stream) authenticated(login bool) {
-	if s.counted {
+	if s.was.counted {
 		return
 	}
-	s.counted = true
+	s.was.counted = true
 	if s.phase == unauthenticated {
 		s.own.loggingIn()
 	}
-	s.loop.server.gate.Authenticated(s.addr)
+	s.loop.server.gate.Authenticated(s.peer.addr())
 	s.counts.authenticated(login)
 	if s.phase <= loggingIn {
-		s.phase, s.deadline = open, 0
+		s.phase = open
+		s.setDeadline(0)
 	}
 }
 
@@ -213,20 +194,20 @@ func (s *stream) expire(now core.Time) {
 	if s.brake() != 0 && now >= s.brake() {
 		s.unbrake()
 	}
-	if s.deadline != 0 && now >= s.deadline {
+	if s.deadline() != 0 && now >= s.deadline() {
 		s.late()
 	}
 	if s.phase == closed {
 		return
 	}
-	for _, at := range [...]core.Time{s.deadline, s.stall(), s.tick, s.brake()} {
+	for _, at := range [...]core.Time{s.deadline(), s.stall(), s.tick, s.brake()} {
 		s.loop.wheel.arm(&s.link, at)
 	}
 }
 
 // late ends what passed the deadline of its phase.
 func (s *stream) late() {
-	s.deadline = 0
+	s.setDeadline(0)
 	if s.phase <= loggingIn {
 		s.gone(core.IdleTimeout)
 	} else if s.phase >= flushing {
@@ -248,12 +229,12 @@ func (s *stream) close(r core.Reason) {
 		s.setStall(0)
 		s.until(s.loop.turn.Now.After(linger))
 		s.own.finish(r)
-		if s.ended {
+		if s.was.ended {
 			s.gone(r)
 			return
 		}
 	}
-	if s.blocked && !s.ended {
+	if s.blocked && !s.was.ended {
 		s.blocked = false
 		s.own.reading(true) // what comes is discarded
 	}
@@ -263,7 +244,7 @@ func (s *stream) close(r core.Reason) {
 // still gets what waits for it when the room has ended the connection.
 func (s *stream) eof(r core.Reason) {
 	if s.phase == flushing {
-		s.ended = true
+		s.was.ended = true
 		s.own.reading(false)
 		return
 	}
@@ -282,6 +263,7 @@ func (s *stream) gone(r core.Reason) {
 	s.leave(s.reason)
 	s.note(0)
 	s.phase = closed
+	s.setDeadline(0)
 	s.setKept(nil)
 	s.dropEarly()
 	s.loop.wheel.remove(&s.link)
@@ -300,7 +282,7 @@ func (s *stream) leave(r core.Reason) {
 	if s.phase >= lingering {
 		return
 	}
-	early := !s.counted
+	early := !s.was.counted
 	s.roomClose(r)
 	if s.away {
 		return
