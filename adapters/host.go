@@ -69,7 +69,8 @@ type Authenticator interface {
 // Quick is an Authenticator that can tell at once who some are. It is optional.
 type Quick interface {
 	Authenticator
-	// Quick decides about peers that need no look. It must not block.
+	// Quick decides about peers that need no look. It must not block. Where
+	// the peer is may be left out.
 	Quick(c Credentials) (p *core.Principal, ok bool)
 }
 

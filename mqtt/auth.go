@@ -60,6 +60,7 @@ func (c *conn) loggingInByAuth() bool {
 func (c *conn) startAuth(t *core.Turn, p *packet.Connect) error {
 	method := string(p.Properties.Str(packet.AuthenticationMethod))
 	a := &enhanced{method: method, shown: c.shown(p)}
+	a.shown.Addr = c.addr()
 	if !c.begin(t, a, authData(&p.Properties)) {
 		c.room.count.exchange("other", "unsupported")
 		return errMethod // [MQTT-4.12.0-1]

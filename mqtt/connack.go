@@ -98,7 +98,7 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 		o.cancel()
 	}
 	c.keep.start(t.Now, o.keepAlive) // [MQTT-3.2.2-22]
-	c.opening = nil
+	c.opened()
 	c.arm()
 	if c.room.redirects(c.session.Principal()) { // the drain began while it waited
 		c.Evict(t, core.Moved, out)

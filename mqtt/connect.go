@@ -28,6 +28,13 @@ type opening struct {
 	turn          core.Time // awaitTurn: when it may attach
 }
 
+// opened lets another connection have what this one needs no more.
+func (c *conn) opened() {
+	o := c.opening
+	c.opening, *o = nil, opening{}
+	c.room.openings.Put(o)
+}
+
 var (
 	errNotConnect = &packet.Error{Code: packet.ProtocolError, Rule: "MC1 first packet is not a CONNECT", Silent: true}
 	errVersion    = &packet.Error{Code: packet.UnsupportedProtocolVersion, Rule: "MC4 protocol version is switched off"}
@@ -164,6 +171,7 @@ func (c *conn) startLogin(p *packet.Connect) {
 	if o.login = c.room.host.Known(&shown); o.login != nil {
 		return
 	}
+	shown.Addr = o.info.Addr()
 	ctx, cancel := context.WithCancel(context.Background())
 	o.cancel = cancel
 	o.login = c.room.host.Login(ctx, shown, c.handle)
@@ -176,17 +184,14 @@ func (c *conn) until(at core.Time) {
 	}
 }
 
-// shown is what the client has shown of itself, but for its password.
+// shown is what the client has shown of itself, but for its password. Where it
+// is is added for those who have to be looked at.
 func (c *conn) shown(p *packet.Connect) adapters.Credentials {
 	o := c.opening
-	shown := adapters.Credentials{
+	return adapters.Credentials{
 		Protocol: Name, Listener: o.info.Listener, ClientID: o.client.ID,
 		User: string(p.UserName), HasUser: p.HasUserName, Loopback: o.info.Loopback, TLS: o.info.TLS, Certificate: o.info.Certificate,
 	}
-	if c.room.host.Auth != nil {
-		shown.Addr = o.info.Addr()
-	}
-	return shown
 }
 
 // pollLogin goes on when the login has a result.

@@ -43,6 +43,7 @@ type Room struct {
 
 	redirecting atomic.Bool
 	scratches   sync.Pool
+	openings    sync.Pool
 	takeovers   adapters.Takeovers
 }
 
@@ -65,6 +66,7 @@ func New(h *adapters.Host, c *Config) (*Room, error) {
 		MaxProperties: limits.Properties, MaxPropBytes: limits.PropertyBytes,
 	}
 	r.scratches.New = func() any { return new(scratch) }
+	r.openings.New = func() any { return new(opening) }
 	return r, nil
 }
 
@@ -73,7 +75,7 @@ func (r *Room) Name() string { return Name }
 
 // Open makes the state machine of a connection.
 func (r *Room) Open(h adapters.Handle, info adapters.Info, _ *core.Turn) adapters.Conn {
-	return &conn{room: r, handle: h, opening: &opening{info: info}}
+	return r.open(h, info, core.OK)
 }
 
 // ALPN is the registered name of MQTT in TLS (MH2).
@@ -81,7 +83,13 @@ func (r *Room) ALPN() string { return "mqtt" }
 
 // OpenRefused makes one that refuses its CONNECT. SECURITY L5, L6
 func (r *Room) OpenRefused(h adapters.Handle, info adapters.Info, why core.Reason, _ *core.Turn) adapters.Conn {
-	return &conn{room: r, handle: h, opening: &opening{info: info, refused: why}}
+	return r.open(h, info, why)
+}
+
+func (r *Room) open(h adapters.Handle, info adapters.Info, refused core.Reason) *conn {
+	o := r.openings.Get().(*opening)
+	o.info, o.refused = info, refused
+	return &conn{room: r, handle: h, opening: o}
 }
 
 // WebSocket says how MQTT rides on WebSocket. [MQTT-6.0.0-1] to [MQTT-6.0.0-4]
