@@ -230,8 +230,8 @@ func (l *listener) preauthClosed(remote netip.AddrPort, why string, err error) {
 	l.server.events.preauthClosed(l.counts, addrText(remote), why, err)
 }
 
-// addrPort is the address of a TCP connection; zero for Unix sockets.
-// addrPort is a TCP address, as the kernel's own are shown: without a zone.
+// addrPort is the address of a TCP connection, without a zone, as accept tells
+// it; zero for Unix sockets.
 func addrPort(a net.Addr) netip.AddrPort {
 	if t, ok := a.(*net.TCPAddr); ok {
 		ap := t.AddrPort()
