@@ -18,6 +18,7 @@ func TestWhatThereIsOfEachSessionIsSmall(t *testing.T) {
 		"segment":      {unsafe.Sizeof(segment{}), 80},
 		"subscription": {unsafe.Sizeof(binding{}), 64},
 		"entry":        {unsafe.Sizeof(entry{}), 48},
+		"Message":      {unsafe.Sizeof(Message{}), 112},
 	} {
 		if unsafe.Sizeof(uintptr(0)) == 8 && c.size > c.most {
 			t.Errorf("a %s is %d bytes, more than %d", name, c.size, c.most)
