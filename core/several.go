@@ -78,3 +78,35 @@ func (c *Consumer) SettleAll(t *Turn, seqs []uint64) {
 		}
 	}
 }
+
+// ReceivedAll is Settle with Received for the first n of several deliveries: as
+// many as wait alike, at least one. Their second halves wait for sub, when it is
+// pending.
+func (c *Consumer) ReceivedAll(t *Turn, seqs []uint64) (n int, sub uint64, pending bool) {
+	q := c.queue
+	q.mu.Lock()
+	s := c.session
+	durable := false
+	for n < len(seqs) && s != nil {
+		e := q.entry(seqs[n])
+		news := e != nil && e.out && e.owner == c && e.state != received
+		if logged := news && e.logged; n == 0 {
+			durable = logged
+		} else if logged != durable {
+			break
+		}
+		if news {
+			e.state = received
+			q.noteReceived(t, seqs[n], e)
+		}
+		n++
+	}
+	q.mu.Unlock()
+	switch {
+	case s == nil:
+		return len(seqs), 0, false
+	case durable:
+		sub, pending = s.advance(t, true)
+	}
+	return n, sub, pending
+}

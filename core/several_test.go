@@ -82,6 +82,73 @@ func TestWhatMoreThanOneQueueGetsIsNoBatch(t *testing.T) {
 	})
 }
 
+// Deliveries that are received together wait for the store where one of them
+// would, and are known as received after a crash; what is said twice, is not
+// there or is another's changes nothing.
+func TestDeliveriesAreReceivedTogether(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, a, b := w.attach(core.Client{}), w.attach(durable("a")), w.attach(core.Client{ID: "b"})
+		a.sub("x", 2)
+		b.sub("x", 2)
+		for _, s := range []string{"1", "2", "3", "4"} {
+			p.pub("x", s, 2)
+		}
+		mine, others := a.expect(9, "x=1/2 x=2/2 x=3/2 x=4/2"), b.expect(9, "x=1/2 x=2/2 x=3/2 x=4/2")
+		all := func(c *conn, seqs ...uint64) (parts []int, last uint64) {
+			for len(seqs) > 0 {
+				n, sub, pending := c.Inbox().ReceivedAll(w.turn, seqs)
+				if pending != (sub > 0) {
+					t.Errorf("sub %d, pending %t", sub, pending)
+				}
+				parts, seqs, last = append(parts, n), seqs[n:], sub
+				if !pending { // a sign of those that wait for nothing
+					parts[len(parts)-1] = -n
+				}
+			}
+			return parts, last
+		}
+		got, sub := all(a, mine[0].Seq, mine[1].Seq, mine[1].Seq, mine[3].Seq+9, mine[2].Seq)
+		expect(t, "parts", fmt.Sprint(got), "[2 -2 1]")
+		expect(t, "safe before it is stored", a.Safe() >= sub, false)
+		got, _ = all(b, others[0].Seq, others[2].Seq, others[2].Seq)
+		expect(t, "parts of a transient session", fmt.Sprint(got), "[-3]")
+		w.end()
+		expect(t, "safe", a.Safe() >= sub, true)
+		b.Inbox().SettleAll(w.turn, []uint64{others[0].Seq, others[2].Seq})
+		w.crash(core.Options{})
+		a = w.attach(durable("a"))
+		again := a.expect(9, "x=1/2+R x=2/2+R x=3/2+R x=4/2+")
+		inbox := a.Inbox()
+		a.Detach(w.turn, core.ConnectionLost)
+		n, _, pending := inbox.ReceivedAll(w.turn, []uint64{again[3].Seq, again[0].Seq})
+		expect(t, "of a consumer that has ended", fmt.Sprint(n, pending), "2 false")
+		a = w.attach(durable("a"))
+		a.settle(core.Accepted, a.expect(9, "x=1/2+R x=2/2+R x=3/2+R x=4/2+")...)
+		expect(t, "entries left", w.store.count('q'), 0)
+	})
+}
+
+// What a member of a shared queue has received is nobody else's after a crash.
+func TestWhatMembersReceiveTogetherIsTheirs(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, m := w.attach(core.Client{}), w.attach(core.Client{ID: "m"})
+		p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true})
+		m.sub("$queue/q", 2)
+		for _, s := range []string{"1", "2", "3"} {
+			p.pub("$queue/q", s, 2)
+		}
+		got := m.expect(9, "$queue/q=1/2 $queue/q=2/2 $queue/q=3/2")
+		n, sub, pending := got[0].Consumer.ReceivedAll(w.turn, []uint64{got[0].Seq, got[2].Seq})
+		expect(t, "n", fmt.Sprint(n, pending), "2 true")
+		w.end()
+		expect(t, "safe", m.Safe() >= sub, true)
+		w.crash(core.Options{})
+		o := w.attach(core.Client{ID: "o"})
+		o.sub("$queue/q", 2)
+		o.expect(9, "$queue/q=2/2")
+	})
+}
+
 // A receiver that goes in the middle of a batch, on another loop, gets the first
 // messages of it.
 func TestABatchIsInOrderBesideTakes(t *testing.T) {
