@@ -45,8 +45,12 @@ func (b *exchanges) at(id uint16) int {
 
 // home is where the search for an identifier begins.
 func (b *exchanges) home(id uint16) int {
-	return int(uint32(id) * scatter >> (32 - uint(bits.Len(uint(len(b.slots)-1)))))
+	return int(spread(uint32(id)*scatter) >> (32 - uint(bits.Len(uint(len(b.slots)-1)))))
 }
+
+// spread makes the high bits depend on all: one multiplication alone lets
+// identifiers that follow each other fall together, for some that is drawn.
+func spread(x uint32) uint32 { return (x ^ x>>16) * 0x9E3779B1 }
 
 // get returns the exchange with that identifier, nil when there is none.
 func (b *inbound) get(id uint16) *exchange {

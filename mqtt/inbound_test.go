@@ -46,6 +46,28 @@ func TestAnIdentifierThatIsUsedAgainIsOneExchange(t *testing.T) {
 	}
 }
 
+// Whatever is drawn, those that a client counts up are found with a look or two.
+func TestIdentifiersThatFollowEachOtherAreFoundSoon(t *testing.T) {
+	t.Parallel()
+	const slots, n = 128, 64
+	for draw := range 10_000 {
+		r := rand.New(rand.NewPCG(uint64(draw), 1))
+		scatter := r.Uint32() | 1
+		var taken [slots]bool
+		looks := 0
+		for id := range uint32(n) {
+			i := spread((1+id)*scatter) >> 25
+			for looks++; taken[i]; looks++ {
+				i = (i + 1) % slots
+			}
+			taken[i] = true
+		}
+		if looks > 5*n {
+			t.Fatalf("draw %d, %#x: %d looks for %d identifiers", draw, scatter, looks, n)
+		}
+	}
+}
+
 // Beside a map, with identifiers that come and go at random, all of them at the
 // most.
 func TestInboundIdentifiersAreThoseOfAMap(t *testing.T) {
