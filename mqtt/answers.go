@@ -31,7 +31,15 @@ const maxAnswers = 8192
 
 func (q *answers) empty() bool { return q.answerQueue == nil || q.head == len(q.list) }
 
-func (q *answers) full() bool { return q.answerQueue != nil && len(q.list)-q.head >= maxAnswers }
+// room is how many more may wait before reading stops.
+func (q *answers) room() int {
+	if q.answerQueue == nil {
+		return maxAnswers
+	}
+	return maxAnswers - len(q.list) + q.head
+}
+
+func (q *answers) full() bool { return q.room() <= 0 }
 
 // push adds an answer. The places of those that were sent are used again: a
 // client that publishes without a pause never lets the queue become empty.
@@ -134,8 +142,7 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 	switch a.kind {
 	case packet.PUBACK, packet.PUBREC:
 		if a.kind == packet.PUBREC {
-			c.forget(t, a.id)
-			c.release(t, a.id)
+			c.free(t, a.id)
 		}
 		if c.version < packet.V5 {
 			c.withhold(t, out)

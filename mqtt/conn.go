@@ -161,7 +161,7 @@ func (c *conn) packet(t *core.Turn, sc *scratch, in []byte, out *adapters.Output
 		return 0, nil
 	}
 	c.keep.heard(t.Now) // MK2: complete packets alone count
-	if first := in[0]; (first == plain0 || first == plain1 || first == puback) && len(in) > h.Size() && in[h.Size()] == first {
+	if len(in) > h.Size() && in[h.Size()] == in[0] {
 		if n, err := c.together(t, sc, h, in, out); n > 0 {
 			return n, err
 		}

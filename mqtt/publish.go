@@ -141,16 +141,21 @@ func (c *conn) publish2(t *core.Turn, sc *scratch, p *packet.Publish, to place, 
 		return nil
 	}
 	rseq, rpending := c.remember(t, p.ID)
+	c.hold(t, p.ID)
 	seq, pending, r := c.submit(t, sc, p, to, nil)
-	if r != core.OK && r != core.NoReceiver { // after a refusal the identifier is free [MQTT-4.3.3-9]
-		c.forget(t, p.ID)
-		return c.acknowledge(t, out, 0, false, packet.PUBREC, p.ID, r)
-	}
 	if seq == 0 { // not published at all: the identifier alone must be safe
 		seq, pending = rseq, rpending
 	}
-	c.hold(t, p.ID)
-	return c.acknowledge(t, out, seq, pending, packet.PUBREC, p.ID, r)
+	return c.acknowledge2(t, out, seq, pending, p.ID, r)
+}
+
+// acknowledge2 answers a PUBLISH of QoS 2 whose identifier is held.
+func (c *conn) acknowledge2(t *core.Turn, out *adapters.Output, seq uint64, pending bool, id uint16, r core.Reason) error {
+	if r != core.OK && r != core.NoReceiver { // after a refusal the identifier is free [MQTT-4.3.3-9]
+		c.free(t, id)
+		seq, pending = 0, false
+	}
+	return c.acknowledge(t, out, seq, pending, packet.PUBREC, id, r)
 }
 
 // holds tells that a QoS 2 exchange with the identifier has begun and its PUBREL
@@ -199,13 +204,16 @@ func (c *conn) release(t *core.Turn, id uint16) {
 	t.Count(c.room.count.held, uint64(c.inbound.held-held)) // the gauge goes down by the complement
 }
 
+// free is the end of remember and hold for what did not happen.
+func (c *conn) free(t *core.Turn, id uint16) {
+	c.forget(t, id)
+	c.release(t, id)
+}
+
 // inUse tells that an exchange of the client holds the identifier.
 // [MQTT-2.2.1-3]
 func (c *conn) inUse(id uint16) bool {
-	if _, used := c.inbound.owed(id); used {
-		return true
-	}
-	return c.holds(id)
+	return c.inbound.get(id) != nil || c.mayHold && c.session.Seen(uint64(id))
 }
 
 // acknowledge answers a PUBLISH, or does what 3.x does instead.

@@ -15,24 +15,28 @@ const runBytes = 64 << 10
 
 // First bytes of packets that may be taken together.
 const (
-	plain0 = byte(packet.PUBLISH) << 4      // of QoS 0, not retained
-	plain1 = byte(packet.PUBLISH)<<4 | 1<<1 // of QoS 1, not retained, no repetition
-	puback = byte(packet.PUBACK) << 4
+	plain0  = byte(packet.PUBLISH) << 4      // of QoS 0, not retained
+	plain1  = byte(packet.PUBLISH)<<4 | 1<<1 // of QoS 1, not retained, no repetition
+	plain2  = byte(packet.PUBLISH)<<4 | 2<<1 // of QoS 2, likewise
+	puback  = byte(packet.PUBACK) << 4
+	pubrec  = byte(packet.PUBREC) << 4
+	pubrel  = byte(packet.PUBREL)<<4 | 2
+	pubcomp = byte(packet.PUBCOMP) << 4
 )
 
 // together takes the packet at the start of in with those behind it that are
 // alike. It returns their size, 0 if it comes alone. in[h.Size()] is as in[0].
 func (c *conn) together(t *core.Turn, sc *scratch, h packet.Header, in []byte, out *adapters.Output) (size int, err error) {
 	switch in[0] {
-	case puback:
-		return c.settleRun(t, sc, in), nil
+	case puback, pubrec, pubrel, pubcomp:
+		return c.ackRun(t, sc, in, out), nil
 	case plain0:
 		if common := c.common(h, in); common > 0 {
 			return c.publishRun(t, sc, h, in, common)
 		}
-	case plain1:
-		if c.begins1(h, in) {
-			return c.publishRun1(t, sc, h, in, out)
+	case plain1, plain2:
+		if qos := h.Flags >> 1; c.begins(h, in, qos) {
+			return c.publishAcknowledged(t, sc, h, in, qos, out)
 		}
 	}
 	return 0, nil

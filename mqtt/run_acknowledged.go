@@ -9,36 +9,52 @@ import (
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
 
-// batch is the memory for a run of QoS 1, or of PUBACK packets.
+// batch is the memory for a run of QoS 1 or 2, or of acknowledgements.
 type batch struct {
 	n        int
+	bytes    int // of the payloads
 	messages [core.MaxRun]*core.Message
 	ids      [core.MaxRun]uint16
 	payloads [core.MaxRun][]byte
+	ends     [core.MaxRun]int // where the packets end in what was read
 	seqs     [core.MaxRun]uint64
 }
 
-const pubackSize = 4 // of one that says nothing but success
+// answerOf is what acknowledges a PUBLISH of QoS 1 or 2.
+func answerOf(qos uint8) packet.Type {
+	if qos == 1 {
+		return packet.PUBACK
+	}
+	return packet.PUBREC
+}
 
-// begins1 tells that a PUBLISH of QoS 1 at the start of in may be the first of a
-// run: the topic is the last one's, another follows, and no exchange of the
-// client is open that a new one has to be compared with.
-func (c *conn) begins1(h packet.Header, in []byte) bool {
-	if c.room.set.places || c.room.set.maxQoS < 1 || c.maxOut > 0 && c.maxOut < pubackSize {
+// begins tells that a PUBLISH of QoS 1 or 2 at the start of in may be the first
+// of a run: the topic is the last one's, its identifier is free, and for QoS 1
+// no exchange of the client is open that a new one has to be compared with.
+func (c *conn) begins(h packet.Header, in []byte, qos uint8) bool {
+	if c.room.set.places || c.room.set.maxQoS < qos || !c.takesAcks() {
 		return false
 	}
-	if c.version >= packet.V5 && (c.mayHold || c.inbound.any() || c.room.set.receiveMax < core.MaxRun) {
-		return false
+	if c.version >= packet.V5 {
+		switch {
+		case qos == 1 && (c.mayHold || c.inbound.any() || c.room.set.receiveMax < core.MaxRun):
+			return false
+		case int(c.inbound.count) >= c.room.set.receiveMax:
+			return false
+		}
 	}
 	known := c.session.LastTopic()
 	topic := 2 + len(known)
-	_, _, ok := c.plain1(in[h.Head:h.Size()], topic)
-	return ok && known != "" && int(binary.BigEndian.Uint16(in[h.Head:])) == len(known) && string(in[h.Head:][2:topic]) == known
+	id, _, ok := c.plain(in[h.Head:h.Size()], topic)
+	if !ok || known == "" || int(binary.BigEndian.Uint16(in[h.Head:])) != len(known) || string(in[h.Head:][2:topic]) != known {
+		return false
+	}
+	return qos == 1 || !c.inUse(id)
 }
 
-// plain1 takes a PUBLISH of QoS 1 apart whose topic has so many bytes with its
-// length; false: it has properties, or is not right.
-func (c *conn) plain1(body []byte, topic int) (id uint16, payload []byte, ok bool) {
+// plain takes a PUBLISH of QoS 1 or 2 apart whose topic has so many bytes with
+// its length; false: it has properties, or is not right.
+func (c *conn) plain(body []byte, topic int) (id uint16, payload []byte, ok bool) {
 	at := topic + 2
 	if c.version >= packet.V5 {
 		at++
@@ -50,123 +66,133 @@ func (c *conn) plain1(body []byte, topic int) (id uint16, payload []byte, ok boo
 	return id, body[at:], id != 0
 }
 
-// publishRun1 takes the PUBLISH at the start of in together with those behind
-// it that differ in identifier and payload alone. It returns their size.
-func (c *conn) publishRun1(t *core.Turn, sc *scratch, h packet.Header, in []byte, out *adapters.Output) (size int, err error) {
+// publishAcknowledged takes the PUBLISH of QoS 1 or 2 at the start of in
+// together with those behind it that differ in identifier and payload alone. It
+// returns their size.
+func (c *conn) publishAcknowledged(t *core.Turn, sc *scratch, h packet.Header, in []byte, qos uint8, out *adapters.Output) (size int, err error) {
 	b := &sc.batch
 	mt, r := c.session.Route(t, in[h.Head+2:][:len(c.session.LastTopic())])
 	most := 1
 	if r == core.OK || c.deniesAlike(r) {
-		most = min(core.MaxRun, 1+t.Left())
+		most = min(core.MaxRun, 1+t.Left(), c.answers.room())
 	}
-	size = c.gather1(t, b, h, in, most)
-	t.Publishes(b.n - 1) // Route has counted the first
+	if qos == 2 && c.version >= packet.V5 {
+		most = min(most, c.room.set.receiveMax-int(c.inbound.count)) // [MQTT-3.3.4-7]
+	}
+	most = max(most, 1)
+	c.gatherAcknowledged(t, b, h, in, qos, most, r == core.OK)
+	n := b.n
 	switch {
-	case r != core.OK:
-		c.session.DeniedToo(b.n - 1)
-		err = c.acknowledgeAll(t, out, 0, false, b.ids[:b.n], r)
+	case r != core.OK: // after a refusal the identifiers are free [MQTT-4.3.3-9]
+		c.session.DeniedToo(n - 1)
+		err = c.acknowledgeAll(t, out, 0, false, answerOf(qos), b.ids[:n], r)
 	case !mt.Any():
-		err = c.acknowledgeAll(t, out, 0, false, b.ids[:b.n], core.NoReceiver)
+		seq, pending := c.rememberAll(t, qos, b.ids[:n], 0, false)
+		err = c.acknowledgeAll(t, out, seq, pending, answerOf(qos), b.ids[:n], core.NoReceiver)
 	default:
-		err = c.publishBatch(t, mt, b, out)
+		n, err = c.publishBatch(t, mt, b, qos, out)
 	}
+	for _, p := range b.payloads[n:b.n] {
+		b.bytes -= len(p)
+	}
+	t.Publishes(n - 1) // Route has counted the first
+	t.Count(c.room.count.packets[adapters.In][packet.PUBLISH], uint64(n))
+	c.room.traffic.CountAll(t, adapters.In, qos, n, b.bytes)
 	clear(b.payloads[:b.n])
-	return size, err
+	return b.ends[n-1], err
 }
 
-// publishBatch publishes and acknowledges a run.
-func (c *conn) publishBatch(t *core.Turn, mt *core.Match, b *batch, out *adapters.Output) (err error) {
+// rememberAll is remember for the identifiers of a run that is published in the
+// same turn, which has come to seq. It returns what their answers wait for.
+func (c *conn) rememberAll(t *core.Turn, qos uint8, ids []uint16, seq uint64, pending bool) (uint64, bool) {
+	if qos == 2 && c.durable {
+		for _, id := range ids {
+			seq, pending = c.session.Remember(t, uint64(id))
+		}
+	}
+	return seq, pending
+}
+
+// publishBatch publishes and acknowledges the first n of a run: all, unless
+// nothing more may be read after one that was refused.
+func (c *conn) publishBatch(t *core.Turn, mt *core.Match, b *batch, qos uint8, out *adapters.Output) (n int, err error) {
 	for i, payload := range b.payloads[:b.n] {
 		m := t.NewMessage(payload)
-		m.Topic, m.Origin, m.QoS = mt.Topic(), Name, 1
+		m.Topic, m.Origin, m.QoS = mt.Topic(), Name, qos
 		b.messages[i] = m
 	}
 	defer clear(b.messages[:b.n])
+	kind := answerOf(qos)
 	seq, pending, reached, done := c.session.PublishAll(t, mt, b.messages[:b.n])
 	if done {
-		if err = c.acknowledgeAll(t, out, seq, pending, b.ids[:reached], core.OK); err == nil {
-			err = c.acknowledgeAll(t, out, seq, pending, b.ids[reached:b.n], core.NoReceiver)
+		seq, pending = c.rememberAll(t, qos, b.ids[:b.n], seq, pending)
+		if err = c.acknowledgeAll(t, out, seq, pending, kind, b.ids[:reached], core.OK); err == nil {
+			err = c.acknowledgeAll(t, out, seq, pending, kind, b.ids[reached:b.n], core.NoReceiver)
 		}
-		return err
+		return b.n, err
 	}
-	for i, m := range b.messages[:b.n] {
-		seq, pending, r := c.session.Publish(t, mt, m)
-		if err = c.acknowledge(t, out, seq, pending, packet.PUBACK, b.ids[i], r); err != nil {
-			break
+	for n < b.n && err == nil && c.reading() {
+		id := b.ids[n]
+		c.rememberAll(t, qos, b.ids[n:n+1], 0, false)
+		seq, pending, r := c.session.Publish(t, mt, b.messages[n])
+		n++
+		if qos == 1 {
+			err = c.acknowledge(t, out, seq, pending, kind, id, r)
+		} else {
+			err = c.acknowledge2(t, out, seq, pending, id, r)
 		}
 	}
-	return err
+	if qos == 2 {
+		for _, id := range b.ids[n:b.n] { // they come again
+			c.free(t, id)
+		}
+	}
+	return n, err
 }
 
 // acknowledgeAll is acknowledge for each.
-func (c *conn) acknowledgeAll(t *core.Turn, out *adapters.Output, seq uint64, pending bool, ids []uint16, r core.Reason) error {
-	if r == core.OK && !pending && c.answers.empty() { // [MQTT-4.3.2-4] [3: MQTT-4.3.2-2]
-		for _, id := range ids {
-			out.B = packet.AppendAck(out.B, c.version, packet.PUBACK, id, packet.Success)
-		}
-		t.Count(c.room.count.packets[adapters.Out][packet.PUBACK], uint64(len(ids)))
+func (c *conn) acknowledgeAll(t *core.Turn, out *adapters.Output, seq uint64, pending bool, kind packet.Type, ids []uint16, r core.Reason) error {
+	if r == core.OK { // [MQTT-4.3.2-4] [MQTT-4.3.3-8] [3: MQTT-4.3.2-2]
+		c.answerAll(t, out, seq, pending, kind, ids)
 		return nil
 	}
 	for _, id := range ids {
-		if err := c.acknowledge(t, out, seq, pending, packet.PUBACK, id, r); err != nil {
+		if err := c.acknowledge(t, out, seq, pending, kind, id, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// gather1 finds the messages of a run. What 5.0 compares identifiers for is
-// kept out of it: they ascend.
-func (c *conn) gather1(t *core.Turn, b *batch, h packet.Header, in []byte, most int) (size int) {
+// gatherAcknowledged finds the messages of a run. For QoS 1, what 5.0 compares
+// identifiers for is kept out of it: they ascend. For QoS 2 it ends before an
+// identifier that is in use; they are held from here on, if hold is true.
+func (c *conn) gatherAcknowledged(t *core.Turn, b *batch, h packet.Header, in []byte, qos uint8, most int, hold bool) {
 	topic := 2 + len(c.session.LastTopic())
-	head, bytesOf := in[h.Head:][:topic], 0
-	for b.n = 0; b.n < most && size < runBytes && size < len(in) && in[size] == plain1; {
+	head, size := in[h.Head:][:topic], 0
+	b.bytes = 0
+	for b.n = 0; b.n < most && size < runBytes && size < len(in) && in[size] == in[0]; b.n++ {
 		next, state := packet.Scan(in[size:], c.room.set.packetBytes)
 		if state != packet.Complete || next.Body < topic {
-			break
+			return
 		}
 		body := in[size+next.Head:][:next.Body]
-		id, payload, ok := c.plain1(body, topic)
-		if !ok || !bytes.Equal(body[:topic], head) || c.version >= packet.V5 && b.n > 0 && id <= b.ids[b.n-1] {
-			break
+		id, payload, ok := c.plain(body, topic)
+		if !ok || !bytes.Equal(body[:topic], head) {
+			return
 		}
-		b.ids[b.n], b.payloads[b.n] = id, payload
-		b.n++
+		switch {
+		case qos == 1:
+			if c.version >= packet.V5 && b.n > 0 && id <= b.ids[b.n-1] {
+				return
+			}
+		case c.inUse(id): // [MQTT-4.3.3-10]
+			return
+		case hold:
+			c.hold(t, id)
+		}
 		size += next.Size()
-		bytesOf += len(payload)
+		b.bytes += len(payload)
+		b.ids[b.n], b.payloads[b.n], b.ends[b.n] = id, payload, size
 	}
-	t.Count(c.room.count.packets[adapters.In][packet.PUBLISH], uint64(b.n))
-	c.room.traffic.CountAll(t, adapters.In, 1, b.n, bytesOf)
-	return size
-}
-
-// settleRun takes the PUBACK packets at the start of in that say nothing but
-// success, of deliveries of one consumer, up to the first that is anything else.
-// It returns their size, 0 if there are not two of them.
-func (c *conn) settleRun(t *core.Turn, sc *scratch, in []byte) (size int) {
-	if len(in) < 2*pubackSize || !isPuback(in[pubackSize:]) {
-		return 0
-	}
-	var consumer *core.Consumer
-	n := 0
-	for ; n < core.MaxRun && isPuback(in[size:]); n++ {
-		f := c.inflight.get(binary.BigEndian.Uint16(in[size+2:]))
-		if f == nil || f.qos != 1 || n > 0 && f.consumer != consumer {
-			break
-		}
-		consumer = f.consumer
-		sc.batch.seqs[n] = f.seq
-		c.inflight.done(f) // [MQTT-4.9.0-2]
-		size += pubackSize
-	}
-	if n > 0 {
-		consumer.SettleAll(t, sc.batch.seqs[:n]) // [MQTT-4.3.2-3]
-		c.freed = c.freed || c.extra.anyStalled()
-		t.Count(c.room.count.packets[adapters.In][packet.PUBACK], uint64(n))
-	}
-	return size
-}
-
-func isPuback(in []byte) bool {
-	return len(in) >= pubackSize && in[0] == puback && in[1] == pubackSize-2
 }

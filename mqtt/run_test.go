@@ -105,19 +105,21 @@ func TestARunIsWhatItsPacketsAre(t *testing.T) {
 // What a publisher may send in one call bounds a run, and what is refused
 // is refused for each packet.
 func TestARunKeepsToWhatIsAllowed(t *testing.T) {
-	x := newBencher(t)
-	p := x.connect(packet.V5, sub(1, "elsewhere", 0))
-	in := publishes(packet.V5, 0, 10)
-	x.turn.Begin()
-	x.turn.Allow(4)
-	x.out.Reset()
-	x.out.Bound(x.turn)
-	n, err := x.conns[p].Input(x.turn, in, &x.out)
-	if want := len(in) / 10 * 4; n != want || err != nil || x.turn.Routed() != 4 || !x.out.More {
-		t.Errorf("consumed %d of %d, want %d; %d were routed, more %t: %v", n, len(in), want, x.turn.Routed(), x.out.More, err)
+	for qos := range byte(3) {
+		x := newBencher(t)
+		p := x.connect(packet.V5, sub(1, "elsewhere", 0))
+		in := publishes(packet.V5, qos, 10)
+		x.turn.Begin()
+		x.turn.Allow(4)
+		x.out.Reset()
+		x.out.Bound(x.turn)
+		n, err := x.conns[p].Input(x.turn, in, &x.out)
+		if want := len(in) / 10 * 4; n != want || err != nil || x.turn.Routed() != 4 || !x.out.More {
+			t.Errorf("QoS %d: consumed %d of %d, want %d; %d were routed, more %t: %v", qos, n, len(in), want, x.turn.Routed(), x.out.More, err)
+		}
+		x.turn.Allow(core.Unbounded)
+		x.turn.End()
 	}
-	x.turn.Allow(core.Unbounded)
-	x.turn.End()
 }
 
 // What is denied is answered, counted and told of packet by packet, together as
@@ -128,7 +130,8 @@ func TestARunThatIsDeniedIsWhatItsPacketsAre(t *testing.T) {
 		qos    uint8
 		closes string
 		counts int // dropped or refused
-	}{{packet.V5, 0, "", 5}, {packet.V5, 1, "", 5}, {packet.V311, 0, "ack", 5}, {packet.V311, 1, "ack", 0}, {packet.V311, 0, "close", 0}, {packet.V311, 1, "close", 0}} {
+	}{{packet.V5, 0, "", 5}, {packet.V5, 1, "", 5}, {packet.V5, 2, "", 5}, {packet.V311, 0, "ack", 5}, {packet.V311, 1, "ack", 0}, {packet.V311, 2, "ack", 0},
+		{packet.V311, 0, "close", 0}, {packet.V311, 1, "close", 0}, {packet.V311, 2, "close", 0}} {
 		var results [2]string
 		for together := range 2 {
 			var log bytes.Buffer
@@ -165,7 +168,7 @@ func TestARunThatIsDeniedIsWhatItsPacketsAre(t *testing.T) {
 				if counts != uint64(x.counts) {
 					t.Errorf("%+v: %d are counted", x, counts)
 				}
-				results[together] = fmt.Sprint(strings.Join(p.recv(), "\n"), "\n", counts, m.Counter("mqtt_packets_total", "in", "PUBLISH").Load(),
+				results[together] = fmt.Sprint(strings.Join(p.recv(), "\n"), "\n", counts, m.Counter("mqtt_packets_total", "in", "PUBLISH").Load(), w.count("mqtt_qos2_held"),
 					strings.Count(log.String(), "acl.denied"))
 			}, o)
 		}
