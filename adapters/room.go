@@ -99,7 +99,8 @@ type Handle interface {
 // Loop is what a datagram endpoint gets to make handles for its peers.
 type Loop interface {
 	// Handle registers a peer. The loop keeps no reference to it beyond the
-	// handle's own life.
+	// handle's own life. The handle may be core.Addressed: a peer that attaches
+	// a session with it is so, too, or the session has no address.
 	Handle(d Driven) PeerHandle
 }
 

@@ -36,6 +36,14 @@ func (p *peer) Authenticated() {
 	}
 }
 
+// PeerAddr is what the room says; "" if it does not.
+func (p *peer) PeerAddr() string {
+	if a, ok := p.driven.(core.Addressed); ok {
+		return a.PeerAddr()
+	}
+	return ""
+}
+
 // Connected logs the client.
 func (p *peer) Connected() {
 	if !p.was.known && !p.was.ended {
