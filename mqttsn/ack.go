@@ -49,9 +49,9 @@ func (p *peer) onPuback(t *core.Turn, body []byte, out *adapters.Output) error {
 // untell notes that the client does not know an id; false when we did not
 // give it.
 func (p *peer) untell(id uint16) bool {
-	name, ok := p.topics.byID(id)
+	r, ok := p.topics.byID(id)
 	if ok {
-		p.topics.find(name).told = false
+		p.topics.tell(r, false)
 	}
 	return ok
 }

@@ -20,10 +20,9 @@ type pendingAnswer struct {
 
 // inbound is what is kept of packets that the client sent.
 type inbound struct {
-	pending       []pendingAnswer // in the order of seq
-	acked         *ackedRing      // of a client that publishes with QoS 1
-	subacked      []subacked
-	subscriptions int
+	pending  []pendingAnswer // in the order of seq
+	acked    *ackedRing      // of a client that publishes with QoS 1
+	subacked []subacked
 }
 
 // ackedRing holds the last 8 PUBACKs.
@@ -60,6 +59,17 @@ func (in *inbound) acknowledge(mid uint16, until core.Time) {
 	in.acked.next++
 }
 
+// until is when no repetition is waited for any more.
+func (in *inbound) until() (at core.Time) {
+	if n := len(in.subacked); n > 0 {
+		at = in.subacked[n-1].until
+	}
+	if r := in.acked; r != nil {
+		at = max(at, r.ring[(r.next-1)%8].until)
+	}
+	return at
+}
+
 // busy tells that so many answers wait for the store that the client must
 // wait, too.
 func (in *inbound) busy() bool { return len(in.pending) >= maxPending }
@@ -87,7 +97,8 @@ func (in *inbound) subscribing() bool {
 // answerWhenSafe answers at once, or when the core's watermark has passed.
 func (p *peer) answerWhenSafe(t *core.Turn, a pendingAnswer, pending bool, out *adapters.Output) {
 	if pending && p.session.Safe() < a.seq {
-		p.inbound.pending = append(p.inbound.pending, a)
+		in := &p.act().inbound
+		in.pending = append(in.pending, a)
 		return
 	}
 	p.sendAnswer(t.Now, a, out)
@@ -121,7 +132,7 @@ func (p *peer) sendAnswer(now core.Time, a pendingAnswer, out *adapters.Output) 
 	switch a.of {
 	case packet.PUBACK:
 		if c == packet.Accepted {
-			p.inbound.acknowledge(a.mid, now.After(p.e.cfg.patience()))
+			p.act().inbound.acknowledge(a.mid, now.After(p.e.cfg.patience()))
 		}
 		reply(p, packet.TopicAck{Of: packet.PUBACK, TopicID: a.topicID, MsgID: a.mid, Code: c}, out)
 	case packet.PUBREC:

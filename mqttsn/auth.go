@@ -39,7 +39,7 @@ func (e *endpoint) onAuth(t *core.Turn, from origin, body []byte, n int, out *ad
 	if err != nil {
 		return err // A2
 	}
-	p := e.peers[from]
+	p := e.peers.get(from)
 	if p != nil {
 		p.heard(t.Now, n)
 		if p.heir != nil {
@@ -54,12 +54,12 @@ func (e *endpoint) onAuth(t *core.Turn, from origin, body []byte, n int, out *ad
 	case p == nil:
 		e.authFirst(t, from, v, n, out)
 	case p.state == wantConnect || p.state == greeted || p.connected():
-		p.evidence = v
+		p.some().evidence = v
 	case p.state == wantAuth, p.state == authenticating && !p.opening.shown: // U1: also beside what DTLS has proven
-		p.evidence = v
+		p.some().evidence = v
 		p.login(t, out)
 	case p.principal != nil && !v.of(p.principal): // it comes too late, and contradicts (SECURITY U1)
-		p.e.denied(p.at, p.id, core.NotAuthenticated.String())
+		p.e.denied(p.at(), p.id, core.NotAuthenticated.String())
 		p.fail(t, core.NotAuthenticated, out)
 	}
 	return nil
@@ -111,7 +111,7 @@ func (e *endpoint) authFirst(t *core.Turn, from origin, v *evidence, n int, out 
 		return
 	}
 	p.heard(t.Now, n)
-	p.evidence = v
+	p.some().evidence = v
 	p.opening = &opening{at: v.until}
 	p.become(wantConnect)
 	p.schedule(t.Now)

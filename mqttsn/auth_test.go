@@ -67,7 +67,7 @@ func plain(user, password string) packet.Auth {
 
 // user is whose the client of a name is, "" when there is none.
 func (s *sim) user(id string) string {
-	if p := s.e.byName[id]; p != nil {
+	if p := s.e.first(id); p != nil {
 		return p.principal.User
 	}
 	return ""
@@ -101,8 +101,8 @@ func TestMQTTSN_A1_AUTHBeforeOrAfterCONNECT(t *testing.T) {
 					s.sleep(10 * time.Second)
 					d.take()
 				}
-				if s.e.early != 0 || x.user == "" && len(s.e.peers) != 0 {
-					t.Errorf("%d early, %d peers", s.e.early, len(s.e.peers))
+				if s.e.early != 0 || x.user == "" && s.e.peers.len() != 0 {
+					t.Errorf("%d early, %d peers", s.e.early, s.e.peers.len())
 				}
 			})
 		})
@@ -232,8 +232,8 @@ func TestMQTTSN_AUTHWithoutCONNECTIsForgotten(t *testing.T) {
 		d.ask("09 0a 00 00 00 02 61 2f 62", "02 18")
 		s.sleep(5 * time.Second)
 		d.want()
-		if len(s.e.peers) != 0 || s.e.early != 0 {
-			t.Errorf("%d peers, %d early", len(s.e.peers), s.e.early)
+		if s.e.peers.len() != 0 || s.e.early != 0 {
+			t.Errorf("%d peers, %d early", s.e.peers.len(), s.e.early)
 		}
 		d.ask(connectCl1)
 		s.sleep(authWait)
@@ -264,17 +264,17 @@ func TestMQTTSN_C7_AUTHAndCONNECTAgain(t *testing.T) {
 			d.put(plain("ann", "secret"))
 			d.ask(connectCl1, connack)
 		}
-		first := s.e.byName["cl1"]
+		first := s.e.first("cl1")
 		d.ask("04 18 00 1e", "02 18")
 		d.put(plain("ann", "secret"))
-		if d.ask(connectCl1, connack); s.e.byName["cl1"] != first {
+		if d.ask(connectCl1, connack); s.e.first("cl1") != first {
 			t.Error("the session was not gone on with")
 		}
 		d.put(plain("bob", "wrong"))
 		d.ask(connectCl1, refused)
 		d.put(plain("bob", "hunter"))
-		if d.ask(connectCl1, connack); s.user("cl1") != "bob" || len(s.e.peers) != 1 {
-			t.Errorf("%s, %d peers", s.user("cl1"), len(s.e.peers))
+		if d.ask(connectCl1, connack); s.user("cl1") != "bob" || s.e.peers.len() != 1 {
+			t.Errorf("%s, %d peers", s.user("cl1"), s.e.peers.len())
 		}
 	})
 }
@@ -336,8 +336,8 @@ func TestSECURITY_S1_ClientsOfOneNameComeAndGo(t *testing.T) {
 			again := s.with(fmt.Sprint("dev", i), fmt.Sprintf("198.51.100.%d:3", i)).connect("cl1")
 			again.ask("02 18", "02 18")
 		}
-		if s.e.holders()+len(s.e.byName)+len(s.e.peers) != 0 {
-			t.Errorf("%d, %d, %d are left", s.e.holders(), len(s.e.byName), len(s.e.peers))
+		if s.e.holders()+len(s.e.names)+s.e.peers.len() != 0 {
+			t.Errorf("%d, %d, %d are left", s.e.holders(), len(s.e.names), s.e.peers.len())
 		}
 	})
 }
@@ -361,8 +361,8 @@ func TestSECURITY_F3_TakeoversAreSlowedDown(t *testing.T) {
 			t.Error("those who waited in vain are not told")
 		}
 		s.sleep(time.Second)
-		if len(s.e.peers) != 1 { // the last one wins
-			t.Errorf("%d clients", len(s.e.peers))
+		if s.e.peers.len() != 1 { // the last one wins
+			t.Errorf("%d clients", s.e.peers.len())
 		}
 		s.at("10.0.2.99:1").ask("02 16", connack, pingresp)
 	})
@@ -411,8 +411,8 @@ func TestSECURITY_P8_QoSMinusOneOverDTLSIsWhomTheAssociationProves(t *testing.T)
 		nobody.want("07 0d 61 62 00 00 03")
 		stranger.want("07 0d 61 62 00 00 03", "07 0d 63 64 00 00 03")
 		w.want("ab=x", "cd=y")
-		if len(s.e.peers) != 0 || len(s.e.proven) != 2 || !s.e.Idle(ann.secure) {
-			t.Errorf("%d peers, %d associations", len(s.e.peers), len(s.e.proven))
+		if s.e.peers.len() != 0 || len(s.e.proven) != 2 || !s.e.Idle(ann.secure) {
+			t.Errorf("%d peers, %d associations", s.e.peers.len(), len(s.e.proven))
 		}
 		s.sleep(2 * time.Minute) // the login has ended: it is asked for again
 		ann.ask(ab)
@@ -457,8 +457,8 @@ func TestSECURITY_Expires_TheEndOfTheLoginIsTheEndOfTheClient(t *testing.T) {
 		w.want("w=bye")
 		sleeper.want() // K6
 		sleeper.ask(wakeCl1, "02 18")
-		if len(s.e.peers) != 0 {
-			t.Errorf("%d peers", len(s.e.peers))
+		if s.e.peers.len() != 0 {
+			t.Errorf("%d peers", s.e.peers.len())
 		}
 	})
 }
@@ -471,8 +471,8 @@ func TestSECURITY_F3_ASleepersSessionIsNotHandedOverMoreOftenEither(t *testing.T
 			at(i).ask("04 18 00 1e", "02 18")
 		}
 		at(100).ask(connectCl1, "03 05 01")
-		if len(s.e.peers) != 1 {
-			t.Errorf("%d clients", len(s.e.peers))
+		if s.e.peers.len() != 1 {
+			t.Errorf("%d clients", s.e.peers.len())
 		}
 		s.sleep(100 * time.Millisecond)
 		at(100).ask(connectCl1, connack)

@@ -14,9 +14,8 @@ import (
 // hello is the last CONNECT, to know its repetition by (C7).
 type hello struct {
 	will, clean bool
+	fresh       bool // nothing else was received since the CONNACK
 	duration    uint16
-	fresh       bool      // nothing else was received since the CONNACK
-	until       core.Time // a repetition comes no later
 }
 
 func (h *hello) same(c packet.Connect) bool {
@@ -58,7 +57,7 @@ func (e *endpoint) onConnect(t *core.Turn, from origin, body []byte, n int, out 
 		e.refuse(from, packet.NotSupported, out)
 		return nil
 	}
-	p := e.peers[from]
+	p := e.peers.get(from)
 	if p == nil {
 		if p = e.addPeer(t, from, id); p == nil {
 			e.refuse(from, packet.Congestion, out) // C14
@@ -75,7 +74,9 @@ func (e *endpoint) onConnect(t *core.Turn, from origin, body []byte, n int, out 
 			h.schedule(t.Now)
 			return nil
 		}
-		p.evidence = h.evidence
+		if h.evidence != p.evidence {
+			p.some().evidence = h.evidence
+		}
 		p.disinherit(t)
 	}
 	p.connectAnew(t, id, c, out)
@@ -137,7 +138,7 @@ func (p *peer) again(t *core.Turn, c packet.Connect, out *adapters.Output) bool 
 		return p.hello.same(c) // the answer to the first one is under way
 	case p.evidence != nil && !p.evidence.of(p.principal):
 		return false // somebody else's, who has to log in
-	case p.hello.fresh && p.hello.same(c) && t.Now < p.hello.until:
+	case p.hello.fresh && p.hello.same(c) && t.Now < p.until:
 		p.send(packet.Result{Of: packet.CONNACK}, out) // C7
 	case (p.state == asleep || p.state == awake) && p.e.cfg.WakeConnectClean == "ignore":
 		p.note(c)
@@ -171,7 +172,7 @@ func scale(d time.Duration, factor float64) time.Duration {
 func (p *peer) begin(t *core.Turn, c packet.Connect, out *adapters.Output) {
 	p.note(c)
 	p.clean = c.Clean
-	if p.e.cfg.AuthPacket && !p.at.secure.Proves() && p.evidence.stale(t.Now) && p.e.private(p.at) {
+	if p.e.cfg.AuthPacket && !p.at().secure.Proves() && p.evidence.stale(t.Now) && p.e.private(p.at()) {
 		p.become(wantAuth)
 		p.opening = &opening{elder: p.elder(), at: t.Now.After(min(authWait, p.e.exchange))}
 		return
@@ -235,7 +236,7 @@ func (p *peer) authenticated(t *core.Turn, out *adapters.Output) {
 	}
 	switch {
 	case old != nil && p.elsewhere(old):
-		p.e.denied(p.at, p.id, core.NotAuthorized.String())
+		p.e.denied(p.at(), p.id, core.NotAuthorized.String())
 		p.fail(t, core.NotAuthorized, out)
 		return
 	case old != nil && p.continues(old):
@@ -284,12 +285,15 @@ func (p *peer) attach(t *core.Turn, out *adapters.Output) {
 // client is what the core is told of it.
 func (p *peer) client() core.Client {
 	c := core.Client{
-		ID: p.id, Principal: p.principal, Protocol: Name, Addr: p.at.addr.String(),
+		ID: p.id, Principal: p.principal, Protocol: Name,
 		Clean: p.clean, Will: p.will,
 		Queue: core.QueueLimits{Messages: p.e.cfg.Queue, Overflow: core.DropOldest},
 	}
 	if !p.clean {
 		c.Expiry = p.e.cfg.SessionExpiry
+	}
+	if _, ok := p.handle.(core.Addressed); !ok {
+		c.Addr = p.at().addr.String()
 	}
 	return c
 }
@@ -323,7 +327,6 @@ func (p *peer) attached(t *core.Turn, out *adapters.Output) {
 	case !ok:
 		return
 	}
-	p.traffic = new(traffic)
 	old, kept := p.e.parked.get(t.Now, identify(p.principal, p.id))
 	if kept && !p.clean && p.session.Present() { // C10, C11
 		p.topics = old.topics
@@ -332,7 +335,7 @@ func (p *peer) attached(t *core.Turn, out *adapters.Output) {
 			p.restoreWill(t, old.will)
 		}
 	}
-	p.inbound.subscriptions = len(p.session.Subscriptions())
+	p.subs = int32(len(p.session.Subscriptions()))
 	p.known = p.e.predefined(p.id)
 	p.e.list(p)
 	if p.opening.told {
@@ -358,7 +361,7 @@ func (p *peer) resume(t *core.Turn, out *adapters.Output) {
 func (p *peer) acknowledge(now core.Time, out *adapters.Output) {
 	p.last = now
 	p.hello.fresh = true
-	p.hello.until = now.After(p.e.cfg.patience())
+	p.until = now.After(p.e.cfg.patience())
 	p.send(packet.Result{Of: packet.CONNACK}, out)
 }
 

@@ -85,7 +85,7 @@ func TestMQTTSN_C6_EmptyClientID(t *testing.T) {
 	t.Run("allowed", func(t *testing.T) {
 		simulate(t, Config{AllowEmptyClientID: true}, func(s *sim) {
 			s.at("10.0.0.1:1000").ask("06 04 04 01 00 3c", connack)
-			if s.e.byName["sn-10.0.0.1:1000"] == nil {
+			if s.e.first("sn-10.0.0.1:1000") == nil {
 				t.Error("the client id is not sn-<address>")
 			}
 		})
@@ -96,14 +96,14 @@ func TestMQTTSN_C7_RepeatedConnectChangesNothing(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000")
 		d.ask(connectCl1, connack)
-		before := s.e.peers[origin{addr: d.addr}].session
+		before := s.e.peers.get(origin{addr: d.addr}).session
 		d.ask(connectCl1, connack)
-		if s.e.peers[origin{addr: d.addr}].session != before {
+		if s.e.peers.get(origin{addr: d.addr}).session != before {
 			t.Error("the session was replaced")
 		}
 		d.ask("02 16", "02 17")
 		d.ask(connectCl1, connack) // something was received since: in full
-		if s.e.peers[origin{addr: d.addr}].session == before {
+		if s.e.peers.get(origin{addr: d.addr}).session == before {
 			t.Error("a CONNECT on a live session was not processed")
 		}
 	})
@@ -113,10 +113,10 @@ func TestMQTTSN_C7_ConnectAfterTheTimeOfRepetitionIsProcessedInFull(t *testing.T
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000")
 		d.ask(connectCl1, connack)
-		before := s.e.peers[origin{addr: d.addr}].session
+		before := s.e.peers.get(origin{addr: d.addr}).session
 		s.sleep(40 * time.Second)
 		d.ask(connectCl1, connack)
-		if s.e.peers[origin{addr: d.addr}].session == before {
+		if s.e.peers.get(origin{addr: d.addr}).session == before {
 			t.Error("not processed")
 		}
 	})
@@ -154,7 +154,7 @@ func TestMQTTSN_C9_OtherPacketsDuringTheWillHandshakeEndIt(t *testing.T) {
 				d := s.at("10.0.0.1:1000")
 				d.ask(connectWill, "02 06")
 				d.ask(packet, "02 18")
-				if len(s.e.peers) != 0 {
+				if s.e.peers.len() != 0 {
 					t.Error("the client was not forgotten")
 				}
 			})
@@ -171,7 +171,7 @@ func TestMQTTSN_C9_QuestionsAreRepeatedThenTheClientForgotten(t *testing.T) {
 		d.want("02 08", "02 08", "02 08", "02 08")
 		s.sleep(10 * time.Second)
 		d.want()
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Error("the client was not forgotten")
 		}
 		w.want()
@@ -277,7 +277,7 @@ func TestMQTTSN_C14_BusyAndRefusedLogins(t *testing.T) {
 			refuse := loginFunc(func(adapters.Credentials) (*core.Principal, core.Reason) { return nil, x.reason })
 			simulateHost(t, Config{EMQXCodes: x.emqx}, &adapters.Host{Auth: refuse}, core.Options{}, func(s *sim) {
 				s.at("10.0.0.1:1000").ask(connectCl1, x.want)
-				if len(s.e.peers) != 0 {
+				if s.e.peers.len() != 0 {
 					t.Error("the client was not forgotten")
 				}
 			})
@@ -299,12 +299,12 @@ func TestMQTTSN_C15_KeepAliveOfZeroAndAboveTheLimit(t *testing.T) {
 			simulate(t, x.cfg, func(s *sim) {
 				s.at("10.0.0.1:1000").ask(x.connect, connack)
 				s.sleep(x.alive)
-				if len(s.e.peers) != 1 {
+				if s.e.peers.len() != 1 {
 					t.Fatal("lost too early")
 				}
 				if x.lost > 0 {
 					s.sleep(x.lost - x.alive)
-					if len(s.e.peers) != 0 {
+					if s.e.peers.len() != 0 {
 						t.Fatal("not lost")
 					}
 				}
@@ -344,7 +344,7 @@ func TestMQTTSN_V1_ConnectOfVersion2IsRefused(t *testing.T) {
 func TestMQTTSN_D2_SearchIsAnsweredToTheAsker(t *testing.T) {
 	simulate(t, Config{GatewayID: 7}, func(s *sim) {
 		s.at("10.0.0.1:1000").ask("03 01 00", "03 02 07")
-		if len(s.e.peers) != 0 { // D5
+		if s.e.peers.len() != 0 { // D5
 			t.Error("a search made a client")
 		}
 	})
@@ -354,7 +354,7 @@ func TestMQTTSN_D3_D5_SearchIsAnsweredAtOnceAndMakesNoState(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		before := time.Now()
 		s.at("10.0.0.1:1000").ask("03 01 00", "03 02 01")
-		if time.Since(before) != 0 || len(s.e.peers)+s.e.holders()+len(s.e.byName) != 0 {
+		if time.Since(before) != 0 || s.e.peers.len()+s.e.holders()+len(s.e.names) != 0 {
 			t.Error("late, or with a state")
 		}
 	})
@@ -397,7 +397,7 @@ func TestEvictionByTheHouseIsTold(t *testing.T) {
 		t.Run(r.String(), func(t *testing.T) {
 			simulate(t, Config{}, func(s *sim) {
 				d := s.at("10.0.0.1:1000").connect("cl1")
-				s.do(func() { s.e.byName["cl1"].handle.Evict(r) })
+				s.do(func() { s.e.first("cl1").handle.Evict(r) })
 				d.want("02 18")
 				d.ask("02 16", "02 18")
 			})
@@ -435,7 +435,7 @@ func TestLoginThatNeverEndsIsGivenUp(t *testing.T) {
 		d.ask(connectCl1)
 		s.sleep(6 * time.Second)
 		d.want("03 05 01")
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Error("still there")
 		}
 		s.sleep(time.Hour)
@@ -451,7 +451,7 @@ func TestSECURITY_L24_IdleClientOfAnUnprovenAddressMakesRoom(t *testing.T) {
 		late.ask("09 04 04 01 00 3c 63 6c 32", "03 05 01")
 		s.sleep(10 * time.Second)
 		late.ask("09 04 04 01 00 3c 63 6c 32", "03 05 00")
-		if s.e.byName["proven"] == nil || s.e.peers[origin{addr: netip.MustParseAddrPort("198.51.100.1:1000")}] != nil {
+		if s.e.first("proven") == nil || s.e.peers.get(origin{addr: netip.MustParseAddrPort("198.51.100.1:1000")}) != nil {
 			t.Error("the wrong client was forgotten")
 		}
 	})

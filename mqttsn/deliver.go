@@ -28,7 +28,8 @@ func (p *peer) deliver(t *core.Turn, out *adapters.Output) {
 	}
 	for _, c := range stuck {
 		if !slices.Contains(p.outbound.more, c) {
-			p.outbound.more = append(p.outbound.more, c)
+			o := &p.act().outbound
+			o.more = append(o.more, c)
 		}
 	}
 	if p.state == awake && len(p.outbound.list) == 0 && (p.sated() || len(p.outbound.more) == 0) {
@@ -75,7 +76,9 @@ func (p *peer) drain(t *core.Turn, c *core.Consumer, out *adapters.Output) (stuc
 
 // offer sends a message that was just taken, or keeps it until it can be sent.
 func (p *peer) offer(t *core.Turn, d core.Delivery, out *adapters.Output) {
-	p.outbound.woken++
+	if p.state == awake {
+		p.act().outbound.woken++
+	}
 	m := outgoing{Delivery: d, dup: d.QoS > 0 && d.Redelivered()}
 	if p.e.cfg.unfit(t.Now, &m, p.e.metrics, out) {
 		p.settle(t, &m, core.Accepted)
@@ -83,7 +86,8 @@ func (p *peer) offer(t *core.Turn, d core.Delivery, out *adapters.Output) {
 	}
 	strict := p.state == awake
 	if p.outbound.blocked(&m, len(p.outbound.list), strict) || !p.try(t, &m, out) || m.acknowledged() {
-		p.outbound.list = append(p.outbound.list, m)
+		o := &p.act().outbound
+		o.list = append(o.list, m)
 	}
 }
 
@@ -175,7 +179,8 @@ func (p *peer) number(t *core.Turn, m *outgoing) {
 		m.mid = id
 		return
 	}
-	m.mid = p.outbound.mid()
+	p.lastMid = p.outbound.mid(p.lastMid)
+	m.mid = p.lastMid
 	if m.QoS == 2 {
 		m.Consumer.Tag(t, m.Seq, uint32(m.mid))
 	}
@@ -196,13 +201,13 @@ func (p *peer) before(m *outgoing) uint16 {
 
 // idOf is how the client knows a topic (O1).
 func (p *peer) idOf(topic string) (kind packet.TopicKind, id uint16, known bool) {
-	if short, ok := packet.ShortName(topic); ok && slices.Contains(p.outbound.shorts, topic) {
+	if short, ok := packet.ShortName(topic); ok && slices.Contains(p.shorts, topic) {
 		return packet.Short, short, true
 	}
 	if id, ok := p.known.ids[topic]; ok {
 		return packet.Predefined, id, true
 	}
-	if r := p.topics.find(topic); r != nil && r.told {
+	if r, ok := p.topics.find(topic); ok && r.told {
 		return packet.Normal, r.id, true
 	}
 	return packet.Normal, 0, false

@@ -104,7 +104,7 @@ func TestMQTTSN_O4_RetransmissionThenLost(t *testing.T) {
 		d.want(again, again, again, again)
 		s.sleep(10 * time.Second)
 		d.want()
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Fatal("not lost")
 		}
 		d.reconnect("cl1").want(connack, "09 0a 04 01 00 01 61 2f 62") // the message is still queued
@@ -208,9 +208,9 @@ func TestMQTTSN_O6_RefusedMessageIsDropped(t *testing.T) {
 
 func TestMQTTSN_O7_MessageIDsAreOurOwnAndNeverInFlight(t *testing.T) {
 	t.Parallel()
-	o := outbound{lastMid: 0xFFFE, list: []outgoing{{mid: 1, phase: sent}, {mid: 3, phase: released}}}
+	o := outbound{list: []outgoing{{mid: 1, phase: sent}, {mid: 3, phase: released}}}
 	o.registering = registering{id: firstID, mid: 2}
-	if a, b := o.mid(), o.mid(); a != 0xFFFF || b != 4 {
+	if a, b := o.mid(0xFFFE), o.mid(0xFFFF); a != 0xFFFF || b != 4 {
 		t.Errorf("mids %d and %d, want 65535 and 4", a, b)
 	}
 }

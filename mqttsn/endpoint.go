@@ -31,8 +31,8 @@ type endpoint struct {
 	trusted  func(netip.Addr) bool // exempt from rates per source
 
 	// Owned by the loop.
-	peers     map[origin]*peer
-	byName    map[string]*peer          // the first of a list of those with a client id, whoever they are
+	peers     peers
+	names     map[uint64]*peer          // by hashes of client ids, the first of a list of those with them, whoever they are
 	early     int                       // that sent AUTH and no CONNECT yet
 	unproven  limit.Recent[peer, *peer] // addresses
 	perSource *limit.Peers
@@ -42,6 +42,8 @@ type endpoint struct {
 	common    *predefined            // of those without a session
 	sources   *limit.Sources         // datagrams of unproven addresses
 	answers   *limit.Sources         // answers without a session
+	quiet     traffic                // of peers that have none
+	plain     rare                   // of peers that have none
 	anonymous *minusOne
 	proven    map[*adapters.Association]*minusOne // of those that DTLS has proven to be somebody
 	taken     []core.Delivery                     // scratch of deliver
@@ -53,8 +55,7 @@ type endpoint struct {
 func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint {
 	e := &endpoint{
 		metrics: r.metrics, loop: l, listener: info.Listener,
-		peers:     map[origin]*peer{},
-		byName:    map[string]*peer{},
+		names:     map[uint64]*peer{},
 		proven:    map[*adapters.Association]*minusOne{},
 		perSource: limit.NewPeers(r.places()),
 		perNode:   map[origin]int{},
@@ -117,7 +118,7 @@ func (e *endpoint) input(t *core.Turn, from origin, in []byte, out *adapters.Out
 // the packet is malformed; it has had no effect.
 func (e *endpoint) dispatch(t *core.Turn, from origin, ty packet.Type, body []byte, n int, out *adapters.Output) error {
 	e.metrics.packet(adapters.In, ty)
-	p := e.peers[from]
+	p := e.peers.get(from)
 	if !e.admit(t.Now, from, p) {
 		return nil
 	}
@@ -151,7 +152,7 @@ func (e *endpoint) admit(now core.Time, from origin, p *peer) bool {
 		e.drop("rate_per_client")
 		return false
 	}
-	if from.secure != nil || p != nil && p.budget.Proven() || e.trusted(from.addr.Addr()) || e.sources.Take(now, from.addr.Addr()) {
+	if from.secure != nil || p != nil && p.proven() || e.trusted(from.addr.Addr()) || e.sources.Take(now, from.addr.Addr()) {
 		return true
 	}
 	e.drop("rate_per_source")
@@ -162,7 +163,7 @@ func (e *endpoint) drop(reason string) { e.metrics.set.ProtocolError(Name, reaso
 
 // Close ends all clients because the listener stops.
 func (e *endpoint) Close(t *core.Turn, r core.Reason, out *adapters.Output) {
-	for _, p := range e.peers {
+	for p := range e.peers.all() {
 		p.disinherit(t)
 		p.evict(t, r, out)
 	}
@@ -190,7 +191,7 @@ func answer[P packet.Packet](e *endpoint, to origin, pkt P, out *adapters.Output
 func (e *endpoint) tooLarge(from origin, ty packet.Type, body []byte, out *adapters.Output) {
 	e.drop("max_packet")
 	p, err := packet.ParsePublish(body)
-	if ty != packet.PUBLISH || err != nil || e.peers[from] == nil {
+	if ty != packet.PUBLISH || err != nil || e.peers.get(from) == nil {
 		return
 	}
 	answer(e, from, packet.TopicAck{Of: packet.PUBACK, TopicID: p.TopicID, MsgID: p.MsgID, Code: packet.NotSupported}, out)

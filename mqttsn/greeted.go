@@ -22,7 +22,7 @@ const (
 // defers tells that the client's session may begin later: the core knows none,
 // so that nothing waits for the client, and nobody is in its way.
 func (p *peer) defers() bool {
-	return !p.budget.Proven() && p.will == nil && !p.e.room.host.Router.Exists(p.client())
+	return !p.proven() && p.will == nil && !p.e.room.host.Router.Exists(p.client())
 }
 
 // greet sends the CONNACK of a session that is to begin.
@@ -100,7 +100,7 @@ func (p *peer) tickUnproven(t *core.Turn, out *adapters.Output) {
 // expires tells whether the client is forgotten when it has been silent for a
 // while.
 func (p *peer) expires() bool {
-	return p.state == greeted || !p.budget.Proven() && (p.state == wantWillTopic || p.state == wantWillMsg)
+	return p.state == greeted || !p.proven() && (p.state == wantWillTopic || p.state == wantWillMsg)
 }
 
 // unprovenAt is when tickUnproven has something to do; 0: never.

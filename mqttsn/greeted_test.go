@@ -32,8 +32,8 @@ func TestSECURITY_K5_CONNECTFromAnUnprovenAddressMakesNoSession(t *testing.T) {
 				d.want()
 				s.sleep(time.Millisecond)
 				d.want("02 18")
-				if len(s.e.peers)+s.e.perSource.Len() != 0 || s.exists("cl1") {
-					t.Errorf("%d peers are left, a session %v", len(s.e.peers), s.exists("cl1"))
+				if s.e.peers.len()+s.e.perSource.Len() != 0 || s.exists("cl1") {
+					t.Errorf("%d peers are left, a session %v", s.e.peers.len(), s.exists("cl1"))
 				}
 				s.wantCount(1, "mqttsn_timeouts_total", "unproven")
 				d.ask("02 16", "02 18")
@@ -72,7 +72,7 @@ func TestSECURITY_K5_TheSessionBeginsWithTheNextPacket(t *testing.T) {
 						w.want("ab=x q1")
 					}
 					s.sleep(40 * time.Second)
-					if d.want(); s.e.byName["cl1"] == nil {
+					if d.want(); s.e.first("cl1") == nil {
 						t.Error("forgotten")
 					}
 				})
@@ -107,7 +107,7 @@ func TestSECURITY_K5_AGreetedClientThatGoesWasNeverThere(t *testing.T) {
 		d := s.at("198.51.100.1:1000")
 		d.ask(connectKept, connack)
 		d.ask("02 18", "02 18")
-		if len(s.e.peers) != 0 || s.exists("cl1") {
+		if s.e.peers.len() != 0 || s.exists("cl1") {
 			t.Error("something is left")
 		}
 	})
@@ -153,11 +153,11 @@ func TestSECURITY_K5_AWillFromAnUnprovenAddressIsWaitedForHalfAMinute(t *testing
 		d := s.at("198.51.100.1:1000")
 		d.ask(connectWill, "02 06")
 		s.sleep(30*time.Second - time.Millisecond)
-		if len(s.e.peers) != 1 {
+		if s.e.peers.len() != 1 {
 			t.Fatal("too early")
 		}
 		s.sleep(time.Millisecond)
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Fatal("still there")
 		}
 	})
@@ -170,12 +170,12 @@ func TestSECURITY_L24_TheOldestOfAnUnprovenAddressGoesFirst(t *testing.T) {
 		hello := func(i int) string { return fmt.Sprintf("09 04 04 01 00 3c 63 6c %x", '0'+i) }
 		there := func(want ...int) {
 			t.Helper()
-			if len(s.e.peers) != len(want) {
-				t.Fatalf("%d peers, want %v", len(s.e.peers), want)
+			if s.e.peers.len() != len(want) {
+				t.Fatalf("%d peers, want %v", s.e.peers.len(), want)
 			}
 			for _, i := range want {
 				found := false
-				for _, p := range s.e.peers {
+				for p := range s.e.peers.all() {
 					found = found || p.id == fmt.Sprintf("cl%d", i)
 				}
 				if !found {

@@ -22,12 +22,16 @@ func (p *peer) elder() *peer {
 
 // newHeir begins the login of a CONNECT from the address of a client.
 func (p *peer) newHeir(t *core.Turn, id string, c packet.Connect, out *adapters.Output) {
-	h := &peer{e: p.e, at: p.at, id: id, evidence: p.evidence, last: t.Now, budget: p.budget}
-	if p.evidence = nil; !p.budget.Proven() {
-		p.budget = limit.Amplification{} // one budget for both
+	h := p.e.newPeer(p.at(), id, p.budget())
+	h.last = t.Now
+	if v := p.evidence; v != nil {
+		p.some().evidence, h.some().evidence = nil, v
+	}
+	if !p.proven() {
+		p.doubt.budget = limit.Amplification{} // one budget for both
 	}
 	h.handle = p.e.loop.Handle(h)
-	p.heir, h.opening = h, &opening{elder: p}
+	p.some().heir, h.opening = h, &opening{elder: p}
 	h.begin(t, c, out)
 	h.schedule(t.Now)
 }
@@ -44,7 +48,7 @@ func (p *peer) inherit(t *core.Turn) bool {
 	if old == nil {
 		return true
 	}
-	p.opening.elder, old.heir = nil, nil
+	p.opening.elder, old.some().heir = nil, nil
 	old.forget(t, replaced(old.id == p.id))
 	if p.e.enter(p) != nil { // the bounds are lower than when the other one came
 		p.opening.elder = old // so that it does not leave what it has not entered
@@ -72,8 +76,8 @@ func (p *peer) disinherit(t *core.Turn) {
 // elder alone.
 func (p *peer) vacate(t *core.Turn) {
 	if old := p.elder(); old != nil {
-		if old.heir = nil; !old.budget.Proven() {
-			old.budget = p.budget
+		if old.some().heir = nil; !old.proven() {
+			old.doubt.budget = p.budget()
 		}
 		p.opening.elder = nil
 		return
@@ -83,7 +87,7 @@ func (p *peer) vacate(t *core.Turn) {
 	if h == nil {
 		return
 	}
-	p.heir, h.opening.elder = nil, nil
+	p.some().heir, h.opening.elder = nil, nil
 	if h.e.enter(h) != nil {
 		h.opening.elder = p
 		h.forget(t, core.Quota)

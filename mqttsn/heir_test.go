@@ -37,15 +37,15 @@ func TestSECURITY_S2_ALoginThatFailsLeavesTheSessionOfTheAddress(t *testing.T) {
 				d.ask(willTopic, "02 08")
 				d.ask(willMsg, connack)
 				d.ask("07 12 22 00 01 61 62", "08 13 20 00 00 00 01 00")
-				old := s.e.byName["cl1"]
+				old := s.e.first("cl1")
 				for range 3 {
 					d.send(connectCl2)
 					d.ask("02 16", "02 17") // the client is there all the while
 					s.sleep(time.Second)
 					d.want(refused)
 				}
-				if w.want(); s.e.byName["cl1"] != old || old.heir != nil || len(s.e.peers) != 1 || !s.exists("cl1") {
-					t.Fatalf("%d peers", len(s.e.peers))
+				if w.want(); s.e.first("cl1") != old || old.heir != nil || s.e.peers.len() != 1 || !s.exists("cl1") {
+					t.Fatalf("%d peers", s.e.peers.len())
 				}
 				s.watch("").publishQoS("ab", "x", 0)
 				if got := d.take(); len(got) != 1 {
@@ -53,7 +53,7 @@ func TestSECURITY_S2_ALoginThatFailsLeavesTheSessionOfTheAddress(t *testing.T) {
 				}
 				s.sleep(90 * time.Second)
 				w.want("w=bye")
-				if len(s.e.peers)+s.e.perSource.Len() != 0 {
+				if s.e.peers.len()+s.e.perSource.Len() != 0 {
 					t.Error("something is left")
 				}
 			})
@@ -83,8 +83,8 @@ func TestMQTTSN_C13_TheOldSessionEndsWhenTheNewLoginSucceeds(t *testing.T) {
 		w.want("w=bye")
 		d.ask(willTopic, "02 08")
 		d.ask(willMsg, connack)
-		if s.e.byName["cl1"] != nil || s.e.byName["cl2"] == nil || len(s.e.peers) != 1 || s.e.perSource.Len() != 1 {
-			t.Errorf("%d peers", len(s.e.peers))
+		if s.e.first("cl1") != nil || s.e.first("cl2") == nil || s.e.peers.len() != 1 || s.e.perSource.Len() != 1 {
+			t.Errorf("%d peers", s.e.peers.len())
 		}
 		s.sleep(90 * time.Second)
 		w.want("w=bye")
@@ -95,7 +95,7 @@ func TestAnHeirTakesThePlaceOfWhoEndsMeanwhile(t *testing.T) {
 	for name, end := range map[string]func(s *sim, d *device){
 		"by its own wish": func(s *sim, d *device) { d.ask("02 18", "02 18") },
 		"evicted": func(s *sim, d *device) {
-			s.do(func() { s.e.byName["cl1"].handle.Evict(core.Kicked) })
+			s.do(func() { s.e.first("cl1").handle.Evict(core.Kicked) })
 			d.want("02 18")
 		},
 	} {
@@ -110,8 +110,8 @@ func TestAnHeirTakesThePlaceOfWhoEndsMeanwhile(t *testing.T) {
 				d := s.at("10.0.0.1:1000").connect("cl1")
 				d.ask(connectCl2)
 				end(s, d)
-				if len(s.e.peers) != 1 || s.e.perSource.Len() != 1 {
-					t.Fatalf("%d peers", len(s.e.peers))
+				if s.e.peers.len() != 1 || s.e.perSource.Len() != 1 {
+					t.Fatalf("%d peers", s.e.peers.len())
 				}
 				s.sleep(time.Second)
 				d.want(connack)
@@ -125,14 +125,14 @@ func TestAnHeirGoesWithTheListenerAndWithAThirdCONNECT(t *testing.T) {
 	simulateHost(t, Config{}, only("cl1"), core.Options{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000").connect("cl1")
 		d.ask(connectCl2)
-		first := s.e.byName["cl1"].heir
+		first := s.e.first("cl1").heir
 		d.put(packet.Connect{Clean: true, ProtocolID: 1, Duration: 60, ClientID: []byte("cl3")})
-		if h := s.e.byName["cl1"].heir; first.state != gone || h == nil || h.id != "cl3" {
+		if h := s.e.first("cl1").heir; first.state != gone || h == nil || h.id != "cl3" {
 			t.Fatal("the third one is not the heir")
 		}
 		s.do(func() { s.e.Close(s.turn, core.ShuttingDown, &s.out) })
 		d.want("02 18")
-		if len(s.e.peers)+s.e.perSource.Len() != 0 {
+		if s.e.peers.len()+s.e.perSource.Len() != 0 {
 			t.Error("something is left")
 		}
 		s.sleep(time.Second) // until the logins have ended
@@ -145,13 +145,13 @@ func TestSECURITY_S9_AnHeirSharesTheBudgetOfItsAddress(t *testing.T) {
 		d.ask(connectCl1, connack)
 		d.ask("02 16", "02 17")
 		d.ask(connectCl2)
-		p := s.e.byName["cl1"]
-		if b := p.budget; b.Allow(1) {
+		p := s.e.first("cl1")
+		if b := p.budget(); b.Allow(1) {
 			t.Error("the client keeps a budget beside its heir's")
 		}
 		s.sleep(time.Second)
 		d.want(refused)
-		if b := p.budget; !b.Allow(3*(9+2+9)-3-2-3) || b.Allow(1) {
+		if b := p.budget(); !b.Allow(3*(9+2+9)-3-2-3) || b.Allow(1) {
 			t.Error("what is left is not given back")
 		}
 	})

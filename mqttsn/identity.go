@@ -17,5 +17,5 @@ func (p *peer) elsewhere(old *peer) bool {
 // follows tells whether a PINGREQ from another address may move the sleeping client there. It proves nothing but a
 // name, so whoever the table of clients has named moves between the ports of one address only (SECURITY F6).
 func (p *peer) follows(to netip.Addr) bool {
-	return p.principal == nil || p.principal.User == core.Anonymous.User || p.at.addr.Addr().Unmap() == to.Unmap()
+	return p.principal == nil || p.principal.User == core.Anonymous.User || p.at().addr.Addr().Unmap() == to.Unmap()
 }

@@ -11,7 +11,7 @@ func TestSecurity_L5_WhoFindsNoPlaceIsToldOfCongestion(t *testing.T) {
 		a, b := s.at("10.0.0.1:1000").connect("cl1"), s.at("198.51.100.1:1000")
 		b.ask(connectCl2, "03 05 01")
 		s.wantCount(1, "limit_refused_total", Name, "connections")
-		if s.exists("cl2") || len(s.e.peers) != 1 {
+		if s.exists("cl2") || s.e.peers.len() != 1 {
 			t.Fatal("the refused one is there")
 		}
 		a.ask(connectCl2, connack) // who follows at an address has its place

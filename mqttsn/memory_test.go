@@ -75,9 +75,18 @@ func TestAllocationsOfAPublish(t *testing.T) {
 	}
 }
 
+// first is the client of that identifier that came last, nil when there is
+// none.
+func (e *endpoint) first(id string) *peer {
+	for p := range e.withID(id) {
+		return p
+	}
+	return nil
+}
+
 // holders is how many clients hold a session.
 func (e *endpoint) holders() (n int) {
-	for _, p := range e.byName {
+	for _, p := range e.names {
 		for ; p != nil; p = p.next {
 			if p.holds {
 				n++

@@ -40,16 +40,14 @@ type outbound struct {
 	more        []*core.Consumer
 	registering registering
 	congested   core.Time // the client said so: no REGISTER before
-	shorts      []string  // topics that were subscribed to by short name
-	lastMid     uint16
-	woken       int // messages of this wake
+	woken       int       // messages of this wake
 }
 
-// mid is a message id that is not in flight (O7).
-func (o *outbound) mid() uint16 {
+// mid is a message id that is not in flight, after the last one (O7).
+func (o *outbound) mid(last uint16) uint16 {
 	for {
-		if o.lastMid++; o.lastMid != 0 && o.free(o.lastMid) {
-			return o.lastMid
+		if last++; last != 0 && o.free(last) {
+			return last
 		}
 	}
 }
@@ -108,6 +106,11 @@ func (o *outbound) rest() {
 	if len(o.more) == 0 {
 		o.more = nil
 	}
+}
+
+// idle tells that nothing is on its way.
+func (o *outbound) idle() bool {
+	return len(o.list)+len(o.more) == 0 && o.registering.id == 0 && o.congested == 0
 }
 
 // window is how many more messages of QoS 1 and 2 may be taken: those that

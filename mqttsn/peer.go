@@ -1,7 +1,7 @@
 package mqttsn
 
 import (
-	"time"
+	"net/netip"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/limit"
@@ -33,49 +33,91 @@ func (s state) String() string {
 		"await_turn", "attaching", "greeted", "active", "asleep", "awake"}[s]
 }
 
-// peer is one client.
+// peer is one client. There may be a hundred thousand that say nothing, so what
+// a client does not need that is only there is behind pointers.
 type peer struct {
-	// Immutable, but for at when the client roams, and id that a CONNECT gives
-	// whose AUTH came first.
+	// Immutable, but for id that a CONNECT gives whose AUTH came first.
 	e      *endpoint
 	handle adapters.PeerHandle
-	at     origin
 	id     string
+	from   netip.Addr // with port: where it came from first
+	port   uint16
 
-	// Owned by the loop. What a client does not need that has said no more than
-	// CONNECT is behind a pointer.
-	*traffic  // nil before the session
-	state     state
-	clean     bool
-	password  bool // it logged in by AUTH
-	probed    bool // PINGREQ was sent since the last packet
-	holds     bool // the session of its client identifier and user is its own
-	hello     hello
-	evidence  *evidence // of an AUTH that no login has used
+	// Owned by the loop.
+	state    state
+	clean    bool
+	password bool // it logged in by AUTH
+	probed   bool // PINGREQ was sent since the last packet
+	holds    bool // the session of its client identifier and user is its own
+	hello    hello
+	lastMid  uint16  // the message id that was given last
+	subs     int32   // subscriptions
+	sleep    uint32  // milliseconds, with tolerance
+	moved    *origin // where it is; nil: where it came from, and no more than that
+	topics   topics
+	known    *predefined // nil before the session
+
 	principal *core.Principal
 	session   *core.Session
-	opening   *opening // while connecting
-	heir      *peer    // another CONNECT from there, which nobody has logged in by yet
-	will      *core.Will
-	rate      *limit.Bucket       // rate_per_client; nil where that is unlimited
-	budget    limit.Amplification // until the address is proven
-	last      core.Time           // a packet came last
-	tickAt    core.Time           // what was asked of the handle; 0: nothing
-	links     limit.Links[peer]   // of those whose address is not proven
+	opening   *opening      // while connecting
+	rate      *limit.Bucket // rate_per_client; nil where that is unlimited
+	doubt     *doubt        // nil: the address is proven
+	*traffic                // the endpoint's quiet while nothing is on its way
+	*rare                   // the endpoint's plain while there is none
+	last      core.Time     // a packet came last
+	until     core.Time     // hello.fresh: a repetition of the CONNECT comes no later
+	next      *peer         // of the same client id, or of one with the same hash
 }
 
-// traffic is what a client needs that has a session.
-type traffic struct {
-	topics     topics
-	inbound    inbound
-	outbound   outbound
-	known      *predefined
-	complain   *limit.Bucket // negative answers to QoS 0; nil before the first
-	sleep      time.Duration // with tolerance
-	next, prev *peer         // of the same client id
+// rare is what few clients have. Read it as it is, and write to it through
+// some.
+type rare struct {
+	evidence *evidence // of an AUTH that no login has used
+	heir     *peer     // another CONNECT from there, which nobody has logged in by yet
+	will     *core.Will
+	complain *limit.Bucket // negative answers to QoS 0; nil before the first
+	shorts   []string      // topics that were subscribed to by short name
 }
 
-var _ adapters.Driven = (*peer)(nil)
+// some is the peer's own rare, which it has from now on.
+func (p *peer) some() *rare {
+	if p.rare == &p.e.plain {
+		p.rare = new(rare)
+	}
+	return p.rare
+}
+
+var (
+	_ adapters.Driven = (*peer)(nil)
+	_ core.Addressed  = (*peer)(nil)
+)
+
+// newPeer makes the peer of an origin; it has its handle still to get.
+func (e *endpoint) newPeer(at origin, id string, budget limit.Amplification) *peer {
+	p := &peer{e: e, from: at.addr.Addr(), port: at.addr.Port(), id: id, traffic: &e.quiet, rare: &e.plain}
+	p.goTo(at)
+	p.grant(budget)
+	return p
+}
+
+// at is where the client is.
+func (p *peer) at() origin {
+	if p.moved != nil {
+		return *p.moved
+	}
+	return origin{addr: netip.AddrPortFrom(p.from, p.port)}
+}
+
+// goTo puts the client to another origin.
+func (p *peer) goTo(at origin) {
+	if p.moved = nil; at != p.at() {
+		x := at // so that only what is kept leaves the stack
+		p.moved = &x
+	}
+}
+
+// PeerAddr is the address that the client came from first, as logs show it.
+func (p *peer) PeerAddr() string { return netip.AddrPortFrom(p.from, p.port).String() }
 
 // become changes the state.
 func (p *peer) become(s state) {
@@ -117,8 +159,11 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 // heard notes that a packet of n octets came.
 func (p *peer) heard(now core.Time, n int) {
 	p.last, p.probed = now, false
-	p.budget.Received(n)
-	if !p.budget.Proven() && p.elder() == nil {
+	if p.proven() {
+		return
+	}
+	p.doubt.budget.Received(n)
+	if p.elder() == nil {
 		p.e.unproven.Heard(p)
 	}
 }
@@ -135,7 +180,9 @@ func (p *peer) input(t *core.Turn, ty packet.Type, body []byte, out *adapters.Ou
 		p.send(packet.Result{Of: packet.CONNACK}, out) // the CONNACK was lost, or overtaken by a repetition
 		return nil
 	}
-	p.hello.fresh, p.evidence = false, nil
+	if p.hello.fresh = false; p.evidence != nil {
+		p.some().evidence = nil
+	}
 	switch ty {
 	case packet.PUBLISH:
 		return p.onPublish(t, body, out)
@@ -214,5 +261,5 @@ func (p *peer) send(pkt packet.Packet, out *adapters.Output) { reply(p, pkt, out
 // reply is send without an allocation.
 func reply[P packet.Packet](p *peer, pkt P, out *adapters.Output) {
 	p.spend(pkt.Len())
-	answer(p.e, p.at, pkt, out)
+	answer(p.e, p.at(), pkt, out)
 }

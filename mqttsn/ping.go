@@ -16,7 +16,7 @@ func (p *peer) onPingReq(t *core.Turn, body []byte, out *adapters.Output) error 
 		return err
 	}
 	if len(q.ClientID) > 0 && string(q.ClientID) != p.id {
-		p.e.wakeElsewhere(t, p.at, q, out)
+		p.e.wakeElsewhere(t, p.at(), q, out)
 		return nil
 	}
 	switch p.state {

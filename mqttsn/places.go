@@ -27,13 +27,10 @@ func (e *endpoint) nodes() *limit.Bound {
 	return &limit.Bound{N: e.cfg.MaxNodesPerForwarder, Key: "mqttsn.max_nodes_per_forwarder", PerAddress: true}
 }
 
-// Links are the client's place among those whose address is not proven.
-func (p *peer) Links() *limit.Links[peer] { return &p.links }
-
 // addPeer makes the peer of an origin that has none; nil when a limit is
 // reached (C14).
 func (e *endpoint) addPeer(t *core.Turn, at origin, id string) *peer {
-	p := &peer{e: e, at: at, id: id, budget: e.budget(at)}
+	p := e.newPeer(at, id, e.budget(at))
 	why := e.enter(p)
 	if why != nil && e.makeRoom(t, why, at) {
 		why = e.enter(p)
@@ -56,9 +53,9 @@ func (e *endpoint) makeRoom(t *core.Turn, within *limit.Bound, at origin) bool {
 	}
 	for p := range e.unproven.Oldest(most) {
 		switch {
-		case within.PerAddress && limit.Key(p.at.addr.Addr()) != of:
+		case within.PerAddress && limit.Key(p.at().addr.Addr()) != of:
 		case t.Now < p.last.After(p.idleBefore()):
-		case within.PerAddress && (p.at.node != "") != (at.node != ""):
+		case within.PerAddress && (p.at().node != "") != (at.node != ""):
 		default:
 			p.disinherit(t)
 			p.forget(t, core.Quota)
@@ -79,25 +76,25 @@ func (p *peer) idleBefore() time.Duration {
 // enter puts the peer in its place, or tells what bounds those that may come
 // from there (X5, F6).
 func (e *endpoint) enter(p *peer) *limit.Bound {
-	at, full := p.at.forwarder(), len(e.peers) >= e.perSource.All().N
+	at, full := p.at(), e.peers.len() >= e.perSource.All().N
 	switch {
-	case p.at.node == "":
-		if why := e.perSource.Add(p.at.addr.Addr()); why != nil {
+	case at.node == "":
+		if why := e.perSource.Add(at.addr.Addr()); why != nil {
 			return why
 		}
 		if full { // nodes take places, too
-			e.perSource.Remove(p.at.addr.Addr())
+			e.perSource.Remove(at.addr.Addr())
 			return e.perSource.All()
 		}
-	case e.perNode[at] >= e.cfg.MaxNodesPerForwarder:
+	case e.perNode[at.forwarder()] >= e.cfg.MaxNodesPerForwarder:
 		return e.nodes()
 	case full:
 		return e.perSource.All()
 	default:
-		e.perNode[at]++
+		e.perNode[at.forwarder()]++
 	}
-	e.peers[p.at] = p
-	if !p.budget.Proven() {
+	e.peers.put(p)
+	if !p.proven() {
 		e.unproven.Add(p)
 	}
 	return nil
@@ -105,15 +102,16 @@ func (e *endpoint) enter(p *peer) *limit.Bound {
 
 // leave takes the peer out of its place.
 func (e *endpoint) leave(p *peer) {
-	delete(e.peers, p.at)
-	if !p.budget.Proven() {
+	at := p.at()
+	e.peers.remove(at)
+	if !p.proven() {
 		e.unproven.Remove(p)
 	}
-	if p.at.node == "" {
-		e.perSource.Remove(p.at.addr.Addr())
+	if at.node == "" {
+		e.perSource.Remove(at.addr.Addr())
 		return
 	}
-	at := p.at.forwarder()
+	at = at.forwarder()
 	if e.perNode[at]--; e.perNode[at] == 0 {
 		delete(e.perNode, at)
 	}
@@ -135,6 +133,6 @@ func (p *peer) placed() bool {
 	if p.handle.Enter() {
 		return true
 	}
-	limit.Refused(p.e.room.host, Name, p.e.listener, p.at.addr, limit.Connections, limit.KeyConnections)
+	limit.Refused(p.e.room.host, Name, p.e.listener, p.at().addr, limit.Connections, limit.KeyConnections)
 	return false
 }

@@ -15,20 +15,48 @@ func (e *endpoint) budget(at origin) limit.Amplification {
 	return a
 }
 
+// doubt is what there is of a client while its address is not proven.
+type doubt struct {
+	budget limit.Amplification
+	links  limit.Links[peer] // of those that are in their places
+}
+
+// Links are the client's place among those whose address is not proven.
+func (p *peer) Links() *limit.Links[peer] { return &p.doubt.links }
+
+// proven tells whether the client is where it says.
+func (p *peer) proven() bool { return p.doubt == nil }
+
+// budget is what the client may be sent.
+func (p *peer) budget() (a limit.Amplification) {
+	if p.doubt != nil {
+		return p.doubt.budget
+	}
+	a.Prove()
+	return a
+}
+
+// grant replaces the budget of a client that has no place.
+func (p *peer) grant(a limit.Amplification) {
+	if p.doubt = nil; !a.Proven() {
+		p.doubt = &doubt{budget: a}
+	}
+}
+
 // prove notes that the client has answered what only its address was sent.
 func (p *peer) prove() {
-	if !p.budget.Proven() {
+	if !p.proven() {
 		p.e.unproven.Remove(p)
-		p.budget.Prove()
+		p.doubt = nil
 	}
 }
 
 // give replaces the budget of a client that is in its place.
 func (p *peer) give(budget limit.Amplification) {
-	if !p.budget.Proven() {
+	if !p.proven() {
 		p.e.unproven.Remove(p)
 	}
-	if p.budget = budget; !budget.Proven() {
+	if p.grant(budget); !p.proven() {
 		p.e.unproven.Add(p)
 	}
 }
@@ -36,8 +64,7 @@ func (p *peer) give(budget limit.Amplification) {
 // affords tells whether a packet of n octets is within the budget; one that is
 // not is withheld.
 func (p *peer) affords(n int) bool {
-	a := p.budget // a copy: nothing is spent
-	if !a.Allow(n) {
+	if a := p.budget(); !a.Allow(n) { // a copy: nothing is spent
 		p.e.metrics.withheld.Add(1)
 		return false
 	}
@@ -46,8 +73,8 @@ func (p *peer) affords(n int) bool {
 
 // spend takes n octets from the budget.
 func (p *peer) spend(n int) {
-	if !p.budget.Proven() {
-		p.budget.Allow(n)
+	if !p.proven() {
+		p.doubt.budget.Allow(n)
 		p.e.metrics.set.Counter("mqttsn_unproven_bytes_total").Add(uint64(n))
 	}
 }

@@ -53,17 +53,20 @@ func (p *peer) resolve(q packet.Publish) (name, data []byte, c packet.Code) {
 	if q.QoS > 0 && q.MsgID == 0 { // P16
 		return nil, nil, packet.NotSupported
 	}
-	var topic string
 	var ok bool
 	switch q.Kind {
 	case packet.Normal:
-		if topic, ok = p.topics.byID(q.TopicID); !ok && *p.e.cfg.LongNameQoSM1 {
+		var r registered
+		if r, ok = p.topics.byID(q.TopicID); !ok && *p.e.cfg.LongNameQoSM1 {
 			if name, data, ok = q.LongName(); ok {
 				return name, data, packet.Accepted
 			}
 		}
+		p.e.topic = append(p.e.topic[:0], r.name...)
 	case packet.Predefined:
+		var topic string
 		topic, ok = p.known.names[q.TopicID]
+		p.e.topic = append(p.e.topic[:0], topic...)
 	case packet.Short: // P6: a wildcard in it is refused as a topic
 		p.e.topic = append(p.e.topic[:0], byte(q.TopicID>>8), byte(q.TopicID))
 		return p.e.topic, q.Data, packet.Accepted
@@ -73,7 +76,6 @@ func (p *peer) resolve(q packet.Publish) (name, data []byte, c packet.Code) {
 	if !ok { // P4, P5
 		return nil, nil, packet.InvalidTopicID
 	}
-	p.e.topic = append(p.e.topic[:0], topic...)
 	return p.e.topic, q.Data, packet.Accepted
 }
 
@@ -130,8 +132,8 @@ func (p *peer) refusePublish(now core.Time, q packet.Publish, r core.Reason, out
 func (p *peer) complainTo(now core.Time, q packet.Publish, c packet.Code, out *adapters.Output) {
 	p.e.metrics.refused(packet.PUBACK, c)
 	if q.QoS <= 0 {
-		if p.complain == nil {
-			p.complain = new(limit.Bucket)
+		if p.complain == nil && p.e.cfg.UnsolicitedRate != Unlimited {
+			p.some().complain = new(limit.Bucket)
 		}
 		if !p.e.cfg.UnsolicitedRate.Take(p.complain, now) {
 			return

@@ -140,7 +140,7 @@ func TestMQTTSN_P8_QoSMinusOneWithoutSession(t *testing.T) {
 		d.ask("08 0c 60 04 01 00 00 78", "07 0d 04 01 00 00 02") // a normal id means nothing here
 		d.ask("08 0c 61 00 08 00 00 78", "07 0d 00 08 00 00 02")
 		d.ask("08 0c 63 00 07 00 00 78", "07 0d 00 07 00 00 03")
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Error("a state was made")
 		}
 	})

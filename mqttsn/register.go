@@ -19,7 +19,7 @@ func (p *peer) onRegister(t *core.Turn, body []byte, out *adapters.Output) error
 		ack.Code = packet.Congestion
 	default:
 		if r, ok := p.topics.add(string(q.Name), true, p.e.cfg.MaxTopics); ok { // R2, R5
-			r.told = true
+			p.topics.tell(r, true)
 			ack.TopicID, ack.Code = r.id, packet.Accepted
 		}
 	}
@@ -39,9 +39,10 @@ type registering struct {
 }
 
 // register tells the client an id before the first publish that needs it (R6).
-func (p *peer) register(now core.Time, r *registered, out *adapters.Output) {
-	p.outbound.registering = registering{id: r.id, mid: p.outbound.mid(), next: now.After(p.e.cfg.RetryInterval)}
-	reply(p, packet.Register{TopicID: r.id, MsgID: p.outbound.registering.mid, Name: []byte(r.name)}, out)
+func (p *peer) register(now core.Time, r registered, out *adapters.Output) {
+	p.lastMid = p.outbound.mid(p.lastMid)
+	p.act().outbound.registering = registering{id: r.id, mid: p.lastMid, next: now.After(p.e.cfg.RetryInterval)}
+	reply(p, packet.Register{TopicID: r.id, MsgID: p.lastMid, Name: r.name}, out)
 }
 
 // onRegack takes the client's answer to a REGISTER.
@@ -56,16 +57,16 @@ func (p *peer) onRegack(t *core.Turn, body []byte, out *adapters.Output) error {
 	}
 	p.prove()
 	p.outbound.registering = registering{}
-	name, _ := p.topics.byID(open.id)
+	r, known := p.topics.byID(open.id)
 	switch a.Code {
 	case packet.Accepted:
-		if r := p.topics.find(name); r != nil {
-			r.told = true
+		if known {
+			p.topics.tell(r, true)
 		}
 	case packet.Congestion:
 		p.outbound.congested = t.Now.After(p.e.cfg.CongestionWait)
 	default:
-		p.dropTopic(t, name, "refused")
+		p.dropTopic(t, string(r.name), "refused")
 	}
 	p.deliver(t, out)
 	return nil
@@ -75,7 +76,7 @@ func (p *peer) onRegack(t *core.Turn, body []byte, out *adapters.Output) error {
 // topic's messages, or, awake, goes back to sleep (R6, K10).
 func (p *peer) registerAgain(t *core.Turn, out *adapters.Output) {
 	open := &p.outbound.registering
-	name, _ := p.topics.byID(open.id)
+	r, _ := p.topics.byID(open.id)
 	if open.tries == p.e.cfg.MaxRetries {
 		*open = registering{}
 		if p.state == awake {
@@ -83,13 +84,13 @@ func (p *peer) registerAgain(t *core.Turn, out *adapters.Output) {
 			return
 		}
 		p.e.metrics.timeout("retry")
-		p.dropTopic(t, name, "unregistered")
+		p.dropTopic(t, string(r.name), "unregistered")
 		p.deliver(t, out)
 		return
 	}
 	open.tries++
 	open.next = t.Now.After(p.e.cfg.RetryInterval)
-	again := packet.Register{TopicID: open.id, MsgID: open.mid, Name: []byte(name)}
+	again := packet.Register{TopicID: open.id, MsgID: open.mid, Name: r.name}
 	if p.affords(again.Len()) {
 		p.e.metrics.retransmitted(packet.REGISTER)
 		reply(p, again, out)

@@ -77,8 +77,8 @@ func TestSECURITY_E5_AWillAfterARevokeAndOfAUserThatWasDeleted(t *testing.T) {
 				s.turnKey(l, true)
 				s.sleep(5 * time.Minute)
 				w.want(x.want...)
-				if len(s.e.peers) != 0 {
-					t.Errorf("%d peers", len(s.e.peers))
+				if s.e.peers.len() != 0 {
+					t.Errorf("%d peers", s.e.peers.len())
 				}
 			})
 		})

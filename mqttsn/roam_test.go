@@ -78,8 +78,8 @@ func TestMQTTSN_K13_ConnectFromSleepAtAnotherAddress(t *testing.T) {
 		b := s.at("10.0.0.2:2000")
 		b.ask(connectCl1, connack, "08 0c 20 04 01 00 01 78")
 		a.want()
-		if len(s.e.peers) != 1 {
-			t.Errorf("%d clients", len(s.e.peers))
+		if s.e.peers.len() != 1 {
+			t.Errorf("%d clients", s.e.peers.len())
 		}
 	})
 }

@@ -34,14 +34,14 @@ func (e *endpoint) Gone(t *core.Turn, a *adapters.Association, r core.Reason, _ 
 		delete(e.proven, a)
 		o.close(t, r)
 	}
-	if p := e.peers[at]; p != nil {
+	if p := e.peers.get(at); p != nil {
 		p.cutOff(t, r)
 	}
 	if e.perNode[at] == 0 {
 		return
 	}
-	for o, p := range e.peers {
-		if o.forwarder() == at {
+	for p := range e.peers.all() {
+		if p.at().forwarder() == at {
 			p.cutOff(t, r)
 		}
 	}
@@ -56,14 +56,14 @@ func (p *peer) cutOff(t *core.Turn, r core.Reason) {
 
 // Idle tells that nobody uses an association.
 func (e *endpoint) Idle(a *adapters.Association) bool {
-	return e.peers[over(a)] == nil && e.perNode[over(a)] == 0
+	return e.peers.get(over(a)) == nil && e.perNode[over(a)] == 0
 }
 
 // mayMove tells whether a PINGREQ from elsewhere moves the client there: when
 // it sleeps, and over DTLS only for the same identity; an active one only
 // where the identity is proven (K12; SECURITY F6).
 func (p *peer) mayMove(to origin) bool {
-	if p.e.cfg.Roaming == "off" || !p.at.secure.Same(to.secure) {
+	if p.e.cfg.Roaming == "off" || !p.at().secure.Same(to.secure) {
 		return false
 	}
 	return p.state == asleep || p.state == awake || p.state == active && p.e.cfg.Roaming == "any" && to.secure.Proves()
@@ -72,14 +72,17 @@ func (p *peer) mayMove(to origin) bool {
 // credentials are what a client shows of itself: the identity that DTLS has
 // proven, what it sent with AUTH, and a client identifier.
 func (p *peer) credentials(now core.Time) adapters.Credentials {
+	at := p.at()
 	c := adapters.Credentials{
-		Protocol: Name, Listener: p.e.listener, Addr: p.at.addr.String(), ClientID: p.id,
-		Loopback: p.at.addr.Addr().Unmap().IsLoopback(),
+		Protocol: Name, Listener: p.e.listener, Addr: at.addr.String(), ClientID: p.id,
+		Loopback: at.addr.Addr().Unmap().IsLoopback(),
 	}
-	p.at.secure.Show(&c)
-	if ev := p.evidence; !ev.stale(now) {
-		c.User, c.Password, c.HasUser = ev.user, ev.password, true
+	at.secure.Show(&c)
+	if ev := p.evidence; ev != nil {
+		if !ev.stale(now) {
+			c.User, c.Password, c.HasUser = ev.user, ev.password, true
+		}
+		p.some().evidence = nil
 	}
-	p.evidence = nil
 	return c
 }

@@ -76,13 +76,13 @@ func TestMQTTSN_AssociationsOfOneAddressDoNotMix(t *testing.T) {
 		second.connect("cl1")        // the same name of another user
 		first.ask("02 16", pingresp)
 		second.ask("02 16", pingresp)
-		if len(s.e.peers) != 2 || s.e.Idle(first.secure) || s.e.Idle(second.secure) {
-			t.Errorf("%d peers", len(s.e.peers))
+		if s.e.peers.len() != 2 || s.e.Idle(first.secure) || s.e.Idle(second.secure) {
+			t.Errorf("%d peers", s.e.peers.len())
 		}
 		first.hangUp()
 		second.ask("02 16", pingresp)
-		if len(s.e.peers) != 1 || !s.e.Idle(first.secure) {
-			t.Errorf("%d peers", len(s.e.peers))
+		if s.e.peers.len() != 1 || !s.e.Idle(first.secure) {
+			t.Errorf("%d peers", s.e.peers.len())
 		}
 	})
 }
@@ -101,8 +101,8 @@ func TestMQTTSN_AnAssociationThatEndsIsALostClient(t *testing.T) {
 		d.hangUp()
 		w.want("will=by")
 		node.hangUp()
-		if len(s.e.peers) != 0 || len(s.e.perNode) != 0 {
-			t.Errorf("%d peers, %d forwarders", len(s.e.peers), len(s.e.perNode))
+		if s.e.peers.len() != 0 || len(s.e.perNode) != 0 {
+			t.Errorf("%d peers, %d forwarders", s.e.peers.len(), len(s.e.perNode))
 		}
 	})
 }

@@ -23,7 +23,7 @@ func TestMQTTSN_X1_UnknownAddressIsToldToConnect(t *testing.T) {
 		} {
 			s.at(fmt.Sprintf("10.0.1.%d:1", i)).ask(first, "02 18")
 		}
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Error("a state was made")
 		}
 	})
@@ -111,8 +111,8 @@ func TestMQTTSN_X6_RoamingAddressesLeaveNoState(t *testing.T) {
 			s.at(fmt.Sprintf("10.%d.%d.1:%d", 1+i%200, i/200, 1000+i)).send(wakeCl1)
 		}
 		s.sleep(time.Minute)
-		if len(s.e.peers)+s.e.holders()+len(s.e.byName)+s.e.perSource.Len() != 0 {
-			t.Errorf("%d clients, %d ids, %d sources are left", len(s.e.peers), s.e.holders(), s.e.perSource.Len())
+		if s.e.peers.len()+s.e.holders()+len(s.e.names)+s.e.perSource.Len() != 0 {
+			t.Errorf("%d clients, %d ids, %d sources are left", s.e.peers.len(), s.e.holders(), s.e.perSource.Len())
 		}
 		s.at("10.0.0.9:1").ask("02 16", "02 18")
 	})
@@ -174,7 +174,7 @@ func TestMQTTSN_X8_NoAnswerBeforeConnectIsLargerThanItsRequest(t *testing.T) {
 					t.Fatalf("% x is answered with % x", b, a)
 				}
 			}
-			if p := s.e.peers[origin{addr: d.addr}]; p != nil {
+			if p := s.e.peers.get(origin{addr: d.addr}); p != nil {
 				s.do(func() { p.forget(s.turn, core.Normal) })
 			}
 		}
@@ -229,8 +229,8 @@ func TestMQTTSN_F1_ForwardedClientIsAnsweredThroughItsForwarder(t *testing.T) {
 		d.ask("05 fe 01 0a 0c 09 04 04 01 00 3c 63 6c 32", "05 fe 00 0a 0c "+connack)
 		d.ask("05 fe 01 0a 0b 02 16", "05 fe 00 0a 0b 02 17")
 		d.ask("02 16", "02 18") // the forwarder itself has no session
-		if len(s.e.peers) != 2 {
-			t.Errorf("%d clients", len(s.e.peers))
+		if s.e.peers.len() != 2 {
+			t.Errorf("%d clients", s.e.peers.len())
 		}
 	})
 }

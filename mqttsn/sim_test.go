@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -62,6 +63,11 @@ func simulateHost(t *testing.T, c Config, h *adapters.Host, o core.Options, fn f
 		s.e = room.Listen(s, adapters.ListenerInfo{Listener: "mqttsn://127.0.0.1:1884", Scheme: "mqttsn"}).(*endpoint)
 		defer func() { s.router.Close() }()
 		defer func() { s.do(func() { s.e.Close(s.turn, core.ShuttingDown, &s.out) }) }()
+		defer func() { // what peers share stays empty
+			if !reflect.DeepEqual(s.e.quiet, traffic{}) || !reflect.DeepEqual(s.e.plain, rare{}) {
+				t.Errorf("%+v, %+v", s.e.quiet, s.e.plain)
+			}
+		}()
 		fn(s)
 	})
 }

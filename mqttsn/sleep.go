@@ -1,7 +1,6 @@
 package mqttsn
 
 import (
-	"slices"
 	"time"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -21,7 +20,8 @@ func (p *peer) onDisconnect(t *core.Turn, body []byte, out *adapters.Output) err
 		p.forget(t, core.Normal)
 		return nil
 	}
-	p.sleep = scale(min(time.Duration(q.Duration)*time.Second, p.e.cfg.MaxSleep), p.e.cfg.SleepFactor)
+	d := scale(min(time.Duration(q.Duration)*time.Second, p.e.cfg.MaxSleep), p.e.cfg.SleepFactor)
+	p.sleep = uint32(core.Time(0).After(d))
 	p.drowse(t)
 	return nil
 }
@@ -31,17 +31,21 @@ func (p *peer) onDisconnect(t *core.Turn, body []byte, out *adapters.Output) err
 func (p *peer) drowse(t *core.Turn) {
 	p.become(asleep)
 	p.session.BoundQoS0(t, p.e.cfg.QueueQoS0)
-	p.outbound.registering = registering{}
-	p.outbound.rest()
-	p.inbound.subacked = nil
-	p.topics.list = slices.Clip(p.topics.list)
+	if p.traffic != &p.e.quiet {
+		p.outbound.registering = registering{}
+		p.outbound.rest()
+		p.inbound.subacked = nil
+	}
+	p.rest(t.Now)
 	p.schedule(t.Now)
 }
 
 // wake delivers what was buffered (K9). What was in flight comes first.
 func (p *peer) wake(t *core.Turn, out *adapters.Output) {
 	p.become(awake)
-	p.outbound.woken = 0
+	if p.outbound.woken > 0 {
+		p.act().outbound.woken = 0
+	}
 	p.resend(t, 0, out)
 	p.deliver(t, out)
 }
@@ -83,16 +87,18 @@ func (e *endpoint) wakeElsewhere(t *core.Turn, from origin, q packet.PingReq, ou
 
 // move gives a client another address. Who was there is lost (C13).
 func (e *endpoint) move(t *core.Turn, p *peer, to origin) bool {
-	if there := e.peers[to]; there != nil {
+	if there := e.peers.get(to); there != nil {
 		there.disinherit(t)
 		there.forget(t, core.ConnectionLost)
 	}
 	p.disinherit(t)
-	from, was := p.at, p.budget
+	from, was := p.at(), p.budget()
 	e.leave(p)
-	p.at, p.budget = to, e.budget(to)
+	p.goTo(to)
+	p.grant(e.budget(to))
 	if e.enter(p) != nil {
-		p.at, p.budget = from, was
+		p.goTo(from)
+		p.grant(was)
 		e.enter(p)
 		return false
 	}
@@ -108,7 +114,7 @@ func (p *peer) continues(old *peer) bool {
 
 // hand lets old go on at the address of p, which has no session yet.
 func (e *endpoint) hand(t *core.Turn, p, old *peer, out *adapters.Output) {
-	at, hello, budget := p.at, p.hello, p.budget
+	at, hello, budget := p.at(), p.hello, p.budget()
 	p.forget(t, core.Normal)
 	if !e.move(t, old, at) {
 		e.refuse(at, packet.Congestion, out)

@@ -29,11 +29,11 @@ func TestMQTTSN_K1_SilentClientIsLost(t *testing.T) {
 		s.sleep(89 * time.Second)
 		d.ask("02 16", pingresp)
 		s.sleep(89 * time.Second)
-		if len(s.e.peers) != 1 {
+		if s.e.peers.len() != 1 {
 			t.Fatal("lost too early")
 		}
 		s.sleep(time.Second)
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Fatal("not lost")
 		}
 		d.want()
@@ -61,7 +61,7 @@ func TestMQTTSN_K3_ProbeBeforeLost(t *testing.T) {
 		s.sleep(60 * time.Second)
 		d.want("02 16")
 		s.sleep(30 * time.Second)
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Fatal("not lost")
 		}
 	})
@@ -71,7 +71,7 @@ func TestMQTTSN_K4_Disconnect(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000").connect("cl1")
 		d.ask("02 18", "02 18")
-		if len(s.e.peers) != 0 || s.e.holders() != 0 {
+		if s.e.peers.len() != 0 || s.e.holders() != 0 {
 			t.Error("the client is still there")
 		}
 	})
@@ -81,12 +81,12 @@ func TestMQTTSN_K5_DisconnectWithDurationIsSleep(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000").connect("cl1")
 		d.ask("04 18 00 1e", "02 18")
-		if s.e.byName["cl1"].state != asleep {
+		if s.e.first("cl1").state != asleep {
 			t.Error("not asleep")
 		}
 		e := s.at("10.0.0.2:1000").connect("cl2")
 		e.ask("04 18 00 00", "02 18") // a duration of 0 is a plain disconnect
-		if s.e.byName["cl2"] != nil {
+		if s.e.first("cl2") != nil {
 			t.Error("asleep for 0 s")
 		}
 		s.at("10.0.0.3:1000").ask("02 18", "02 18") // an unknown address
@@ -178,11 +178,11 @@ func TestMQTTSN_K8_SleeperThatNeverWakesIsLost(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		s.sleeping("10.0.0.1:1000") // 30 s; the keep-alive of 60 s is suspended
 		s.sleep(44 * time.Second)
-		if len(s.e.peers) != 1 {
+		if s.e.peers.len() != 1 {
 			t.Fatal("lost too early")
 		}
 		s.sleep(time.Second)
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Fatal("not lost")
 		}
 	})
@@ -224,7 +224,7 @@ func TestMQTTSN_K10_SilenceWhileAwakeIsNoLoss(t *testing.T) {
 		d.ask(wakeCl1, "08 0c 20 04 01 00 01 78")
 		s.sleep(3 * time.Second)
 		d.want(again, again)
-		if s.e.byName["cl1"].state != asleep {
+		if s.e.first("cl1").state != asleep {
 			t.Fatal("not asleep again")
 		}
 		s.sleep(30 * time.Second)
@@ -254,7 +254,7 @@ func TestMQTTSN_K14_K15_DisconnectWhileAsleep(t *testing.T) {
 		d.ask("04 18 00 64", "02 18")
 		s.sleep(149 * time.Second)
 		d.ask("02 18", "02 18")
-		if len(s.e.peers) != 0 {
+		if s.e.peers.len() != 0 {
 			t.Error("not disconnected")
 		}
 	})

@@ -80,7 +80,7 @@ func (p *peer) subscriptionID(q packet.Topic, filter string) (uint16, packet.Cod
 	if !ok {
 		return packet.NoTopicID, packet.Congestion
 	}
-	r.told = true
+	p.topics.tell(r, true)
 	return r.id, packet.Accepted
 }
 
@@ -102,22 +102,24 @@ func (p *peer) subscribe(t *core.Turn, filter string, kind packet.TopicKind, a p
 		return
 	}
 	if !g.Existed {
-		p.inbound.subscriptions++
+		p.subs++
 	}
-	if kind == packet.Short && !slices.Contains(p.outbound.shorts, filter) {
-		p.outbound.shorts = append(p.outbound.shorts, filter)
+	if kind == packet.Short && !slices.Contains(p.shorts, filter) {
+		x := p.some()
+		x.shorts = append(x.shorts, filter)
 	}
 	a.seq, a.qos = seq, packet.QoS(g.QoS)
 	p.answerWhenSafe(t, a, pending, out)
-	if len(p.inbound.subacked) == maxSubacked {
-		p.inbound.subacked = slices.Delete(p.inbound.subacked, 0, 1)
+	in := &p.act().inbound
+	if len(in.subacked) == maxSubacked {
+		in.subacked = slices.Delete(in.subacked, 0, 1)
 	}
-	p.inbound.subacked = append(p.inbound.subacked, subacked{filter, a, t.Now.After(p.e.cfg.patience())})
+	in.subacked = append(in.subacked, subacked{filter, a, t.Now.After(p.e.cfg.patience())})
 }
 
 // full tells that the client may have no subscription more than it has.
 func (p *peer) full(filter string) bool {
-	if p.inbound.subscriptions < p.e.cfg.MaxSubscriptions {
+	if int(p.subs) < p.e.cfg.MaxSubscriptions {
 		return false
 	}
 	return !slices.ContainsFunc(p.session.Subscriptions(), func(s core.Subscription) bool { return s.Filter == filter })
@@ -146,11 +148,17 @@ func (p *peer) onUnsubscribe(t *core.Turn, body []byte, out *adapters.Output) er
 	reasons, seq, pending := p.session.Unsubscribe(t, []string{filter}, p.e.reasons[:0])
 	p.e.reasons = reasons
 	if reasons[0] == core.OK {
-		p.inbound.subscriptions--
+		p.subs--
 	}
 	same := func(s subacked) bool { return s.filter == filter }
-	p.inbound.subacked = slices.DeleteFunc(p.inbound.subacked, same)
-	p.outbound.shorts = slices.DeleteFunc(p.outbound.shorts, func(s string) bool { return s == filter })
+	if len(p.inbound.subacked) > 0 {
+		in := &p.act().inbound
+		in.subacked = slices.DeleteFunc(in.subacked, same)
+	}
+	if len(p.shorts) > 0 {
+		x := p.some()
+		x.shorts = slices.DeleteFunc(x.shorts, func(s string) bool { return s == filter })
+	}
 	a.seq = seq
 	p.answerWhenSafe(t, a, pending, out)
 	return nil

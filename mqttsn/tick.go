@@ -11,7 +11,6 @@ import (
 // Tick does what is due: repeated questions and messages, the end of the
 // keep-alive or sleep time.
 func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
-	p.tickAt = 0
 	if at := p.loginEnds(); at != 0 && t.Now >= at {
 		p.evict(t, core.LoginExpired, out)
 		return
@@ -45,12 +44,13 @@ func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 	case awake:
 		p.tickAwake(t, out)
 	case asleep:
-		if t.Now >= p.last.After(p.sleep) { // K8
+		if t.Now >= p.sleepsUntil() { // K8
 			p.e.metrics.timeout("sleep")
 			p.forget(t, core.IdleTimeout)
 		}
 	}
 	if p.state != gone {
+		p.rest(t.Now)
 		p.schedule(t.Now)
 	}
 }
@@ -101,19 +101,20 @@ func (p *peer) probeAt() core.Time {
 	return p.last.After(time.Duration(float64(p.keepAlive()) / p.e.cfg.KeepAliveFactor))
 }
 
-// schedule asks for a tick when something is due. A tick that comes early
-// finds nothing and asks anew: that is cheaper than a timer moved by each
-// packet.
+// schedule asks for a tick when something is due.
 func (p *peer) schedule(now core.Time) {
 	if p.state == gone {
 		return
 	}
 	at := p.due()
-	if at != 0 && (p.tickAt == 0 || at < p.tickAt) {
-		p.tickAt = max(at, now+1)
-		p.handle.TickAt(p.tickAt)
+	if at != 0 {
+		at = max(at, now+1)
 	}
+	p.handle.TickAt(at)
 }
+
+// sleepsUntil is when a client that sleeps is given up.
+func (p *peer) sleepsUntil() core.Time { return p.last + core.Time(p.sleep) }
 
 // loginEnds is when the login of a client ends that has its CONNACK; 0: never.
 func (p *peer) loginEnds() core.Time {
@@ -133,11 +134,12 @@ func (p *peer) due() core.Time {
 	}
 	sooner(p.loginEnds())
 	sooner(p.unprovenAt())
+	sooner(p.restsAt())
 	switch p.state {
 	case wantConnect, wantAuth, authenticating, wantWillTopic, wantWillMsg, awaitTurn, attaching:
 		sooner(p.opening.at)
 	case asleep:
-		sooner(p.last.After(p.sleep))
+		sooner(p.sleepsUntil())
 	case active:
 		if p.keepAlive() > 0 {
 			sooner(p.last.After(p.keepAlive()))

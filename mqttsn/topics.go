@@ -1,10 +1,9 @@
 package mqttsn
 
 import (
-	"cmp"
-	"maps"
+	"bytes"
+	"encoding/binary"
 	"slices"
-	"strings"
 
 	"github.com/entrepot/entrepot/core/topic"
 )
@@ -18,142 +17,165 @@ const (
 // topics is the topic-id registry of one client: ids that are neither 0000
 // nor FFFF nor predefined, each for one name.
 //
-// It is a small slice in order of use, oldest first, because a client has a
-// handful of topics and there are many clients.
-type topics struct {
-	list []registered
-	next uint16 // the id that was given last
-}
+// It is one run of bytes, because a client has a handful of topics and there
+// are many clients: the id that was given last, then the topics in order of
+// use, oldest first. Numbers are big-endian.
+//
+//	+----------+----------+-----------+------------+------+
+//	| last (2) | id (2)   | flags (1) | length (2) | name | ...
+//	+----------+----------+-----------+------------+------+
+type topics struct{ b []byte }
 
+const (
+	topicsHead = 2 // octets before the first topic
+	topicHead  = 5 // octets of a topic before its name
+
+	flagOwn  = 1 << 0 // asked for by the client, who may publish to it: never recycled
+	flagTold = 1 << 1 // the client knows the id in this connection
+)
+
+// registered is a topic of a registry; valid until the next add.
 type registered struct {
-	name string
+	name []byte
 	id   uint16
-	own  bool // asked for by the client, who may publish to it: never recycled
-	told bool // the client knows the id in this connection
+	own  bool
+	told bool
+	at   int // where it begins
 }
 
-// byID is the name of an id.
-func (t *topics) byID(id uint16) (name string, ok bool) {
-	for i := len(t.list) - 1; i >= 0; i-- {
-		if t.list[i].id == id {
-			return t.list[i].name, true
-		}
-	}
-	return "", false
+// read is the topic that begins at i, and where the next one begins.
+func (t *topics) read(i int) (r registered, next int) {
+	h := t.b[i : i+topicHead]
+	next = i + topicHead + int(binary.BigEndian.Uint16(h[3:]))
+	return registered{
+		name: t.b[i+topicHead : next], id: binary.BigEndian.Uint16(h),
+		own: h[2]&flagOwn != 0, told: h[2]&flagTold != 0, at: i,
+	}, next
 }
 
-// find is the entry of a name, nil when there is none; valid until the next add.
-func (t *topics) find(name string) *registered {
-	for i := len(t.list) - 1; i >= 0; i-- {
-		if t.list[i].name == name {
-			return &t.list[i]
+// byID is the topic of an id.
+func (t *topics) byID(id uint16) (r registered, ok bool) {
+	for i := topicsHead; i < len(t.b); {
+		if r, i = t.read(i); r.id == id {
+			return r, true
 		}
 	}
-	return nil
+	return registered{}, false
+}
+
+// find is the topic of a name.
+func (t *topics) find(name string) (r registered, ok bool) {
+	for i := topicsHead; i < len(t.b); {
+		if r, i = t.read(i); string(r.name) == name {
+			return r, true
+		}
+	}
+	return registered{}, false
+}
+
+// count is how many topics there are.
+func (t *topics) count() (n int) {
+	for i := topicsHead; i < len(t.b); n++ {
+		_, i = t.read(i)
+	}
+	return n
 }
 
 // add gives name an id, the one it has if it has one. own says that the
 // client asked for it. When limit names have one, the oldest that the client
 // did not ask for goes; ok is false when it asked for them all.
-func (t *topics) add(name string, own bool, limit int) (r *registered, ok bool) {
-	if r := t.find(name); r != nil {
-		r.own = r.own || own
+func (t *topics) add(name string, own bool, limit int) (r registered, ok bool) {
+	if r, ok := t.find(name); ok {
+		if own {
+			t.b[r.at+2] |= flagOwn
+		}
 		return r, true
 	}
-	for len(t.list) >= limit {
-		i := slices.IndexFunc(t.list, func(r registered) bool { return !r.own })
-		if i < 0 {
-			return nil, false
+	for n := t.count(); n >= limit; n-- {
+		if !t.drop(func(r registered) bool { return !r.own }) {
+			return registered{}, false
 		}
-		t.list = slices.Delete(t.list, i, i+1)
 	}
-	t.list = append(t.list, registered{name: name, id: t.fresh(), own: own})
-	return &t.list[len(t.list)-1], true
+	return t.append(name, own), true
 }
 
 // recycle gives a name the oldest id, although the client asked for that one:
 // a topic that it subscribed to by a wildcard must not starve.
-func (t *topics) recycle(name string) *registered {
-	t.list = append(t.list[1:], registered{name: name, id: t.fresh()})
-	return &t.list[len(t.list)-1]
+func (t *topics) recycle(name string) registered {
+	t.drop(func(registered) bool { return true })
+	return t.append(name, false)
+}
+
+// drop takes the oldest topic out that is like that; false: none is.
+func (t *topics) drop(like func(r registered) bool) bool {
+	for i := topicsHead; i < len(t.b); {
+		r, next := t.read(i)
+		if like(r) {
+			t.b = slices.Delete(t.b, i, next)
+			return true
+		}
+		i = next
+	}
+	return false
+}
+
+// append gives a name that has none an id.
+func (t *topics) append(name string, own bool) registered {
+	id, flags := t.fresh(), byte(0)
+	if own {
+		flags = flagOwn
+	}
+	if t.b == nil {
+		t.b = make([]byte, topicsHead, topicsHead+topicHead+len(name))
+	}
+	binary.BigEndian.PutUint16(t.b, id)
+	at := len(t.b)
+	t.b = append(binary.BigEndian.AppendUint16(t.b, id), flags, byte(len(name)>>8), byte(len(name)))
+	t.b = append(t.b, name...)
+	r, _ := t.read(at)
+	return r
 }
 
 // fresh is an id that is not in use; an id that was dropped is used again
 // last, so that a client that still has it in mind is told that it is unknown.
-func (t *topics) fresh() uint16 {
+func (t *topics) fresh() (id uint16) {
+	if t.b != nil {
+		id = binary.BigEndian.Uint16(t.b)
+	}
 	for {
-		if t.next++; t.next < firstID || t.next > lastID {
-			t.next = firstID
+		if id++; id < firstID || id > lastID {
+			id = firstID
 		}
-		if _, taken := t.byID(t.next); !taken {
-			return t.next
+		if _, taken := t.byID(id); !taken {
+			return id
 		}
+	}
+}
+
+// tell notes whether the client knows the id of a topic in this connection.
+func (t *topics) tell(r registered, knows bool) {
+	if t.b[r.at+2] &^= flagTold; knows {
+		t.b[r.at+2] |= flagTold
 	}
 }
 
 // reconnect makes every id unknown to the client until it is registered anew
 // or the client names it.
 func (t *topics) reconnect() {
-	for i := range t.list {
-		t.list[i].told = false
+	for i := topicsHead; i < len(t.b); {
+		r, next := t.read(i)
+		t.tell(r, false)
+		i = next
+	}
+}
+
+// rest gives memory back that no topic needs.
+func (t *topics) rest() {
+	if n := len(t.b); cap(t.b) > n+n/8+16 {
+		t.b = bytes.Clone(t.b)
 	}
 }
 
 // validName tells whether a topic can be published to: the core's rules, so
 // that nothing gets an id that no publish can use.
 func validName(name []byte) bool { return topic.CheckName(name, topic.Limits{}) == nil }
-
-// predefined are topic ids that gateway and client know without registering.
-type predefined struct {
-	names map[uint16]string
-	ids   map[string]uint16
-}
-
-// patternsFor are the keys of predefined_clients that match a client id, the
-// longest, which wins, last.
-func (c *Config) patternsFor(clientID string) []string {
-	var patterns []string
-	for pattern := range c.PredefinedClients {
-		if match(pattern, clientID) {
-			patterns = append(patterns, pattern)
-		}
-	}
-	slices.SortFunc(patterns, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
-	return patterns
-}
-
-// predefinedBy is the common table, overlaid with those of patterns.
-func (c *Config) predefinedBy(patterns []string) *predefined {
-	p := &predefined{names: maps.Clone(c.Predefined), ids: map[string]uint16{}}
-	if p.names == nil {
-		p.names = map[uint16]string{}
-	}
-	for _, pattern := range patterns {
-		maps.Copy(p.names, c.PredefinedClients[pattern])
-	}
-	for id, name := range p.names {
-		if have, taken := p.ids[name]; !taken || id < have {
-			p.ids[name] = id
-		}
-	}
-	return p
-}
-
-// match compares s with a pattern in which '*' stands for any text.
-func match(pattern, s string) bool {
-	for i := range len(pattern) {
-		if pattern[i] != '*' {
-			if i >= len(s) || s[i] != pattern[i] {
-				return false
-			}
-			continue
-		}
-		for j := i; j <= len(s); j++ {
-			if match(pattern[i+1:], s[j:]) {
-				return true
-			}
-		}
-		return false
-	}
-	return len(pattern) == len(s)
-}

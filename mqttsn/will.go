@@ -84,7 +84,7 @@ func (p *peer) onWillMsg(t *core.Turn, body []byte, out *adapters.Output) error 
 	if err != nil {
 		return err
 	}
-	p.will = newWill(p.opening.will.name, p.opening.will.topic, w.Payload)
+	p.some().will = newWill(p.opening.will.name, p.opening.will.topic, w.Payload)
 	p.attach(t, out)
 	return nil
 }
@@ -141,7 +141,7 @@ func (p *peer) setWill(t *core.Turn, of packet.Type, w *core.Will, r core.Reason
 	}
 	c := code(r, p.e.cfg.EMQXCodes)
 	if r == core.OK {
-		p.will = w
+		p.some().will = w
 	} else {
 		p.e.metrics.refused(of, c)
 	}
@@ -154,6 +154,6 @@ func (p *peer) restoreWill(t *core.Turn, old *core.Will) {
 	m := old.Message
 	w := newWill(m.Topic, packet.WillTopic{QoS: packet.QoS(m.QoS), Retain: m.Retain}, m.Payload)
 	if p.session.SetWill(t, w) == core.OK {
-		p.will = w
+		p.some().will = w
 	}
 }
