@@ -14,6 +14,7 @@ func TestAQueueIsMadeWhenItIsNeeded(t *testing.T) {
 		}
 		a.Unfinished(func(core.Delivery) { t.Error("something is unfinished") })
 		a.BoundQoS0(w.turn, 0)
+		a.BoundQoS0(w.turn, 1)
 		p.pub("x", "0", 1)
 		if a.Inbox() != nil {
 			t.Fatal("a queue for nothing")

@@ -22,18 +22,13 @@ const shelfSeq = 1 << 62
 // BoundQoS0 gives the messages of QoS 0 that come from now on a bound of their
 // own: at most so many wait for the session, beyond it the oldest is dropped, and
 // they do not count to the limit of messages of its queue. 0 ends it, and so does
-// the next attachment; what waits apart then is delivered as ever.
+// the next attachment; what waits apart then is delivered as ever. It is for the
+// queue that there is: who has none (Inbox) calls it after subscribing.
 func (s *Session) BoundQoS0(t *Turn, most int) {
-	st := s.st
-	st.mu.Lock()
-	q := st.inbox
-	if q == nil && most > 0 {
-		q = s.own()
-	}
-	st.mu.Unlock()
-	if q == nil {
+	if s.inbox == nil {
 		return
 	}
+	q := s.inbox.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.apart = uint32(most)

@@ -364,3 +364,22 @@ func TestMQTTSN_ClientThatMQTTKnowsTooIsTakenOver(t *testing.T) {
 		d.ask("07 0b 04 01 00 01 00", "08 0c 20 04 01 00 02 79")
 	})
 }
+
+func TestMQTTSN_K7_WhoSleepsWithoutASubscriptionHasNoQueueUntilThereIsOne(t *testing.T) {
+	simulate(t, Config{Queue: 9, QueueQoS0: 2}, func(s *sim) {
+		d, w := s.at("10.0.0.1:1000").connect("cl1"), s.watch("")
+		d.ask("04 18 00 1e", "02 18")
+		p := s.e.first("cl1")
+		if p.session.Inbox() != nil {
+			t.Error("a queue for nothing")
+		}
+		d.ask("08 12 20 00 01 61 2f 62", "08 13 20 04 01 00 01 00")
+		if p.state != asleep {
+			t.Fatal("it does not sleep any more")
+		}
+		for _, payload := range []string{"1", "2", "3"} {
+			w.publishQoS("a/b", payload, 0)
+		}
+		d.ask(wakeCl1, "08 0c 00 04 01 00 00 32", "08 0c 00 04 01 00 00 33", pingresp)
+	})
+}

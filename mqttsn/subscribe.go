@@ -104,6 +104,9 @@ func (p *peer) subscribe(t *core.Turn, filter string, kind packet.TopicKind, a p
 	if !g.Existed {
 		p.subs++
 	}
+	if p.state != active { // K7, of a queue that is new
+		p.session.BoundQoS0(t, p.e.cfg.QueueQoS0)
+	}
 	if kind == packet.Short && !slices.Contains(p.shorts, filter) {
 		x := p.some()
 		x.shorts = append(x.shorts, filter)
