@@ -27,7 +27,7 @@ type opening struct {
 	elder  *peer // that has the place; nil: this one
 	login  *adapters.Login
 	cancel context.CancelFunc // of the login; nil: there is none
-	claim  *claim             // of the session
+	held   *held              // nil: it has no CONNACK, or its session
 	at     core.Time          // deadline of AUTH or CONNECT, the login, the attachment; when the question for the will is repeated; awaitTurn: when it may
 	will   *willOpening       // wantWillMsg: what is known of it
 	tries  uint8
@@ -35,11 +35,9 @@ type opening struct {
 	told   bool // it has its CONNACK
 }
 
-// claim is what a client claims a session with.
-type claim struct {
-	client core.Client
-	held   [][]byte // packets of a client that has its CONNACK and waits for its session
-}
+// held are the packets of a client that has its CONNACK and waits for its
+// session.
+type held struct{ packets [][]byte }
 
 // willOpening is a will whose message is to come.
 type willOpening struct {
@@ -267,8 +265,7 @@ func (p *peer) attach(t *core.Turn, out *adapters.Output) {
 		p.greet(t, out)
 		return
 	}
-	p.opening.claim = &claim{client: p.client()}
-	c := &p.opening.claim.client
+	c := p.client()
 	at, displaced := p.e.room.takeovers.Ask(t.Now, c, p.handle, p.e.room.host.Router.Holds(*c))
 	if displaced != nil {
 		displaced.Evict(core.RateExceeded)
@@ -282,9 +279,10 @@ func (p *peer) attach(t *core.Turn, out *adapters.Output) {
 	p.become(awaitTurn)
 }
 
-// client is what the core is told of it.
-func (p *peer) client() core.Client {
-	c := core.Client{
+// client is what the core is told of it; valid until the next call.
+func (p *peer) client() *core.Client {
+	c := &p.e.client
+	*c = core.Client{
 		ID: p.id, Principal: p.principal, Protocol: Name,
 		Clean: p.clean, Will: p.will,
 		Queue: core.QueueLimits{Messages: p.e.cfg.Queue, Overflow: core.DropOldest},
@@ -300,13 +298,13 @@ func (p *peer) client() core.Client {
 
 // takeTurn goes on when the turn has come.
 func (p *peer) takeTurn(t *core.Turn, out *adapters.Output) {
-	p.e.room.takeovers.Begin(t.Now, &p.opening.claim.client, p.handle)
+	p.e.room.takeovers.Begin(t.Now, p.client(), p.handle)
 	p.claim(t, out)
 }
 
 // claim asks the core for the session.
 func (p *peer) claim(t *core.Turn, out *adapters.Output) {
-	session, r := p.e.room.host.Router.Attach(t, p.opening.claim.client, p.handle)
+	session, r := p.e.room.host.Router.Attach(t, *p.client(), p.handle)
 	if r != core.OK {
 		p.fail(t, r, out)
 		return

@@ -50,6 +50,7 @@ type endpoint struct {
 	grants    []core.Grant                        // scratch of subscribe
 	reasons   []core.Reason                       // scratch of unsubscribe
 	topic     []byte                              // scratch of publish
+	client    core.Client                         // scratch of peer.client
 }
 
 func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint {

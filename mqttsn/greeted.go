@@ -22,7 +22,7 @@ const (
 // defers tells that the client's session may begin later: the core knows none,
 // so that nothing waits for the client, and nobody is in its way.
 func (p *peer) defers() bool {
-	return !p.proven() && p.will == nil && !p.e.room.host.Router.Exists(p.client())
+	return !p.proven() && p.will == nil && !p.e.room.host.Router.Exists(*p.client())
 }
 
 // greet sends the CONNACK of a session that is to begin.
@@ -46,17 +46,18 @@ func (p *peer) begins(t *core.Turn, ty packet.Type, body []byte, out *adapters.O
 			p.forget(t, core.Normal)
 			return nil
 		}
-		p.opening = &opening{told: true, claim: &claim{client: p.client()}}
-		if p.e.room.host.Router.Exists(p.opening.claim.client) { // of who came after it, and said something before
+		p.opening = &opening{told: true, held: &held{}}
+		if p.e.room.host.Router.Exists(*p.client()) { // of who came after it, and said something before
 			p.fail(t, core.TakenOver, out)
 			return nil
 		}
 	}
-	if len(p.opening.claim.held) == maxWaiting {
+	h := p.opening.held
+	if len(h.packets) == maxWaiting {
 		p.e.drop("waiting")
 		return nil
 	}
-	p.opening.claim.held = append(p.opening.claim.held, append([]byte{byte(ty)}, body...))
+	h.packets = append(h.packets, append([]byte{byte(ty)}, body...))
 	if p.state == greeted {
 		p.claim(t, out)
 	}
@@ -66,7 +67,7 @@ func (p *peer) begins(t *core.Turn, ty packet.Type, body []byte, out *adapters.O
 // arrive makes the client active whose session has begun after its CONNACK,
 // and takes what has waited for that.
 func (p *peer) arrive(t *core.Turn, out *adapters.Output) {
-	held := p.opening.claim.held
+	held := p.opening.held.packets
 	p.opening = nil
 	p.become(active)
 	for _, b := range held {

@@ -147,7 +147,7 @@ func (p *peer) forget(t *core.Turn, r core.Reason) {
 		p.session = nil
 	}
 	if p.state == awaitTurn {
-		p.e.room.takeovers.GiveUp(&p.opening.claim.client, p.handle)
+		p.e.room.takeovers.GiveUp(p.client(), p.handle)
 	}
 	p.opening.end()
 	p.e.unlist(p)
