@@ -2,6 +2,7 @@ package listen
 
 import (
 	"testing"
+	"unsafe"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
@@ -19,5 +20,15 @@ func TestAPeerIsWhereItsRoomSays(t *testing.T) {
 		if a, ok := h.(core.Addressed); !ok || a.PeerAddr() != want {
 			t.Errorf("%T is not at %q", d, want)
 		}
+	}
+}
+
+// A datagram peer is this object and what its room keeps.
+func TestPeerIsSmall(t *testing.T) {
+	t.Parallel()
+	if n := unsafe.Sizeof(peer{}); n > 96 {
+		t.Errorf("%d bytes", n)
+	} else {
+		t.Logf("%d bytes", n)
 	}
 }
