@@ -18,17 +18,18 @@ const (
 // nor FFFF nor predefined, each for one name.
 //
 // It is one run of bytes, because a client has a handful of topics and there
-// are many clients: the id that was given last, then the topics in order of
-// use, oldest first. Numbers are big-endian.
+// are many clients: the id that was given last, how many topics there are, a
+// head for each in order of use, oldest first, and their names in that order.
+// Numbers are big-endian.
 //
-//	+----------+----------+-----------+------------+------+
-//	| last (2) | id (2)   | flags (1) | length (2) | name | ...
-//	+----------+----------+-----------+------------+------+
+//	+----------+-----------+--------+-----------+------------+-----+-------+
+//	| last (2) | count (2) | id (2) | flags (1) | length (2) | ... | names |
+//	+----------+-----------+--------+-----------+------------+-----+-------+
 type topics struct{ b []byte }
 
 const (
-	topicsHead = 2 // octets before the first topic
-	topicHead  = 5 // octets of a topic before its name
+	topicsHead = 4 // octets before the first head
+	topicHead  = 5 // octets of a head
 
 	flagOwn  = 1 << 0 // asked for by the client, who may publish to it: never recycled
 	flagTold = 1 << 1 // the client knows the id in this connection
@@ -40,45 +41,62 @@ type registered struct {
 	id   uint16
 	own  bool
 	told bool
-	at   int // where it begins
+	at   int // of its head
 }
 
-// read is the topic that begins at i, and where the next one begins.
-func (t *topics) read(i int) (r registered, next int) {
-	h := t.b[i : i+topicHead]
-	next = i + topicHead + int(binary.BigEndian.Uint16(h[3:]))
+// count is how many topics there are.
+func (t *topics) count() int {
+	if len(t.b) == 0 {
+		return 0
+	}
+	return int(binary.BigEndian.Uint16(t.b[2:]))
+}
+
+// names is where the names begin.
+func (t *topics) names() int { return topicsHead + t.count()*topicHead }
+
+// read is the topic whose head and whose name are there.
+func (t *topics) read(head, name int) registered {
+	h := t.b[head : head+topicHead]
 	return registered{
-		name: t.b[i+topicHead : next], id: binary.BigEndian.Uint16(h),
-		own: h[2]&flagOwn != 0, told: h[2]&flagTold != 0, at: i,
-	}, next
+		name: t.b[name : name+int(binary.BigEndian.Uint16(h[3:]))], id: binary.BigEndian.Uint16(h),
+		own: h[2]&flagOwn != 0, told: h[2]&flagTold != 0, at: head,
+	}
+}
+
+// heads are those of all topics.
+func (t *topics) heads() []byte {
+	if len(t.b) == 0 {
+		return nil
+	}
+	return t.b[topicsHead:t.names()]
 }
 
 // byID is the topic of an id.
 func (t *topics) byID(id uint16) (r registered, ok bool) {
-	for i := topicsHead; i < len(t.b); {
-		if r, i = t.read(i); r.id == id {
-			return r, true
+	all := t.heads()
+	name := topicsHead + len(all)
+	for h := all; len(h) >= topicHead; h = h[topicHead:] {
+		if binary.BigEndian.Uint16(h) == id {
+			return t.read(topicsHead+len(all)-len(h), name), true
 		}
+		name += int(binary.BigEndian.Uint16(h[3:]))
 	}
 	return registered{}, false
 }
 
 // find is the topic of a name.
-func (t *topics) find(name string) (r registered, ok bool) {
-	for i := topicsHead; i < len(t.b); {
-		if r, i = t.read(i); string(r.name) == name {
-			return r, true
+func (t *topics) find(s string) (r registered, ok bool) {
+	all := t.heads()
+	name := topicsHead + len(all)
+	for h := all; len(h) >= topicHead; h = h[topicHead:] {
+		n := int(binary.BigEndian.Uint16(h[3:]))
+		if n == len(s) && string(t.b[name:name+n]) == s {
+			return t.read(topicsHead+len(all)-len(h), name), true
 		}
+		name += n
 	}
 	return registered{}, false
-}
-
-// count is how many topics there are.
-func (t *topics) count() (n int) {
-	for i := topicsHead; i < len(t.b); n++ {
-		_, i = t.read(i)
-	}
-	return n
 }
 
 // add gives name an id, the one it has if it has one. own says that the
@@ -91,7 +109,7 @@ func (t *topics) add(name string, own bool, limit int) (r registered, ok bool) {
 		}
 		return r, true
 	}
-	for n := t.count(); n >= limit; n-- {
+	for t.count() >= limit {
 		if !t.drop(func(r registered) bool { return !r.own }) {
 			return registered{}, false
 		}
@@ -108,16 +126,21 @@ func (t *topics) recycle(name string) registered {
 
 // drop takes the oldest topic out that is like that; false: none is.
 func (t *topics) drop(like func(r registered) bool) bool {
-	for i := topicsHead; i < len(t.b); {
-		r, next := t.read(i)
+	name, end := t.names(), t.names()
+	for i := topicsHead; i < end; i += topicHead {
+		r := t.read(i, name)
 		if like(r) {
-			t.b = slices.Delete(t.b, i, next)
+			t.b = slices.Delete(t.b, name, name+len(r.name))
+			t.b = slices.Delete(t.b, i, i+topicHead)
+			t.setCount(t.count() - 1)
 			return true
 		}
-		i = next
+		name += len(r.name)
 	}
 	return false
 }
+
+func (t *topics) setCount(n int) { binary.BigEndian.PutUint16(t.b[2:], uint16(n)) }
 
 // append gives a name that has none an id.
 func (t *topics) append(name string, own bool) registered {
@@ -128,12 +151,12 @@ func (t *topics) append(name string, own bool) registered {
 	if t.b == nil {
 		t.b = make([]byte, topicsHead, topicsHead+topicHead+len(name))
 	}
-	binary.BigEndian.PutUint16(t.b, id)
-	at := len(t.b)
-	t.b = append(binary.BigEndian.AppendUint16(t.b, id), flags, byte(len(name)>>8), byte(len(name)))
+	head := t.names()
+	t.b = slices.Insert(t.b, head, byte(id>>8), byte(id), flags, byte(len(name)>>8), byte(len(name)))
 	t.b = append(t.b, name...)
-	r, _ := t.read(at)
-	return r
+	binary.BigEndian.PutUint16(t.b, id)
+	t.setCount(t.count() + 1)
+	return t.read(head, len(t.b)-len(name))
 }
 
 // fresh is an id that is not in use; an id that was dropped is used again
@@ -162,10 +185,8 @@ func (t *topics) tell(r registered, knows bool) {
 // reconnect makes every id unknown to the client until it is registered anew
 // or the client names it.
 func (t *topics) reconnect() {
-	for i := topicsHead; i < len(t.b); {
-		r, next := t.read(i)
-		t.tell(r, false)
-		i = next
+	for i, end := topicsHead, t.names(); i < end; i += topicHead {
+		t.b[i+2] &^= flagTold
 	}
 }
 
