@@ -27,7 +27,9 @@ func play(role, listen string) error {
 	case relayed:
 		return relay.Serve(listen)
 	case bareStore:
-		return playStore(listen)
+		return playStore(listen, 400, 64, 1)
+	case loneStore:
+		return playStore(listen, 1)
 	}
 	return fmt.Errorf("no role is called %q", role)
 }
@@ -49,20 +51,24 @@ func playMochi(listen string) error {
 	select {}
 }
 
-const bareStore = "store"
+// Roles of the bare store: with all numbers of writers, and with one alone.
+const (
+	bareStore = "store"
+	loneStore = "store-lone"
+)
 
 // stored is what the bare store did: synced writes a second by the number of writers.
 type stored map[int]float64
 
 // playStore writes records of the size of a stored message in as many goroutines, each waiting for its sync.
-func playStore(dir string) error {
+func playStore(dir string, writers ...int) error {
 	db, err := pebble.Open(dir, &pebble.Options{Logger: quiet{}})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	out := stored{}
-	for _, writers := range []int{400, 64, 1} {
+	for _, writers := range writers {
 		var n atomic.Uint64
 		var failed atomic.Pointer[error]
 		var wg sync.WaitGroup

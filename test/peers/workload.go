@@ -143,17 +143,17 @@ func connect(s *server, e *load.Engine, name string, n int) ([]*load.Conn, error
 	return e.DialAll(s.address["mqtt"], ids, true)
 }
 
-// store runs the bare store on the broker's core, beside a core that does not sleep.
-func (b *bench) store(s *server, e *load.Engine) (stored, error) {
+// store runs the bare store in a role on the broker's core, beside a core that does not sleep if poll is set.
+func (b *bench) store(s *server, e *load.Engine, role string, poll bool) (stored, error) {
 	var out, report bytes.Buffer
-	cmd := exec.Command(b.self, "-role", bareStore, "-listen", filepath.Join(s.dir, "store"))
+	cmd := exec.Command(b.self, "-role", role, "-listen", filepath.Join(s.dir, role))
 	cmd.Stdout, cmd.Stderr = &out, &report
 	ended, err := start(cmd, b.brokerCores[:1])
 	if err != nil {
 		return nil, err
 	}
-	e.Poll = true
-	for running := true; running; {
+	e.Poll = poll
+	for running := poll; running; {
 		select {
 		case <-ended:
 			running = false
@@ -163,6 +163,7 @@ func (b *bench) store(s *server, e *load.Engine) (stored, error) {
 			}
 		}
 	}
+	<-ended
 	rates := stored{}
 	if err := json.Unmarshal(out.Bytes(), &rates); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, report.String())
