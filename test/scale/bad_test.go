@@ -126,15 +126,16 @@ func TestBadInputCostsLessThanGood(t *testing.T) {
 		{"login, wrong password", connections(40, join(connect("dev", "secret"), bye)), connections(40, join(connect("dev", "secreT"), bye)), alone},
 		{"login, no such user", connections(40, join(connect("dev", "secret"), bye)), connections(40, join(connect("duv", "secret"), bye)), alone},
 	} {
-		least := [2]time.Duration{time.Hour, time.Hour}
-		for range 6 {
+		// What else the machine does only adds: the least of both is what they take, and is found late when it does much.
+		least, ratio := [2]time.Duration{time.Hour, time.Hour}, 0.0
+		for round := 0; round < 6 || round < 60 && ratio > x.most; round++ {
 			for i, f := range []func(){x.good, x.bad} {
 				from := cpu(t)
 				f()
 				least[i] = min(least[i], cpu(t)-from)
 			}
+			ratio = float64(least[1]) / float64(least[0])
 		}
-		ratio := float64(least[1]) / float64(least[0])
 		t.Logf("%s: %v bad, %v good: %.2f", x.name, least[1], least[0], ratio)
 		if ratio > x.most {
 			t.Errorf("%s: bad costs %.2f times what good does", x.name, ratio)
