@@ -217,6 +217,9 @@ func (s *stream) late() {
 
 // close follows CloseAfterFlush: flush, tell the room, half-close, linger.
 func (s *stream) close(r core.Reason) {
+	if s.phase == unauthenticated {
+		s.own.loggingIn() // what is discarded from here on is no reason for another farewell, which might come first
+	}
 	s.reason = r
 	s.setKept(nil)
 	if s.own.waiting() > 0 {

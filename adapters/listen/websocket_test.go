@@ -201,6 +201,30 @@ func TestWebSocketCloseCodes(t *testing.T) {
 	}
 }
 
+// What a client goes on sending is discarded, and does not get in before the
+// close code of what it did wrong.
+func TestWebSocketCloseCodeIsOfTheFirstFault(t *testing.T) {
+	t.Parallel()
+	r := serve(t, rigOptions{urls: []string{"ws://127.0.0.1:0"}, limits: adapters.Limits{PreauthBytes: 1000}})
+	for range 300 {
+		ws, _, err := r.upgrade(t, 0, request{path: "/line", subs: []string{"line"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := "\x82\x86\x00\x00\x00\x00SUB a\n" // masked with zeros
+		for range 20 {
+			all += "\x82\xe4\x00\x00\x00\x00" + strings.Repeat("m", 100)
+		}
+		if _, err := ws.NetConn().Write([]byte(all)); err != nil {
+			t.Fatal(err)
+		}
+		if code := closedWith(t, ws); code != websocket.CloseProtocolError {
+			t.Fatalf("close code %d", code)
+		}
+		ws.Close()
+	}
+}
+
 func TestWebSocketRefusalsAreCountedByTheirReason(t *testing.T) {
 	t.Parallel()
 	r := webSockets(t)
