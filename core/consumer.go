@@ -71,14 +71,6 @@ func (c *Consumer) Waiting() int {
 	return c.queue.waitingCount()
 }
 
-// QueueName is the NAME of a named queue, "" for other queues.
-func (c *Consumer) QueueName() string {
-	if c.queue.kind != namedQueue {
-		return ""
-	}
-	return c.queue.spec.Name
-}
-
 // holds tells whether a delivery of that QoS stays in flight until Settle.
 func (c *Consumer) holds(qos uint8) bool { return qos > 0 || (c.opts.AckAll && !c.opts.NoAck) }
 
