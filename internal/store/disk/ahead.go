@@ -9,7 +9,7 @@ import (
 // aheadBytes of zeros are written at a time in front of a log.
 const aheadBytes = 256 << 10
 
-var zeros [aheadBytes]byte
+var zeros = aligned(aheadBytes)
 
 // ahead is a log that has room before it is written to: zeros, not merely space
 // that is reserved. A sync of what is written over them has only these bytes to
@@ -24,11 +24,15 @@ type ahead struct {
 	room int64 // up to which the file is written
 }
 
-// withRoom gives a log its room. One that is made of another has it.
+// withRoom gives a log without content its room. One that is made of another
+// has it.
 func withRoom(f vfs.File) vfs.File {
 	a := &ahead{File: f}
 	if info, err := f.Stat(); err == nil {
 		a.room = info.Size()
+	}
+	if a.room < aheadBytes {
+		a.extend()
 	}
 	return a
 }
@@ -42,12 +46,13 @@ func (f *ahead) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// extend writes zeros behind what was written. It goes without them where they
+// extend writes zeros behind the block that was written last. It goes without them where they
 // cannot be written: the next write itself tells what is wrong.
 func (f *ahead) extend() {
-	if _, err := f.File.WriteAt(zeros[:], f.at); err != nil {
+	at := (f.at + block - 1) / block * block
+	if _, err := f.File.WriteAt(zeros, at); err != nil {
 		f.room = math.MaxInt64
 		return
 	}
-	f.room = f.at + aheadBytes
+	f.room = at + aheadBytes
 }

@@ -10,7 +10,8 @@ import (
 // A SyncPolicy says what a synced write waits for, and so what may be lost of
 // what was acknowledged. Whatever is lost is the newest: never a part of a
 // write, nor one with later ones left. Without a sync, pebble keeps the block of
-// the log that is not full, 32 KiB, in the process: a kill takes it as well.
+// the log that is not full, 32 KiB, in the process: a kill takes it as well, and
+// under SyncAlways up to 64 KiB more of what did not ask for a sync.
 type SyncPolicy int
 
 // The policies, `store.sync` in the configuration.

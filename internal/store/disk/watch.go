@@ -28,6 +28,7 @@ import (
 // changes nothing any more, and its goroutines wait for ever.
 type watch struct {
 	vfs.FS
+	past   bool   // logs are written past the cache
 	aside  string // where backups are gathered: what fails there is theirs alone
 	synced func(took time.Duration)
 	broken func(op string, err error)
@@ -151,6 +152,9 @@ func (w *watch) file(op, name string, open func() (vfs.File, error)) (f vfs.File
 		return nil, err
 	}
 	if op == "create" && path.Ext(name) == ".log" && !strings.HasPrefix(name, w.aside) {
+		if w.past {
+			f = past(f)
+		}
 		f = &timed{withRoom(f), w.synced}
 	}
 	return &watched{f, w, name}, nil
