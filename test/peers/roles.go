@@ -29,7 +29,7 @@ func play(role, listen string) error {
 	case bareStore:
 		return playStore(listen, 400, 64, 1)
 	case loneStore:
-		return playStore(listen, 1)
+		return playStore(listen, 400, 1) // its logs are used again, as the broker's are
 	}
 	return fmt.Errorf("no role is called %q", role)
 }
@@ -51,7 +51,7 @@ func playMochi(listen string) error {
 	select {}
 }
 
-// Roles of the bare store: with all numbers of writers, and with one alone.
+// Roles of the bare store: with all numbers of writers, and with one after many.
 const (
 	bareStore = "store"
 	loneStore = "store-lone"
