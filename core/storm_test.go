@@ -28,6 +28,7 @@ type storm struct {
 	rng      *rand.Rand
 	options  core.Options
 	fs       *vfs.MemFS
+	blocks   bool // the log is written in blocks
 	store    *disk.Lasting
 	router   *core.Router
 	lost     atomic.Bool // the store was given up, as a gateway that ends
@@ -116,7 +117,7 @@ func (s *storm) open() {
 	s.many.Store(0)
 	s.lost.Store(false)
 	o := disk.Options{
-		FS: s.disk(), Memtable: 64 << 10, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Lost: func(error) { s.lost.Store(true) }, Errors: func(string) { s.failures.Add(1) },
+		FS: s.disk(), Blocks: s.blocks, Memtable: 64 << 10, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Lost: func(error) { s.lost.Store(true) }, Errors: func(string) { s.failures.Add(1) },
 		Patience: disk.Patience{First: time.Millisecond, Most: 4 * time.Millisecond, Tries: 50, Calm: time.Minute, Grace: 20 * time.Millisecond},
 	}
 	store, err := disk.OpenLasting("data", o)
@@ -692,6 +693,7 @@ func (s *storm) drained(q *stormQueue) {
 // run is one storm; what it found.
 func (s *storm) run(seed uint64, steps int) (found string) {
 	s.rng = rand.New(rand.NewPCG(seed, 7))
+	s.blocks = seed%2 == 0
 	s.options = core.SmallPages(core.Options{}, []int{1, 2, 5, 8}[s.rng.IntN(4)])
 	s.fs, s.fates, s.done = vfs.NewCrashableMem(), map[int]fate{}, map[int]int{}
 	defer func() {

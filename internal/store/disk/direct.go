@@ -27,6 +27,17 @@ type direct struct {
 	clean int    // of them, those that the file has
 }
 
+// log is how the log is written; nil: as any file.
+func (o *Options) log() func(vfs.File) vfs.File {
+	switch {
+	case o.Sync != SyncAlways:
+		return nil
+	case o.Blocks:
+		return func(f vfs.File) vfs.File { return newDirect(f) }
+	}
+	return past
+}
+
 func newDirect(f vfs.File) *direct { return &direct{File: f, buf: aligned(directBytes)} }
 
 // aligned is memory that begins at a multiple of block.

@@ -27,7 +27,8 @@ type Options struct {
 	Memtable int64        // bytes gathered before they go to a table; up to 4 exist at a time; 0 means 8 MiB
 	Logger   *slog.Logger // for what goes wrong in the background; nil means slog.Default
 
-	FS vfs.FS // nil means the disk, watched for operations that take over 5 s
+	FS     vfs.FS // nil means the disk, watched for operations that take over 5 s
+	Blocks bool   // the log of an FS without descriptors is written in blocks too, as that of a disk
 
 	// Errors is told of each operation that failed: create, write, sync,
 	// rename, open. It must not block. nil means nobody.

@@ -51,7 +51,7 @@ func (s *Store) open(o Options) (err error) {
 	}
 	s.fs = o.FS
 	s.removeCheckpoint()
-	s.files = &watch{FS: o.FS, past: o.Sync == SyncAlways, aside: o.FS.PathJoin(s.dir, checkpointDir), synced: o.Synced, parked: make(chan struct{}), safe: s.safe, broken: func(op string, err error) {
+	s.files = &watch{FS: o.FS, log: o.log(), aside: o.FS.PathJoin(s.dir, checkpointDir), synced: o.Synced, parked: make(chan struct{}), safe: s.safe, broken: func(op string, err error) {
 		o.Errors(op)
 		_ = s.fail(op, commitFailure{err})
 	}}

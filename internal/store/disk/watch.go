@@ -28,8 +28,8 @@ import (
 // changes nothing any more, and its goroutines wait for ever.
 type watch struct {
 	vfs.FS
-	past   bool   // logs are written past the cache
-	aside  string // where backups are gathered: what fails there is theirs alone
+	log    func(vfs.File) vfs.File // how logs are written; nil: as any file
+	aside  string                  // where backups are gathered: what fails there is theirs alone
 	synced func(took time.Duration)
 	broken func(op string, err error)
 	safe   func() bool // no write is on its way into pebble, nor will be one
@@ -152,8 +152,8 @@ func (w *watch) file(op, name string, open func() (vfs.File, error)) (f vfs.File
 		return nil, err
 	}
 	if op == "create" && path.Ext(name) == ".log" && !strings.HasPrefix(name, w.aside) {
-		if w.past {
-			f = past(f)
+		if w.log != nil {
+			f = w.log(f)
 		}
 		f = &timed{withRoom(f), w.synced}
 	}
