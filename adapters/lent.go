@@ -63,14 +63,14 @@ func (o *Output) Pieces(dst [][]byte) [][]byte {
 }
 
 // Mark is a place in an output.
-type Mark struct{ bytes, lent int }
+type Mark struct{ bytes, lent, timed int }
 
 // Mark is the output's end.
-func (o *Output) Mark() Mark { return Mark{len(o.B), len(o.lent)} }
+func (o *Output) Mark() Mark { return Mark{len(o.B), len(o.lent), len(o.timed)} }
 
 // Cut takes off what was appended since.
 func (o *Output) Cut(m Mark) {
-	o.B = o.B[:m.bytes]
+	o.B, o.timed = o.B[:m.bytes], o.timed[:m.timed]
 	o.forget(m.lent)
 }
 

@@ -3,6 +3,7 @@ package adapters
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/entrepot/entrepot/core"
 )
@@ -13,6 +14,8 @@ import (
 type Metrics struct {
 	protocols atomic.Pointer[[]string] // that translations tell apart
 	labels    sync.Map                 // labelKey -> *atomic.Uint64
+
+	deliveries func(from, to string, took time.Duration) // nil: nobody is told
 
 	// Guarded by mu.
 	mu           sync.Mutex

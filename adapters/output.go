@@ -34,6 +34,8 @@ type Output struct {
 	resumed bool
 
 	translations *translations // of the loop; nil before the first
+	timed        []delivery    // of what is in it
+	set          *Metrics      // that timed is for
 }
 
 // Gram is one datagram of an output: B[Start:End] for To, or through an
@@ -63,6 +65,9 @@ func (o *Output) Early(e *Output) { o.early = e }
 // not joined then is lost with the connection, else it follows B.
 func (o *Output) Join() {
 	if e := o.early; e != nil && e.Len() > 0 {
+		if len(e.timed) > 0 {
+			o.timed, o.set, e.timed = append(o.timed, e.timed...), e.set, e.timed[:0]
+		}
 		o.join(e)
 	}
 }
@@ -127,5 +132,5 @@ func (o *Output) Reading() (paused, resumed bool) { return o.paused, o.resumed }
 // Reset empties the output and keeps its memory, and what it counts by.
 func (o *Output) Reset() {
 	o.forget(0)
-	*o = Output{B: o.B[:0], lent: o.lent, grams: o.grams[:0], translations: o.translations}
+	*o = Output{B: o.B[:0], lent: o.lent, grams: o.grams[:0], translations: o.translations, timed: o.timed[:0]}
 }

@@ -131,7 +131,7 @@ func (p *peer) notify(t *core.Turn, o *observation, d *core.Delivery, out *adapt
 		return
 	}
 	p.ep.room.count.traffic.Count(t, adapters.Out, d.QoS, len(d.Message.Payload))
-	p.ep.room.count.translated.Count(out, d.Message, adapters.Outcome(whole.lossy))
+	p.ep.room.count.translated.Sent(out, d, adapters.Outcome(whole.lossy))
 	p.tell(t, o, &whole, p.confirms(o, d.QoS, t.Now), settle, out)
 }
 

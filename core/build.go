@@ -114,6 +114,6 @@ func (t *Turn) reuse(m *Message) {
 	class := m.class
 	m.unlink()
 	m.Expires, m.From, m.QoS, m.Retain = 0, 0, 0, false
-	m.shared, m.sole, m.rev = false, false, 0
+	m.shared, m.sole, m.timed, m.rev = false, false, false, 0
 	t.spare[class-1] = append(t.spare[class-1], m)
 }

@@ -14,7 +14,7 @@ func (l *Lent) Lend(payload []byte) *Message {
 	m := &l.Message
 	m.Topic, m.Payload, m.Meta, m.Origin = "", payload, nil, ""
 	m.Expires, m.From, m.QoS, m.Retain = 0, 0, 0, false
-	m.shared, m.loaded, m.lent, m.record, m.rev = false, false, true, nil, 0
+	m.shared, m.loaded, m.lent, m.timed, m.record, m.rev = false, false, true, false, nil, 0
 	l.wire = frame{}
 	if m.frames.Load() != &l.wire { // a store costs more than the look
 		m.frames.Store(&l.wire)
@@ -35,5 +35,8 @@ func (m *Message) kept() *Message {
 	k := NewMessage(m.Payload)
 	k.Topic, k.Meta, k.Origin, k.Expires, k.From, k.QoS, k.Retain = m.Topic, m.Meta, m.Origin, m.Expires, m.From, m.QoS, m.Retain
 	k.shared, k.record, k.rev = m.shared, m.record, m.rev
+	if at, ok := m.Accepted(); ok {
+		k.accepted(at)
+	}
 	return k
 }

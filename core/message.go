@@ -27,6 +27,7 @@ type Message struct {
 	lent   bool  // of a Lent: who keeps it takes a copy
 	class  uint8 // of those that a turn makes, from 1; 0: none of them
 	sole   bool  // its entry in one queue is all that refers to it
+	timed  bool  // a frame tells when it was accepted
 	frames atomic.Pointer[frame]
 	record *sharing // what several durable queues refer to in the store; nil: none
 	rev    uint64   // revision of the retained write; 0: none

@@ -222,6 +222,9 @@ func (s *Session) PublishIf(t *Turn, mt *Match, m *Message, cond func(old *Messa
 		m = m.kept()
 	}
 	m.From = s.st.id
+	if t.sampler.counts(1, t.Now) {
+		t.accept(m)
+	}
 	if reason = t.refusesMessage(m); reason != OK {
 		return 0, false, reason
 	}

@@ -1,5 +1,7 @@
 package core
 
+import "time"
+
 // MaxRun is how many messages a Run holds.
 const MaxRun = 64
 
@@ -17,6 +19,9 @@ type Run struct {
 	parts  [MaxRun]part
 	by     uint64
 	shared bool
+
+	accepted time.Duration // the first message, if timed
+	timed    bool
 }
 
 // part is one message of a run.
@@ -28,7 +33,7 @@ type part struct {
 
 // Begin empties the run, for messages of that topic and origin.
 func (r *Run) Begin(topic, origin string) {
-	r.topic, r.origin, r.wire, r.n, r.bytes, r.most = topic, origin, frame{}, 0, 0, 0
+	r.topic, r.origin, r.wire, r.n, r.bytes, r.most, r.timed = topic, origin, frame{}, 0, 0, 0, false
 }
 
 // Add appends a message, of which there may be MaxRun. Its encoded form has so
@@ -80,6 +85,9 @@ func (r *Run) At(i int) *Message {
 	if r.wire.key != 0 {
 		r.lent.Encoded(r.wire.key, r.wire.data[x.from:x.to:x.to])
 	}
+	if i == 0 && r.timed {
+		m.accepted(r.accepted)
+	}
 	return m
 }
 
@@ -95,6 +103,9 @@ func (s *Session) PublishRun(t *Turn, mt *Match, r *Run) bool {
 		}
 	}
 	r.by, r.shared = s.st.id, len(mt.targets) > 1
+	if r.timed = t.sampler.counts(r.n, t.Now); r.timed {
+		r.accepted = t.router.clock.Elapsed()
+	}
 	rest := t.rest[:0]
 	for i := range mt.targets { // [MQTT-4.5.0-1] [3: MQTT-4.5.0-1]
 		if !mt.targets[i].q.passRun(t, r, &mt.targets[i]) {

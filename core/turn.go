@@ -28,6 +28,7 @@ type Turn struct {
 	rings     rings
 	dead      []deadLetter
 	tally     tally
+	sampler   sampler
 	spare     [classes][]*Message  // to be used again
 	holders   []holder             // the entries of the message that is being shared
 	items     []topic.Item[packed] // scratch of retained walks
@@ -52,6 +53,7 @@ func (t *Turn) Begin() {
 	t.Now = t.router.clock.Now()
 	t.pressure = t.router.pressure.Load()
 	t.publisher = nil
+	t.sampler.begins(t.Now)
 	t.unpacked.forget()
 }
 

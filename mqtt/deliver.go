@@ -156,7 +156,7 @@ func (c *conn) delivered(t *core.Turn, d *core.Delivery, lossy bool, out *adapte
 	if c.version < packet.V5 && d.Message.Meta != nil {
 		lossy = countLosses3(d.Message, c.room.host.Metrics) // MC23
 	}
-	c.room.translated.Count(out, d.Message, adapters.Outcome(lossy))
+	c.room.translated.Sent(out, d, adapters.Outcome(lossy))
 }
 
 // Keys of encoded forms: this room's number above, version and retain below.

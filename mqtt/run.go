@@ -137,5 +137,6 @@ func (c *conn) DirectRun(t *core.Turn, d *core.Delivery, run *core.Run, out *ada
 	out.Lend(frames)
 	t.Count(c.room.count.packets[adapters.Out][packet.PUBLISH], uint64(run.Len()))
 	c.room.traffic.CountAll(t, adapters.Out, 0, run.Len(), run.Bytes())
+	c.room.translated.SentRun(out, run)
 	return true
 }

@@ -157,7 +157,7 @@ func (p *peer) try(t *core.Turn, m *outgoing, out *adapters.Output) bool {
 		p.number(t, m)
 		m.phase, m.next = sent, t.Now.After(p.e.cfg.RetryInterval)
 	}
-	p.e.metrics.translated.Count(out, m.Message, adapters.Outcome(p.e.metrics.lost(m.Message)))
+	p.e.metrics.translated.Sent(out, &m.Delivery, adapters.Outcome(p.e.metrics.lost(m.Message)))
 	p.e.metrics.traffic.Count(t, adapters.Out, m.QoS, len(m.Message.Payload))
 	reply(p, m.packet(kind, id), out)
 	return true

@@ -150,7 +150,7 @@ func (c *conn) message(t *core.Turn, sub *subscription, d *core.Delivery, out *a
 	b = frame.AppendBody(b, m.Payload)
 	out.B = b
 	c.room.count.traffic.Count(t, adapters.Out, min(d.QoS, 2), len(m.Payload))
-	c.room.count.translated.Count(out, m, adapters.Outcome(lossy))
+	c.room.count.translated.Sent(out, d, adapters.Outcome(lossy))
 	c.ended(frame.Message, out)
 }
 

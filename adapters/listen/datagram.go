@@ -150,6 +150,7 @@ func (e *endpoint) flush(out *adapters.Output) {
 			e.l.counts.dropped("unsent")
 		}
 	}
+	out.Written(e.loop.turn)
 }
 
 func (e *endpoint) expire(core.Time) {}

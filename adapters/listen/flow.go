@@ -185,6 +185,7 @@ func (s *stream) flush(out *adapters.Output) bool {
 			s.gone(core.ConnectionLost)
 			return false
 		}
+		out.Written(s.loop.turn)
 	}
 	s.dropEarly()
 	n := s.own.waiting()

@@ -137,7 +137,7 @@ func (cons *consumer) deliver(d *core.Delivery) {
 	c.out.B = wire.AppendDeliver(c.out.B, ch.id, cons.tag, ch.tag, d.Redelivered(), env.Place)
 	ch.sendContent(env.Properties, d.Message.Payload)
 	c.l.traffic.Count(c.t, adapters.Out, d.QoS, len(d.Message.Payload))
-	c.l.translated.Count(c.out, d.Message, adapters.Outcome(c.outgoing.Lossy()))
+	c.l.translated.Sent(c.out, d, adapters.Outcome(c.outgoing.Lossy()))
 	if !cons.noAck {
 		cons.held++
 		ch.hold(d, cons)
@@ -185,7 +185,7 @@ func (ch *channel) getFrom(name string, noAck bool) error {
 	c.out.B = wire.AppendGetOk(c.out.B, ch.id, ch.tag, d.Redelivered(), env.Place, uint32(left))
 	ch.sendContent(env.Properties, d.Message.Payload)
 	c.l.traffic.Count(c.t, adapters.Out, d.QoS, len(d.Message.Payload))
-	c.l.translated.Count(c.out, d.Message, adapters.Outcome(c.outgoing.Lossy()))
+	c.l.translated.Sent(c.out, &d, adapters.Outcome(c.outgoing.Lossy()))
 	if !noAck {
 		ch.hold(&d, nil)
 	}

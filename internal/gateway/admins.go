@@ -39,7 +39,7 @@ func (g *Gateway) adminOptions(section config.Admin, l config.Listener) admin.Op
 		}
 	}
 	if section.Metrics {
-		o.Metrics = metrics.Handler(metrics.New(g.metrics, g.build, g.state, g.certificates, g.decisions, g.overload), g.logins, g.syncs)
+		o.Metrics = metrics.Handler(metrics.New(g.metrics, g.build, g.state, g.certificates, g.decisions, g.overload), g.logins, g.syncs, g.deliveries)
 	}
 	return o
 }

@@ -52,22 +52,23 @@ type Options struct {
 // Gateway is one gateway of this process. Make it with [Open], then [Gateway.Run] it.
 type Gateway struct {
 	// Immutable after Open.
-	options   Options
-	log       *slog.Logger
-	lines     *eventlog.Limiter
-	metrics   *adapters.Metrics
-	store     core.Store
-	closers   []func() error // of the store
-	giveUp    func()         // waits for no disk any more; nil without one
-	access    *access.Control
-	takeovers limit.Takeovers
-	logins    *metrics.Timing
-	syncs     *metrics.Timing // of the store; nothing without one on disk
-	router    *core.Router
-	server    *listen.Server
-	monitor   *overload.Monitor
-	watch     watch // what core tells events to
-	failed    chan error
+	options    Options
+	log        *slog.Logger
+	lines      *eventlog.Limiter
+	metrics    *adapters.Metrics
+	store      core.Store
+	closers    []func() error // of the store
+	giveUp     func()         // waits for no disk any more; nil without one
+	access     *access.Control
+	takeovers  limit.Takeovers
+	logins     *metrics.Timing
+	syncs      *metrics.Timing // of the store; nothing without one on disk
+	deliveries *metrics.Timing // of a sample
+	router     *core.Router
+	server     *listen.Server
+	monitor    *overload.Monitor
+	watch      watch // what core tells events to
+	failed     chan error
 
 	current atomic.Pointer[settings]
 	secured atomic.Pointer[secured]
@@ -96,7 +97,8 @@ func Open(o Options) (*Gateway, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{options: o, metrics: adapters.NewMetrics(), syncs: metrics.NewTiming(metrics.FsyncSeconds), failed: make(chan error, 16)}
+	g := &Gateway{options: o, metrics: adapters.NewMetrics(), syncs: metrics.NewTiming(metrics.FsyncSeconds), deliveries: metrics.NewTiming(metrics.DeliverySeconds), failed: make(chan error, 16)}
+	g.metrics.Deliveries(func(from, to string, took time.Duration) { g.deliveries.Observe(took, from, to) })
 	g.lines = eventlog.New(o.Log.Handler(), func(event string) *atomic.Uint64 { return g.metrics.Counter("log_suppressed_total", event) })
 	g.log = slog.New(g.lines.Handler())
 	s := &settings{config: o.Config, sections: o.Sections}

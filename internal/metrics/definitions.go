@@ -47,6 +47,7 @@ var commonDefinitions = []Definition{
 	{"entrepot_message_bytes_total", []string{"protocol", "direction", "qos"}, Counter, "Bytes of their payloads."},
 	{"entrepot_messages_dropped_total", []string{"protocol", "reason"}, Counter, "Messages that were not delivered: queue_full, expired, acl, too_large, shed, no_subscriber, rate, slow_consumer, loop."},
 	{"entrepot_translations_total", []string{"from", "to", "result"}, Counter, "Messages that left by another protocol than they came by: ok, lossy if it cannot carry a field of them (entrepot_mapping_dropped_total), dropped if the receiver cannot take them. Those of the gateway itself come from other."},
+	{DeliverySeconds, []string{"from", "to"}, Histogram, "How long deliveries took, from the moment the message was accepted to that when it was written to the receiver, by the protocols that it came and left by. A sample, about one message in a millisecond of each loop: its count is no number of messages (docs/operations.md)."},
 	{"entrepot_mapping_dropped_total", []string{"from", "to", "field"}, Counter, "Fields that the receiver's protocol cannot carry (docs/mapping.md)."},
 	{"entrepot_sessions", []string{"state"}, Gauge, "Sessions, connected and offline."},
 	{"entrepot_session_takeovers_total", []string{"protocol"}, Counter, "Sessions that another connection of the same client took over."},

@@ -67,7 +67,9 @@ func TestNamesAndUnitsPassTheLinter(t *testing.T) {
 	timing.Observe(time.Millisecond, "file", "ok")
 	syncs := NewTiming(FsyncSeconds)
 	syncs.Observe(time.Millisecond)
-	r.MustRegister(timing.vec, syncs.vec)
+	deliveries := NewTiming(DeliverySeconds)
+	deliveries.Observe(time.Millisecond, "mqtt", "coap")
+	r.MustRegister(timing.vec, syncs.vec, deliveries.vec)
 	r.MustRegister(New(m, func(emit Emit) {
 		for _, d := range Definitions {
 			emit(d.Name, 1, make([]string, len(d.Labels))...)
@@ -202,5 +204,27 @@ func TestEveryDocumentedMetricIsCountedSomewhere(t *testing.T) {
 		if !named[strings.TrimPrefix(d.Name, "entrepot_")] {
 			t.Errorf("nothing counts %s", d.Name)
 		}
+	}
+}
+
+// Who asks in text gets fixed buckets, who asks for protocol buffers the native histogram as well.
+func TestTimingsAreNativeHistograms(t *testing.T) {
+	t.Parallel()
+	deliveries := NewTiming(DeliverySeconds)
+	for i := range 100 {
+		deliveries.Observe(time.Duration(i+1)*time.Millisecond, "mqtt", "coap")
+	}
+	r := prometheus.NewRegistry()
+	r.MustRegister(deliveries.vec)
+	families, err := r.Gather()
+	if err != nil || len(families) != 1 {
+		t.Fatal(families, err)
+	}
+	h := families[0].Metric[0].Histogram
+	if h.GetSampleCount() != 100 || len(h.GetPositiveSpan()) == 0 || len(h.GetPositiveDelta()) < 20 || len(h.GetBucket()) != len(buckets) {
+		t.Error(h)
+	}
+	if sum := h.GetSampleSum(); sum < 5.04 || sum > 5.06 {
+		t.Error(sum)
 	}
 }

@@ -54,13 +54,29 @@ func TestMatrix(t *testing.T) {
 		}
 	}
 	translated(t, count)
+	timed(t, count)
 }
+
+// timed looks for every pair of protocols among the deliveries that were timed.
+func timed(t *testing.T, count func(string, map[string]string) float64) {
+	t.Helper()
+	for _, from := range protocols {
+		for _, to := range protocols {
+			pair := map[string]string{"from": from, "to": to}
+			n, took := count("entrepot_delivery_seconds_count", pair), count("entrepot_delivery_seconds_sum", pair)
+			if n == 0 || took <= 0 || took > n*10 {
+				t.Errorf("from %s to %s %v deliveries were timed, %v s", from, to, n, took)
+			}
+		}
+	}
+}
+
+var protocols = []string{"mqtt", "mqttsn", "coap", "stomp", "amqp"}
 
 // translated looks at what was counted of all that: every pair of protocols, those that lost a field as such, and nothing that
 // came and left by one protocol.
 func translated(t *testing.T, count func(string, map[string]string) float64) {
 	t.Helper()
-	protocols := []string{"mqtt", "mqttsn", "coap", "stomp", "amqp"}
 	for _, from := range protocols {
 		for _, to := range protocols {
 			n := map[string]float64{}
