@@ -86,6 +86,8 @@ type Config struct {
 	ConnectionRequired bool `yaml:"connection_required"`
 	// Heartbeat is how often a connection is heard of; after one and a half it has ended. Default: 30s.
 	Heartbeat time.Duration `yaml:"heartbeat" min:"1s" max:"24h"`
+	// SessionExpiry is how long the session of a connection that was made with clean=false outlives it; limits.session_expiry_max caps it. Default: 12h.
+	SessionExpiry time.Duration `yaml:"session_expiry" min:"1s" max:"8760h"`
 
 	// QueryProperties are the keys that ?up.KEY=VALUE may set as user properties.
 	QueryProperties []string `yaml:"query_properties"`
@@ -115,6 +117,7 @@ func (c Config) withDefaults() Config {
 	dur(&c.CheckEvery, 5*time.Minute)
 	dur(&c.MaxAge, time.Minute)
 	dur(&c.Heartbeat, 30*time.Second)
+	dur(&c.SessionExpiry, 12*time.Hour)
 	if c.AckRandomFactor == 0 {
 		c.AckRandomFactor = 1.5
 	}
@@ -160,6 +163,7 @@ func (c *Config) Validate() error {
 		{"block_ttl", d.BlockTTL, time.Second, time.Hour},
 		{"observer_check", d.CheckEvery, time.Second, 24 * time.Hour},
 		{"heartbeat", d.Heartbeat, time.Second, 24 * time.Hour},
+		{"session_expiry", d.SessionExpiry, time.Second, 8760 * time.Hour},
 		{"max_age", d.MaxAge, time.Second, 8760 * time.Hour},
 	} {
 		if r.v < r.low || r.v > r.high {

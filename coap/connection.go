@@ -108,10 +108,15 @@ func (p *peer) holding(token string) *identity {
 	return nil
 }
 
-// adopt moves a connection here from another address (N5). Its observations end there.
+// adopt moves a connection here from another address (N5). Its observations end there, unless its session lasts: then they
+// come along.
 func (p *peer) adopt(t *core.Turn, from *peer, old *identity) *identity {
-	id := &identity{proof: old.proof, client: old.client, user: old.user, token: old.token, until: old.until, expires: old.expires, handle: p.handle}
+	id := &identity{proof: old.proof, client: old.client, user: old.user, token: old.token, until: old.until, expires: old.expires, handle: p.handle, named: old.named}
 	who := old.session.Principal()
+	if old.lasting != nil {
+		id.lasting = new(lasting)
+		id.lasting.follow(t, from, old)
+	}
 	old.reason = core.TakenOver
 	from.disown(t, old)
 	if len(p.identities) >= maxIdentities {

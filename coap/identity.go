@@ -33,6 +33,7 @@ type identity struct {
 	reason  core.Reason
 	handle  adapters.Handle // Immutable: of its peer
 	evicted atomic.Uint32   // the core.Reason for which it has to go; 0: it may stay
+	lasting *lasting        // nil: the session ends with it
 }
 
 var _ core.Sink = (*identity)(nil)
@@ -101,6 +102,9 @@ func (p *peer) identify(t *core.Turn, q *query, r *response) *identity {
 		if q.connects {
 			mode = "connection"
 		}
+		if q.connects && q.keeps {
+			mode = "lasting connection"
+		}
 		proof = sha256.Sum256([]byte(mode + "\x00" + q.clientID + "\x00" + q.user + "\x00" + q.password))
 	}
 	for i, id := range p.identities {
@@ -143,6 +147,9 @@ func (p *peer) login(t *core.Turn, q *query, proof [32]byte) *identity {
 	}
 	if q.connects {
 		id.client, id.named = q.clientID, true
+		if q.keeps {
+			id.lasting = new(lasting)
+		}
 	}
 	id.login = p.ep.room.host.Login(context.Background(), c, p.handle)
 	p.identities = append(p.identities, id)
@@ -226,6 +233,9 @@ func (id *identity) move(t *core.Turn, p *peer) {
 			id.state, id.reason = refused, failed
 		case attached:
 			id.state = ready
+			if id.lasting != nil {
+				id.lasting.resume(t, p, id)
+			}
 			p.handle.Authenticated()
 			if p.principal == nil {
 				p.principal = id.session.Principal()
@@ -238,7 +248,7 @@ func (id *identity) move(t *core.Turn, p *peer) {
 	}
 }
 
-// attach opens the transient session of the identity.
+// attach opens the session of the identity.
 func (id *identity) attach(t *core.Turn, p *peer, who *core.Principal) {
 	id.expires = who.Ends(t.Clock())
 	if !p.handle.Enter() && !p.ep.spare(t, p) { // L5
@@ -247,6 +257,9 @@ func (id *identity) attach(t *core.Turn, p *peer, who *core.Principal) {
 		return
 	}
 	c := core.Client{ID: id.client, Principal: who, Protocol: Protocol, Addr: p.addr.String(), Clean: true}
+	if id.lasting != nil {
+		c.Clean, c.Expiry, c.Each = false, p.ep.cfg.SessionExpiry, true
+	}
 	router := p.ep.room.host.Router
 	if id.named && !p.ep.room.takeovers.Allow(t.Now, &c, router.Holds(c)) { // SECURITY F3
 		id.state, id.reason = refused, core.RateExceeded

@@ -20,10 +20,26 @@ func (p *peer) collect(t *core.Turn, out *adapters.Output) {
 		if id.session == nil {
 			continue
 		}
-		for c := id.session.NextReady(); c != nil; c = id.session.NextReady() {
-			if o, ok := c.Data.(*observation); ok && !o.gone {
+		c := id.session.NextReady()
+		if c == nil && id.lasting != nil && id.state == ready {
+			p.checkRights(t, id.lasting, out)
+		}
+		others := false
+		for ; c != nil; c = id.session.NextReady() {
+			o, ok := c.Data.(*observation)
+			switch {
+			case ok && !o.gone:
 				p.pump(t, o, out)
+			case id.lasting == nil || id.state != ready:
+			case c == id.session.Inbox():
+				id.lasting.more = true
+				p.collectLasting(t, id.lasting, out)
+			default:
+				others = true
 			}
+		}
+		if others { // what it has joined by another protocol is not served here
+			id.session.PassOn(t)
 		}
 	}
 	p.advance(t, out)
@@ -56,9 +72,11 @@ func (p *peer) pump(t *core.Turn, o *observation, out *adapters.Output) {
 			p.queueUp(o)
 			return
 		}
-		if r, closed := o.consumer.Closed(); closed {
-			p.final(t, o, endOf(r), out)
-			return
+		if o.kept == nil {
+			if r, closed := o.consumer.Closed(); closed {
+				p.final(t, o, endOf(r), out)
+				return
+			}
 		}
 		if o.walking {
 			if !p.walk(t, o, out) {
@@ -99,7 +117,12 @@ func (p *peer) takeSome(t *core.Turn, o *observation, limit, window int, out *ad
 	if p.ep.batch == nil {
 		p.ep.batch = make([]core.Delivery, 0, takeAtOnce)
 	}
-	ds := o.consumer.Take(t, p.ep.batch[:0:limit], window)
+	var ds []core.Delivery
+	if o.kept != nil {
+		ds = o.who.lasting.take(t, p, o, p.ep.batch[:0:limit], window)
+	} else {
+		ds = o.consumer.Take(t, p.ep.batch[:0:limit], window)
+	}
 	for i := range ds {
 		d := &ds[i]
 		if d.QoS > 0 {
@@ -176,6 +199,9 @@ func (p *peer) tell(t *core.Turn, o *observation, whole *response, confirm bool,
 
 // final ends an observation with an error that carries no Observe (O10).
 func (p *peer) final(t *core.Turn, o *observation, c message.Code, out *adapters.Output) {
+	if o.kept != nil && c == message.NotAcceptable {
+		o.who.lasting.leave(t, o, true)
+	}
 	p.drop(t, o, "deleted")
 	r := response{code: c}
 	p.transmit(t, &exchange{frame: r.appendTo(nil, message.CON, 0, o.token)}, out)
@@ -198,7 +224,7 @@ func (p *peer) farewell(t *core.Turn, why core.Reason, out *adapters.Output) {
 // new message id (O15; RFC 7641, section 4.5.2).
 func (p *peer) refresh(t *core.Turn, x *exchange) {
 	o := x.note
-	if o == nil || o.queue || o.walking || x.consume.consumer != nil {
+	if o == nil || o.queue || o.kept != nil || o.walking || x.consume.consumer != nil {
 		return
 	}
 	if p.ep.batch == nil {

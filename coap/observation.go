@@ -14,8 +14,9 @@ const remembered = 4
 type observation struct {
 	token    message.Token
 	who      *identity
-	consumer *core.Consumer
-	key      string // of the registration, as request.key
+	consumer *core.Consumer // nil: kept
+	kept     *kept          // the subscription of the session that it is; nil: consumer
+	key      string         // of the registration, as request.key
 	filter   string
 	after    string // retained values up to this topic have been sent
 	accept   int32  // Accept of the registration, -1 none
@@ -31,6 +32,7 @@ type observation struct {
 	held     bool      // the registration has not been answered yet
 	blocked  bool      // in peer.blocked
 	gone     bool      // dropped
+	resumed  bool      // its subscription was there before it
 	checked  core.Time // the last CON
 }
 
@@ -112,6 +114,15 @@ func (p *peer) enter(o *observation, now core.Time) {
 // drop removes an observation and its consumer; what it had not acknowledged
 // goes back (O8). why is rst, timeout, cancel, deleted or limit.
 func (p *peer) drop(t *core.Turn, o *observation, why string) {
+	if o.kept != nil && (why == "rst" || why == "cancel") {
+		o.who.lasting.leave(t, o, true)
+	}
+	p.remove(t, o)
+	p.ep.room.count.observerRemoved(why)
+}
+
+// remove takes an observation off the list. A subscription of a session that lasts goes on without it.
+func (p *peer) remove(t *core.Turn, o *observation) {
 	o.gone = true
 	p.observations = without(p.observations, o)
 	p.blocked = without(p.blocked, o)
@@ -132,13 +143,17 @@ func (p *peer) drop(t *core.Turn, o *observation, why string) {
 		}
 		i++
 	}
-	o.consumer.Cancel(t)
+	switch {
+	case o.kept != nil:
+		o.who.lasting.leave(t, o, false)
+	case o.consumer != nil:
+		o.consumer.Cancel(t)
+	}
 	src := p.addr.Addr().As16()
 	if p.ep.sources[src]--; p.ep.sources[src] <= 0 {
 		delete(p.ep.sources, src)
 	}
 	p.ep.room.observes.add(-1)
-	p.ep.room.count.observerRemoved(why)
 }
 
 func without(list []*observation, o *observation) []*observation {

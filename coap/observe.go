@@ -7,28 +7,31 @@ import (
 
 // observe registers (section 3): the answer is the value as it is now, with
 // an Observe option if the client was entered into the list.
-func (h *topics) observe(t *core.Turn, p *peer, q *request, r *response) {
+func (h *topics) observe(t *core.Turn, p *peer, q *request, r *response) waiter {
 	if q.token.Len() == 0 {
 		r.fail(message.BadRequest, "token required") // O4
-		return
+		return nil
 	}
 	old := p.observing(q.token)
 	again := old != nil && old.key == string(q.key) && old.who == h.who
 	o := old
+	var wait waiter
 	if !again {
 		if old != nil {
 			p.drop(t, old, "cancel") // O6
 		}
 		o = h.observation(p, q)
-		if !h.enter(t, p, o, r) {
-			return
+		w, ok := h.enter(t, p, o, r)
+		if !ok {
+			return nil
 		}
+		wait = w
 	}
-	first, reason := h.initial(t, o, again) // after subscribing, so that nothing falls between
+	first, reason := h.initial(t, o, again || o.resumed) // after subscribing, so that nothing falls between
 	if reason != core.OK {
 		h.abandon(t, p, o)
 		r.failWith(reason, h.cfg)
-		return
+		return nil
 	}
 	r.code = message.Content
 	if first != nil {
@@ -38,14 +41,20 @@ func (h *topics) observe(t *core.Turn, p *peer, q *request, r *response) {
 	if !acceptable(q.accept, r) {
 		h.abandon(t, p, o)
 		r.fail(message.NotAcceptable, "the value has another format") // R9
-		return
+		return nil
 	}
 	h.validate(q, r)
-	if o.consumer == nil {
-		return // O18: the value, and no Observe
+	if o.consumer == nil && o.kept == nil {
+		return nil // O18: the value, and no Observe
 	}
 	r.setObserve(o.next(t.Now)) // O11
 	r.opens, o.held = o, true
+	if x, ok := wait.(*registered); ok {
+		x.then = *r
+		*r = response{}
+		return x
+	}
+	return nil
 }
 
 // observation describes the registration that a request asks for.
@@ -79,19 +88,32 @@ func (h *topics) initial(t *core.Turn, o *observation, again bool) (*core.Messag
 }
 
 // enter subscribes and adds o to the list; beyond the limits it does neither
-// (O18). False: r is the answer.
-func (h *topics) enter(t *core.Turn, p *peer, o *observation, r *response) bool {
+// (O18). False: r is the answer. What is stored is answered by the waiter.
+func (h *topics) enter(t *core.Turn, p *peer, o *observation, r *response) (waiter, bool) {
 	if !p.mayObserve() {
-		return true
+		return nil, true
 	}
-	c, reason := h.subscribe(t, o)
-	if reason != core.OK {
-		r.failWith(reason, h.cfg)
-		return false
+	var wait waiter
+	if l := h.who.lasting; l != nil && !o.queue {
+		seq, pending, reason := l.subscribe(t, o, h.query.noLocal)
+		if reason != core.OK {
+			r.failWith(reason, h.cfg)
+			return nil, false
+		}
+		if pending {
+			wait = &registered{accepted: accepted{session: l.session, seq: seq, cfg: h.cfg}, p: p, o: o}
+		}
 	}
-	c.Data, o.consumer = o, c
+	if o.kept == nil {
+		c, reason := h.subscribe(t, o)
+		if reason != core.OK {
+			r.failWith(reason, h.cfg)
+			return nil, false
+		}
+		c.Data, o.consumer = o, c
+	}
 	p.enter(o, t.Now)
-	return true
+	return wait, true
 }
 
 // subscribe opens the queue of the observation: a private one that keeps the
@@ -110,7 +132,10 @@ func (h *topics) subscribe(t *core.Turn, o *observation) (*core.Consumer, core.R
 
 // abandon gives up a registration that cannot be answered with a value.
 func (h *topics) abandon(t *core.Turn, p *peer, o *observation) {
-	if o.consumer != nil {
+	switch {
+	case o.kept != nil && o.resumed: // the subscription is older than this registration
+		p.drop(t, o, "deleted")
+	case o.kept != nil || o.consumer != nil:
 		p.drop(t, o, "cancel")
 	}
 }

@@ -93,6 +93,9 @@ func (p *peer) schedule(now core.Time) {
 		if id.expires != 0 {
 			next = min(next, id.expires)
 		}
+		if id.lasting != nil && id.lasting.stalled(p, now) {
+			next = min(next, id.lasting.grace)
+		}
 	}
 	if p.checkAt != 0 {
 		next = min(next, p.checkAt)
@@ -119,6 +122,7 @@ func (p *peer) Tick(t *core.Turn, out *adapters.Output) {
 	p.expireTransfers(t.Now)
 	p.expireConnections(t)
 	p.expireLogins(t, out)
+	p.goOn(t, out)
 	p.advance(t, out)
 	if t.Now >= p.seenAt.After(p.patience()) {
 		if p.idle() {

@@ -23,6 +23,7 @@ type query struct {
 	hasToken       bool
 	token          string
 	connects       bool // POST of a connection
+	keeps          bool // clean=false: its session outlives it
 	replyTo        string
 	correlation    string
 	contentType    string
@@ -66,6 +67,10 @@ func (q *query) set(key, value []byte, admitted []string) bool {
 	case "nl":
 		var ok bool
 		q.noLocal, ok = boolean(value)
+		return ok
+	case "clean":
+		clean, ok := boolean(value)
+		q.keeps = !clean
 		return ok
 	case "expiry":
 		n, err := strconv.ParseUint(string(value), 10, 32)

@@ -6,10 +6,10 @@ import (
 )
 
 // get executes GET: it registers, cancels or reads.
-func (h *topics) get(t *core.Turn, p *peer, q *request, r *response) {
+func (h *topics) get(t *core.Turn, p *peer, q *request, r *response) waiter {
 	switch {
 	case q.observe == 0:
-		h.observe(t, p, q, r)
+		return h.observe(t, p, q, r)
 	case q.observe == 1:
 		h.cancel(t, p, q, r)
 	case q.observe == -2 && h.cfg.EmqxCompat:
@@ -17,6 +17,7 @@ func (h *topics) get(t *core.Turn, p *peer, q *request, r *response) {
 	default:
 		h.read(t, q, r)
 	}
+	return nil
 }
 
 // cancel removes the observation with the token of the request and answers

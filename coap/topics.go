@@ -149,14 +149,13 @@ func (h *topics) serve(t *core.Turn, p *peer, q *request, r *response) waiter {
 		h.connection(t, p, q, r)
 	case queue:
 		if q.method == message.GET {
-			h.get(t, p, q, r)
-			return nil
+			return h.get(t, p, q, r)
 		}
 		return h.publish(t, p, q, r)
 	case value:
 		switch q.method {
 		case message.GET:
-			h.get(t, p, q, r)
+			return h.get(t, p, q, r)
 		case message.DELETE:
 			return h.remove(t, p, q, r)
 		default:

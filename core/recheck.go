@@ -270,6 +270,9 @@ func (st *session) recheck(t *Turn) {
 	denied := st.apply(t, list, policy, who)
 	st.mu.Unlock()
 	s.withdraw(t, "recheck", denied)
+	if len(denied) > 0 { // a room may tell its client
+		s.sink.Ready(t)
+	}
 }
 
 // resume asks again for the subscriptions of a session that is being attached.
