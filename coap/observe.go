@@ -18,7 +18,12 @@ func (h *topics) observe(t *core.Turn, p *peer, q *request, r *response) waiter 
 	var wait waiter
 	if !again {
 		if old != nil {
-			p.drop(t, old, "cancel") // O6
+			if old.kept != nil && old.who == h.who && old.filter == string(h.topic) {
+				p.remove(t, old) // the subscription goes on
+				p.ep.room.count.observerRemoved("cancel")
+			} else {
+				p.drop(t, old, "cancel") // O6
+			}
 		}
 		o = h.observation(p, q)
 		w, ok := h.enter(t, p, o, r)
