@@ -49,6 +49,24 @@ type NamespaceStats struct {
 	InFlight      int
 }
 
+// Add adds the numbers of another namespace.
+func (s *NamespaceStats) Add(n *NamespaceStats) {
+	s.Connected += n.Connected
+	s.Offline += n.Offline
+	s.Subscriptions += n.Subscriptions
+	s.Retained += n.Retained
+	s.RetainedBytes += n.RetainedBytes
+	s.System += n.System
+	s.Queues += n.Queues
+	s.Groups += n.Groups
+	s.Members += n.Members
+	s.Delayed += n.Delayed
+	s.DelayedBytes += n.DelayedBytes
+	s.QueueMessages += n.QueueMessages
+	s.QueueBytes += n.QueueBytes
+	s.InFlight += n.InFlight
+}
+
 // Stats is a snapshot of the router's counters and gauges.
 type Stats struct {
 	Dropped     map[DropCause]uint64

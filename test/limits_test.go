@@ -77,7 +77,7 @@ var limitRows = map[string]limitRow{
 			"internal/gateway TestSecurity_L22_APublisherBeyondTheRateOfItsNamespaceIsReadNoFurther", "mqttsn TestSecurity_L22_BeyondTheRateOfItsNamespaceAPublisherIsToldOfCongestion",
 			"coap TestSecurity_L22_BeyondTheRateOfItsNamespaceARequestIsTooMany",
 			"internal/gateway TestSecurity_L22_DatagramPublishersHaveTheRateOfTheirListener", "mqttsn TestSecurity_L22_BeyondTheRateOfAClientItIsToldOfCongestion"}},
-	"L23": {map[string]string{"auth.failures": "10"},
+	"L23": {map[string]string{"limits.auth_failures": "10/min"},
 		[]string{"internal/auth TestSecurity_U13_WhoFailsTooOftenIsNotAskedAbout", "test/credentials TestSECURITY_L23_U13_WhoFailsTooOftenWaitsAndIsNotAskedAbout"}},
 	"L24": {map[string]string{"limits.udp.peers": "100000", "limits.udp.peers_per_address": "1000", "mqttsn.max_clients": "100000", "mqttsn.max_clients_per_source": "1000", "coap.max_endpoints": "100000"},
 		[]string{"adapters/limit TestPeers_L24", "adapters/listen TestDTLS_L24_PeersAndL4_Places", "mqttsn TestSECURITY_L24_IdleClientOfAnUnprovenAddressMakesRoom", "mqttsn TestMQTTSN_C14_TooManyClients",

@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -42,7 +41,7 @@ var (
 // Options of a control.
 type Options struct {
 	Sections map[string]any                                   // as Sections made them
-	Trusted  []netip.Prefix                                   // addresses that no login limit applies to
+	Failures int                                              // failed logins a minute, per address and per address and user; 0: 10, negative: no limit
 	Observe  func(backend, result string, took time.Duration) // of each answer of a backend; nil: nobody asks
 	Log      *slog.Logger
 }
@@ -64,8 +63,8 @@ func (c *Control) Use(s *Settings, listeners map[string]auth.Listener) {
 	c.authorizer.Swap(s.policy)
 	c.chain.Store(auth.NewChain(auth.Options{
 		Backends: s.backends(c.workers), Table: s.table, Listeners: listeners, CertUser: auth.CertRule(s.auth.Cert.User, s.auth.Cert.Strip),
-		Timeout: s.auth.Timeout, Failures: s.auth.Failures, Workers: c.workers, Roles: anonymousRoles,
-		Unfit: func(p *core.Principal) string { return unfit(s.policy, p) }, Trusted: s.trusted, Observe: c.observe, Log: c.log,
+		Timeout: s.auth.Timeout, Failures: s.failures, Workers: c.workers, Roles: anonymousRoles,
+		Unfit: func(p *core.Principal) string { return unfit(s.policy, p) }, Observe: c.observe, Log: c.log,
 	}))
 	c.open.Store(!s.configured)
 	if c.Changed != nil {

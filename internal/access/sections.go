@@ -32,8 +32,6 @@ type Auth struct {
 	HashWorkers int `yaml:"hash_workers" min:"0" max:"256"`
 	// Rehash replaces weak hashes of the users file by argon2id at the next good login.
 	Rehash bool `yaml:"rehash"`
-	// Failures is how many failed logins a minute an address, and a user from one address, may have.
-	Failures int `yaml:"failures" min:"1" unlimited:"-1"`
 }
 
 // Mosquitto is `auth.mosquitto`.
@@ -86,7 +84,12 @@ type Cert struct {
 	User string `yaml:"user" enum:"san_uri,san_dns,san_email,cn"`
 	// Strip is cut off the beginning of the name.
 	Strip string `yaml:"strip"`
+	// CRL is the file of revoked certificates of clients, for each listener with a client_ca and no crl of its own. SECURITY U15
+	CRL config.File `yaml:"crl"`
 }
+
+// Revoked is the file for listeners that name none.
+func (a *Auth) Revoked() config.File { return a.Cert.CRL }
 
 // ACL is the section `acl`.
 type ACL struct {
@@ -181,7 +184,7 @@ func (p Password) String() string { return "***" }
 // Sections makes the structures of the sections, at their defaults.
 func Sections() map[string]any {
 	return map[string]any{
-		"auth":  &Auth{Timeout: 5 * time.Second, Rehash: true, Failures: 10, HTTP: HTTP{Timeout: 2 * time.Second}, JWT: JWT{User: "sub"}},
+		"auth":  &Auth{Timeout: 5 * time.Second, Rehash: true, HTTP: HTTP{Timeout: 2 * time.Second}, JWT: JWT{User: "sub"}},
 		"acl":   &ACL{Subscribe: "subset"},
 		"roles": new(Roles), "users": &Users{},
 	}

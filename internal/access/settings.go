@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -26,7 +25,7 @@ type Settings struct {
 	policy     *acl.Policy
 	jwt        *auth.JWT
 	http       *auth.HTTP
-	trusted    func(addr string) bool
+	failures   int
 	configured bool
 	problems   config.Problems
 	rewrites   rehasher
@@ -54,17 +53,9 @@ func Read(o Options) (*Settings, config.Problems) {
 	s.readBackends()
 	s.configured = s.auth.Logins() || len(s.users) > 0 || s.section != nil // SECURITY U5
 	s.policy = acl.NewPolicy(acl.Options{Roles: s.roles(), Intersect: pick["acl"].(*ACL).Subscribe == "intersect", RolesOf: s.rolesOf})
-	s.trusted = trusted(o.Trusted)
+	s.failures = o.Failures
 	s.check()
 	return s, s.problems
-}
-
-// trusted is whose failed logins are not counted; on loopback nobody's are, unless the list says otherwise.
-func trusted(list []netip.Prefix) func(string) bool {
-	return func(addr string) bool {
-		a, err := netip.ParseAddr(addr)
-		return err == nil && slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
-	}
 }
 
 func (s *Settings) readUsers(users Users) {

@@ -109,6 +109,9 @@ func (s schema) decodeListener(d *decoder, i int, n *node, seen map[string]int) 
 	if !d.problems[before:].Failed() { // else it may not be what was meant
 		checkAnonymous(d, &l, s.logins(), u.at, path)
 	}
+	if l.TLS != nil && l.TLS.ClientCA != "" && l.TLS.CRL == "" {
+		l.TLS.CRL = s.revoked()
+	}
 	checkTLS(d, &l, n, u.at, path)
 	checkPSK(d, &l, n, path)
 	checkTransport(d, &l, n, path)

@@ -19,7 +19,7 @@ type TLS struct {
 	ClientAuth string `yaml:"client_auth" enum:"none,optional,require"`
 	// MinVersion is the oldest version of TLS: 1.2 or 1.3. The default is 1.2.
 	MinVersion string `yaml:"min_version" enum:"1.2,1.3"`
-	// CRL is the file of revoked certificates of clients, PEM or DER, signed by their authority.
+	// CRL is the file of revoked certificates of clients, PEM or DER, signed by their authority. The default is auth.cert.crl.
 	CRL File `yaml:"crl"`
 }
 
@@ -27,6 +27,16 @@ type TLS struct {
 func (t *TLS) Server() tlsconf.Server {
 	return tlsconf.Server{Cert: string(t.Cert), Key: string(t.Key), ClientCA: string(t.ClientCA),
 		ClientAuth: t.ClientAuth, MinVersion: t.MinVersion, CRL: string(t.CRL)}
+}
+
+// revoked is the file of revoked certificates of clients that a section names for listeners without one of their own.
+func (s schema) revoked() File {
+	for _, section := range s.sections {
+		if r, ok := section.(interface{ Revoked() File }); ok {
+			return r.Revoked()
+		}
+	}
+	return ""
 }
 
 // checkTLS reads the files of a listener's TLS, so that a start fails before anything is bound.

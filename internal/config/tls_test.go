@@ -134,3 +134,53 @@ func TestListener_U16_KeysAloneAreEnoughForDTLS(t *testing.T) {
 		}
 	}
 }
+
+// lists is a section that names a file of revoked certificates.
+type lists struct {
+	CRL File `yaml:"crl"`
+}
+
+func (l *lists) Revoked() File { return l.CRL }
+
+func TestListener_U15_AListOfAllListenersIsThatOfThoseWithoutTheirOwn(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.New(t, "authority")
+	ca.Issue("server")
+	common, own := ca.Revoke("common.pem", time.Hour), ca.Revoke("own.pem", time.Hour)
+	path := filepath.Join(ca.Dir, "entrepot.yaml")
+	text := `
+listeners:
+  - {url: "mqtts://127.0.0.1:0", tls: {cert: server.crt, key: server.key, client_ca: authority.pem}}
+  - {url: "stomps://127.0.0.1:0", tls: {cert: server.crt, key: server.key, client_ca: authority.pem, crl: own.pem}}
+  - {url: "amqps://127.0.0.1:0", tls: {cert: server.crt, key: server.key}}
+cert: {crl: common.pem}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(Input{File: path, Sections: map[string]any{"cert": new(lists)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{common, own, ""} {
+		if got := string(c.Listeners[i].TLS.CRL); got != want {
+			t.Errorf("%s has %q, want %q", c.Listeners[i].URL, got, want)
+		}
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(text, "common.pem", "absent.pem", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Load(Input{File: path, Sections: map[string]any{"cert": new(lists)}}); err == nil || !strings.Contains(err.Error(), "absent.pem") {
+		t.Errorf("a list that is not there: %v", err)
+	}
+}
+
+func TestC10_RatesAreWrittenAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"10/min", "50/s", "2000/s", "1/min", "90/min", "0.001/s", Unlimited} {
+		r, err := ParseRate(text)
+		if err != nil || r.String() != text {
+			t.Errorf("%s is written %s, %v", text, r, err)
+		}
+	}
+}

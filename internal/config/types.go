@@ -121,10 +121,13 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// String writes the rate for a second.
+// String writes the rate for a second, or for a minute where only that is a whole number.
 func (r Rate) String() string {
 	if r < 0 {
 		return Unlimited
+	}
+	if n := math.Round(float64(r) * 60); r != Rate(math.Trunc(float64(r))) && Rate(n/60) == r {
+		return strconv.FormatFloat(n, 'f', -1, 64) + "/min"
 	}
 	return strconv.FormatFloat(float64(r), 'f', -1, 64) + "/s"
 }

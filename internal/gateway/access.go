@@ -15,7 +15,7 @@ import (
 // openAccess reads who may log in and what they may do. A mistake there is one of the configuration.
 func (g *Gateway) openAccess(s *settings) (*permits, error) {
 	g.logins = metrics.NewTiming(metrics.AuthSeconds)
-	o := access.Options{Sections: s.sections, Log: g.log}
+	o := access.Options{Sections: s.sections, Failures: s.limits().authFailures(), Log: g.log}
 	o.Observe = func(backend, result string, took time.Duration) { g.logins.Observe(took, backend, result) }
 	control, read, problems := access.New(o)
 	p := &permits{settings: read}
@@ -80,7 +80,7 @@ func (r accessReloader) PrepareReload(next *Next) (commit, abandon func(), probl
 
 // readAccess reads the sections and the files that they name. OPERATIONS C21, C24
 func readAccess(c *config.Config, sections map[string]any) (*permits, config.Problems) {
-	read, problems := access.Read(access.Options{Sections: sections})
+	read, problems := access.Read(access.Options{Sections: sections, Failures: (&settings{sections: sections}).limits().authFailures()})
 	if problems.Failed() {
 		return nil, problems
 	}

@@ -64,7 +64,7 @@ func TestSecurity_O5_R2_AFloodStaysWithinTheMemory(t *testing.T) {
 	close(f.end)
 	f.wg.Wait()
 	t.Logf("%v: Go %d MiB of %d, resident %d MiB of %d, slowest answer %v, %d sessions", time.Since(began).Round(time.Second), most>>20, goMemory>>20,
-		resident>>20, groupMemory>>20, slowest.Round(time.Millisecond), valueOf(t, c.ask("/metrics"), `entrepot_sessions{state="offline"}`))
+		resident>>20, groupMemory>>20, slowest.Round(time.Millisecond), valueOf(t, c.ask("/metrics"), `entrepot_sessions{namespace="default",state="offline"}`))
 	if most > groupMemory || !raceEnabled && resident > groupMemory {
 		t.Errorf("Go has used %d MiB, the process %d MiB, of %d", most>>20, resident>>20, groupMemory>>20)
 	}

@@ -85,7 +85,7 @@ func TestEveryProtocolIsServed(t *testing.T) {
 	if code, text := get(t, api+"/readyz?verbose"); code != 200 || !strings.Contains(text, "listener "+list[0].URL) {
 		t.Error(code, text)
 	}
-	if code, text := get(t, api+"/metrics"); code != 200 || !strings.Contains(text, `entrepot_build_info{commit="c",go=`) || !strings.Contains(text, "entrepot_subscriptions 0") {
+	if code, text := get(t, api+"/metrics"); code != 200 || !strings.Contains(text, `entrepot_build_info{commit="c",go=`) || !strings.Contains(text, "entrepot_subscriptions{namespace=\"default\"} 0") {
 		t.Error(code, text)
 	}
 	if err := g.Alive(t.Context()); err != nil {

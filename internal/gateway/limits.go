@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -53,6 +54,8 @@ type Limits struct {
 	RetainedBytes config.Size `yaml:"retained_bytes" min:"1KiB"`
 	// Queues bounds named queues.
 	Queues Queues `yaml:"queues" plain:"namespace"`
+	// AuthFailures is how many failed logins an address, and a user from one address, may have.
+	AuthFailures config.Rate `yaml:"auth_failures" min:"1/min" unlimited:"-1"`
 	// PublishRate is how many messages one connection may publish; beyond it its reading pauses, and a client of a datagram listener is refused.
 	PublishRate config.Rate `yaml:"publish_rate"`
 	// PublishBytesRate is how many bytes of them it may send in a second. The default is unlimited: reading follows what is published.
@@ -179,6 +182,7 @@ func DefaultLimits() *Limits {
 		Retained:         Retained{1_000_000, 100_000},
 		RetainedBytes:    1 << 30,
 		Queues:           Queues{10_000, 1000},
+		AuthFailures:     10.0 / 60,
 		PublishRate:      -1,
 		PublishBytesRate: -1,
 		UDP:              UDP{a.UDPPeers, a.UDPPeersPerAddress},
@@ -225,6 +229,14 @@ func (l *Limits) of(own *config.ListenerLimits) adapters.Limits {
 	lower(&a.PublishRate, int(own.PublishRate))
 	lower(&a.PublishBytesRate, int(own.PublishBytesRate))
 	return a
+}
+
+// authFailures are failed logins a minute; negative: as many as there are.
+func (l *Limits) authFailures() int {
+	if l.AuthFailures < 0 {
+		return -1
+	}
+	return max(1, int(math.Round(float64(l.AuthFailures)*60)))
 }
 
 // lower takes the smaller bound; 0 is none.

@@ -381,3 +381,26 @@ func TestSecurity_L22_APublisherBeyondTheRateOfItsNamespaceIsReadNoFurther(t *te
 		t.Errorf("%d pauses without a quota", n-paused)
 	}
 }
+
+// Each namespace has its gauges; beyond a hundred they are summed up.
+func TestMetricsOfNamespacesAreBounded(t *testing.T) {
+	t.Parallel()
+	var all []core.NamespaceStats
+	for i := range 150 {
+		all = append(all, core.NamespaceStats{Name: fmt.Sprintf("n%03d", i), Subscriptions: 1, Offline: 2})
+	}
+	all = append(all, core.NamespaceStats{Name: core.DefaultNamespace, Subscriptions: 7})
+	got := map[string]float64{}
+	new(Gateway).namespaces(func(name string, v float64, labels ...string) { got[name+" "+strings.Join(labels, " ")] = v }, all)
+	for series, want := range map[string]float64{
+		"entrepot_subscriptions default": 7, "entrepot_subscriptions n000": 1, "entrepot_subscriptions n098": 1,
+		"entrepot_subscriptions other": 51, "entrepot_sessions other offline": 102, "entrepot_sessions n000 offline": 2,
+	} {
+		if got[series] != want {
+			t.Errorf("%s is %v, want %v", series, got[series], want)
+		}
+	}
+	if _, ok := got["entrepot_subscriptions n099"]; ok || len(got) != 101*11 {
+		t.Errorf("%d series", len(got))
+	}
+}

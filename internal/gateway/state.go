@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/admin"
@@ -74,34 +76,50 @@ func (g *Gateway) build(emit metrics.Emit) {
 // mqttOrigin is the origin of the messages, and wills, that came by MQTT.
 const mqttOrigin = "mqtt"
 
-// state is the metrics source of core; its gauges are the sums of all namespaces.
+// mostNamespaces is how many have values of their own in the metrics; those beyond are one, otherNamespaces.
+const (
+	mostNamespaces  = 100
+	otherNamespaces = "other"
+)
+
+// namespaces emits the gauges of each namespace. The first in the order of their names have their own.
+func (g *Gateway) namespaces(emit metrics.Emit, all []core.NamespaceStats) {
+	slices.SortFunc(all, func(a, b core.NamespaceStats) int {
+		if home := func(s *core.NamespaceStats) bool { return s.Name == core.DefaultNamespace }; home(&a) != home(&b) {
+			if home(&a) {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	if len(all) > mostNamespaces {
+		rest := core.NamespaceStats{Name: otherNamespaces}
+		for i := mostNamespaces; i < len(all); i++ {
+			rest.Add(&all[i])
+		}
+		all = append(all[:mostNamespaces:mostNamespaces], rest)
+	}
+	for i := range all {
+		n := &all[i]
+		emit("entrepot_sessions", float64(n.Connected), n.Name, "connected")
+		emit("entrepot_sessions", float64(n.Offline), n.Name, "offline")
+		emit("entrepot_subscriptions", float64(n.Subscriptions), n.Name)
+		emit("entrepot_retained_messages", float64(n.Retained), n.Name)
+		emit("entrepot_retained_bytes", float64(n.RetainedBytes), n.Name)
+		emit("entrepot_queues", float64(n.Queues), n.Name)
+		emit("entrepot_delayed_messages", float64(n.Delayed), n.Name)
+		emit("entrepot_delayed_bytes", float64(n.DelayedBytes), n.Name)
+		emit("entrepot_queue_messages", float64(n.QueueMessages), n.Name)
+		emit("entrepot_queue_bytes", float64(n.QueueBytes), n.Name)
+		emit("entrepot_inflight", float64(n.InFlight), n.Name)
+	}
+}
+
+// state is the metrics source of core.
 func (g *Gateway) state(emit metrics.Emit) {
 	s := g.router.Stats()
-	var sum core.NamespaceStats
-	for _, n := range s.Namespaces {
-		sum.Connected += n.Connected
-		sum.Offline += n.Offline
-		sum.Subscriptions += n.Subscriptions
-		sum.Retained += n.Retained
-		sum.RetainedBytes += n.RetainedBytes
-		sum.Queues += n.Queues
-		sum.Delayed += n.Delayed
-		sum.DelayedBytes += n.DelayedBytes
-		sum.QueueMessages += n.QueueMessages
-		sum.QueueBytes += n.QueueBytes
-		sum.InFlight += n.InFlight
-	}
-	emit("entrepot_sessions", float64(sum.Connected), "connected")
-	emit("entrepot_sessions", float64(sum.Offline), "offline")
-	emit("entrepot_subscriptions", float64(sum.Subscriptions))
-	emit("entrepot_retained_messages", float64(sum.Retained))
-	emit("entrepot_retained_bytes", float64(sum.RetainedBytes))
-	emit("entrepot_queues", float64(sum.Queues))
-	emit("entrepot_delayed_messages", float64(sum.Delayed))
-	emit("entrepot_delayed_bytes", float64(sum.DelayedBytes))
-	emit("entrepot_queue_messages", float64(sum.QueueMessages))
-	emit("entrepot_queue_bytes", float64(sum.QueueBytes))
-	emit("entrepot_inflight", float64(sum.InFlight))
+	g.namespaces(emit, s.Namespaces)
 	for cause, n := range s.Dropped {
 		emit("entrepot_messages_dropped_total", float64(n), "core", cause.String())
 	}

@@ -41,13 +41,13 @@ func TestCountersAndSourcesAreExposed(t *testing.T) {
 	m.Lost("mqtt", "coap", "headers")
 	m.Dropped("stomp", "queue_full")
 	m.Counter("no_such_name").Add(1)
-	text := scrape(t, m, func(emit Emit) { emit("entrepot_subscriptions", 7) })
+	text := scrape(t, m, func(emit Emit) { emit("entrepot_subscriptions", 7, "default") })
 	for _, want := range []string{
 		`entrepot_messages_total{direction="in",protocol="mqtt",qos="1"} 1.0`,
 		`entrepot_message_bytes_total{direction="in",protocol="mqtt",qos="1"} 64.0`,
 		`entrepot_mapping_dropped_total{field="headers",from="mqtt",to="coap"} 1.0`,
 		`entrepot_messages_dropped_total{protocol="stomp",reason="queue_full"} 1.0`,
-		`entrepot_subscriptions 7.0`,
+		`entrepot_subscriptions{namespace="default"} 7.0`,
 		`go_goroutines`, "# EOF",
 	} {
 		if !strings.Contains(text, want) {

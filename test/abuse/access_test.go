@@ -14,7 +14,7 @@ var evil = []string{"+", "#", "a/../b", "../dev", "{client}", "{user}", ".*", "d
 
 // TestSECURITY_E1_ANameIsALevelAndNothingElse: whoever is called by a pattern has no right of another's name.
 func TestSECURITY_E1_ANameIsALevelAndNothingElse(t *testing.T) {
-	attack{file: users("auth: {failures: 1000000}\n"), moved: []string{"acl_decisions publish deny", "connects refused"}}.run(t, func(g *target) {
+	attack{file: users("limits: {auth_failures: 1000000/min}\n"), moved: []string{"acl_decisions publish deny", "connects refused"}}.run(t, func(g *target) {
 		w := watch(g, "own/#", "by/#")
 		for i, name := range evil {
 			// As a user: there is no such user, in any protocol.

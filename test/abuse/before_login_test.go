@@ -119,7 +119,8 @@ func (g *target) pours(on string, ca *tlstest.Authority, begin string, n int) (s
 
 // stranger is a configuration that takes tokens.
 const stranger = `
-auth: {failures: 1000000, jwt: {secret: "a secret of thirty-two octets.....", roles: roles, client_ids: ids}}
+limits: {auth_failures: 1000000/min}
+auth: {jwt: {secret: "a secret of thirty-two octets.....", roles: roles, client_ids: ids}}
 `
 
 func TestSECURITY_A9_BadTokensAreRefusedAlikeAndNothingIsFetched(t *testing.T) {
@@ -180,7 +181,7 @@ func TestSECURITY_A9_BadTokensAreRefusedAlikeAndNothingIsFetched(t *testing.T) {
 func TestSECURITY_A10_LoginsInCrowdsHashOneAfterTheOther(t *testing.T) {
 	const waiting, hashing = 256, 1
 	n := size(waiting+100, 1000)
-	a := attack{file: users("auth: {failures: 1000000, hash_workers: 1}\n"), set: []string{"limits.preauth.exchange=2s", fmt.Sprint("limits.preauth.connections.process=", 2*n)},
+	a := attack{file: users("limits: {auth_failures: 1000000/min}\nauth: {hash_workers: 1}\n"), set: []string{"limits.preauth.exchange=2s", fmt.Sprint("limits.preauth.connections.process=", 2*n)},
 		moved: []string{"connects refused busy"}, logged: []string{"auth.denied reason=busy"}, held: 2 * 19 << 20}
 	a.run(t, func(g *target) {
 		var answers sync.Map

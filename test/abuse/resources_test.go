@@ -43,7 +43,7 @@ func TestSECURITY_R9_Soak(t *testing.T) {
 // token and a key, in every place where somebody reads.
 func TestSECURITY_R12_PlantedSecretsAreFoundNowhere(t *testing.T) {
 	const word = "pLaNtEd"
-	file := users("auth: {failures: 1000000, jwt: {secret: \"" + word + "-key-of-thirty-two-octets......\"}, http: {url: \"http://127.0.0.1:1/\", hmac: " + word + "-hmac}}\n")
+	file := users("limits: {auth_failures: 1000000/min}\nauth: {jwt: {secret: \"" + word + "-key-of-thirty-two-octets......\"}, http: {url: \"http://127.0.0.1:1/\", hmac: " + word + "-hmac}}\n")
 	attack{file: file, moved: []string{"connects refused"}, logged: []string{"auth.denied"}}.run(t, func(g *target) {
 		for _, pass := range []string{word, word + "\x00", "eyJ" + word + ".eyJ.x", strings.Repeat(word, 2000)} {
 			for _, user := range []string{"dev", "nobody", "jwt", ""} {

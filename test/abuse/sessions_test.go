@@ -128,7 +128,7 @@ func TestSECURITY_F5_CleanStartsOfAnother(t *testing.T) {
 			}
 		}
 		crowd(t, 2, []func() error{again("shared"), again("alive")})
-		if n := g.Metrics()[`entrepot_sessions{state="offline"}`]; n > 4 {
+		if n := g.Metrics()[`entrepot_sessions{namespace="default",state="offline"}`]; n > 4 {
 			t.Errorf("%v sessions are kept", n)
 		}
 		g.fetch("dev", "shared", messages)
@@ -145,7 +145,7 @@ func TestSECURITY_F5_CleanStartsOfAnother(t *testing.T) {
 // TestSECURITY_F2_WrongPasswordsTouchNothing: a clean start without a login does not end a session, nor does its will speak.
 func TestSECURITY_F2_WrongPasswordsTouchNothing(t *testing.T) {
 	const messages = 5
-	attack{file: users("auth: {failures: 1000000}\n"), moved: []string{"connects refused"}, logged: []string{"auth.denied"}}.run(t, func(g *target) {
+	attack{file: users("limits: {auth_failures: 1000000/min}\n"), moved: []string{"connects refused"}, logged: []string{"auth.denied"}}.run(t, func(g *target) {
 		w := watch(g, "#")
 		g.store("dev", "shared", "open/x", messages)
 		for _, flags := range []byte{2, 6} {

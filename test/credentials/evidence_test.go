@@ -138,7 +138,7 @@ func TestSecurity_U3_E11_AListenerThatAsksForACertificate(t *testing.T) {
 // TestSecurity_2_2_AUTHOfMQTTSN: a name and password by the extension, beside the table of clients.
 func TestSecurity_2_2_AUTHOfMQTTSN(t *testing.T) {
 	t.Parallel()
-	h := start(t, "auth: {failures: 1000}\nmqttsn: {auth_packet: true}\n")
+	h := start(t, "limits: {auth_failures: 1000/min}\nmqttsn: {auth_packet: true}\n")
 	for _, x := range []struct {
 		what, user, pass, id string
 		ok                   bool
@@ -172,7 +172,7 @@ func TestSecurity_2_2_AUTHOfMQTTSN(t *testing.T) {
 func TestSecurity_2_2_ATokenIsAPassword(t *testing.T) {
 	t.Parallel()
 	key := "a secret of thirty-two octets....."
-	h := start(t, "auth: {failures: 1000, jwt: {secret: \""+key+"\", roles: roles, client_ids: ids}}\n")
+	h := start(t, "limits: {auth_failures: 1000/min}\nauth: {jwt: {secret: \""+key+"\", roles: roles, client_ids: ids}}\n")
 	token := func(with string, change func(jwt.MapClaims)) string {
 		claims := jwt.MapClaims{"sub": "robot", "roles": []string{"sensor"}, "ids": []string{"bot-*"}, "exp": time.Now().Add(time.Hour).Unix()}
 		if change != nil {

@@ -18,7 +18,7 @@ func proves(protocol string, c dial.Conn, err error) error {
 
 func TestSecurity_2_2_LoginsByEveryProtocol(t *testing.T) {
 	t.Parallel()
-	h := start(t, "auth: {failures: 1000}\n")
+	h := start(t, "limits: {auth_failures: 1000/min}\n")
 	for _, p := range rig.Protocols {
 		for _, x := range []struct {
 			what, user, pass, id string

@@ -32,7 +32,7 @@ func (h *house) session(user, pass string, clean bool, on func(mqtt.Message)) (*
 // has one, and wrong passwords with a clean start, change nothing of the owner's.
 func TestSecurity_S1_F1_F2_F5_ASessionIsItsOwners(t *testing.T) {
 	t.Parallel()
-	h := start(t, "auth: {failures: 1000}\n")
+	h := start(t, "limits: {auth_failures: 1000/min}\n")
 	owner, present, err := h.session("gw1", "secret", true, nil)
 	if err != nil || present {
 		t.Fatal(present, err)

@@ -39,7 +39,7 @@ const (
 // TestSecurity_U11_AStormOfWrongPasswordsBlocksNobody floods the gateway with wrong passwords for a user whose hash is
 // argon2id. Who is connected goes on, and memory stays within one hash for each worker.
 func TestSecurity_U11_AStormOfWrongPasswordsBlocksNobody(t *testing.T) {
-	h := start(t, "auth: {failures: 1000000, hash_workers: 1}\n") // not parallel: it measures the process
+	h := start(t, "limits: {auth_failures: 1000000/min}\nauth: {hash_workers: 1}\n") // not parallel: it measures the process
 	var received atomic.Int64
 	if err := rig.Subscribe(h.must("mqtt", "boss", "boss-1", func(dial.Message) { received.Add(1) }), "dev/#"); err != nil {
 		t.Fatal(err)

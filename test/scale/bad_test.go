@@ -35,7 +35,7 @@ roles:
   anonymous: ["pubsub open/#"]
 users:
   - {name: dev, role: [some], client_ids: ["*"], password: "` + hash + `"}
-auth: {failures: 1000000}
+limits: {auth_failures: 1000000/min}
 `
 }
 
