@@ -290,7 +290,7 @@ func TestY4_TheFormsAreThoseOfMosquitto(t *testing.T) {
 		r := w.attach(core.Client{ID: "r"})
 		r.subscribe("$SYS/#")
 		all, _ := r.take()
-		if all["$SYS/broker/version"] != "entrepot version 1.2.3" || all["$SYS/broker/uptime"] != "70 seconds" || all["$SYS/broker/entrepot/overload"] != "normal" {
+		if all["$SYS/broker/version"] != "entrepot version 1.2.3" || all["$SYS/broker/uptime"] != "70 seconds" || all["$SYS/broker/entrepot/overload"] != "0" {
 			t.Errorf("%v", all)
 		}
 		number, load := regexp.MustCompile(`^\d+$`), regexp.MustCompile(`^\d+\.\d\d$`)
@@ -299,7 +299,7 @@ func TestY4_TheFormsAreThoseOfMosquitto(t *testing.T) {
 			switch {
 			case strings.HasPrefix(name, "$SYS/broker/load/"):
 				form = load
-			case strings.HasSuffix(name, "/version"), strings.HasSuffix(name, "/entrepot/overload"), strings.HasSuffix(name, "/uptime"):
+			case strings.HasSuffix(name, "/version"), strings.HasSuffix(name, "/uptime"):
 				continue
 			}
 			if !form.MatchString(v) {
@@ -388,4 +388,19 @@ func TestThePageListsEveryTopicAndNoOther(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestY6_TheLevelOfOverloadIsANumber(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		pressure core.Pressure
+		want     string
+	}{
+		{core.Pressure{}, "0"}, {core.Pressure{Level: core.LevelShed}, "1"}, {core.Pressure{Level: core.LevelBrake, DiskFull: true}, "2"},
+		{core.Pressure{Level: core.LevelRefuse}, "3"}, {core.Pressure{DiskFull: true}, "1"},
+	} {
+		if got := overloaded(&snapshot{pressure: x.pressure}); got != x.want {
+			t.Errorf("%+v is %s, want %s", x.pressure, got, x.want)
+		}
+	}
 }

@@ -30,7 +30,7 @@ func number(read func(s *snapshot) uint64) func(*snapshot) string {
 var values = []value{
 	{"version", "`entrepot version` and the version", func(s *snapshot) string { return "entrepot version " + s.version }},
 	{"uptime", "since the start, as `123 seconds`", func(s *snapshot) string { return fmt.Sprintf("%d seconds", s.uptime/time.Second) }},
-	{"entrepot/overload", "what is held back: `normal`, `shed`, `brake` or `refuse`, and `disk full` behind it", overloaded},
+	{"entrepot/overload", "how much is held back: `0` nothing, `1` shed, `2` brake, `3` refuse; at least `1` while the disk is full", overloaded}, // Y6
 	{"clients/total", "`clients/connected` and `clients/disconnected` together", number(func(s *snapshot) uint64 { return s.all.connected + uint64(s.core.Offline) })},
 	{"clients/connected", "clients that are connected, peers of datagram listeners included", number(connected)},
 	{"clients/active", "the older name of `clients/connected`", number(connected)},
@@ -63,10 +63,11 @@ var values = []value{
 }
 
 func overloaded(s *snapshot) string {
+	level := s.pressure.Level
 	if s.pressure.DiskFull {
-		return s.pressure.Level.String() + ", " + core.DiskFull.String()
+		level = max(level, core.LevelShed)
 	}
-	return s.pressure.Level.String()
+	return strconv.Itoa(int(level))
 }
 
 func connected(s *snapshot) uint64 { return s.all.connected }
