@@ -83,6 +83,15 @@ func (e *epoll) wake() {
 	unix.Write(e.event, one[:]) // full means that a wake-up is pending
 }
 
+// brief is how long the next wait lasts at most, in milliseconds, whatever it is
+// asked for; 0: it may last.
+func (e *epoll) brief() int {
+	if e.hot {
+		return hotWait
+	}
+	return 0
+}
+
 // wait sleeps at most timeout milliseconds; -1: without end. While events come
 // in quick succession the wait is a raw system call, which keeps the processor
 // for the loop: cheaper by a third at some thousand messages a second. An idle
@@ -97,15 +106,9 @@ func (e *epoll) wait(timeout int) {
 	}
 	switch {
 	case timeout == 0:
-		e.ready = e.rawWait(0)
+		e.ready, _ = e.rawWait(0)
 	case e.hot:
-		bounded := hotWait
-		if timeout > 0 {
-			bounded = min(timeout, hotWait)
-		}
-		began := time.Now()
-		e.ready = e.rawWait(bounded)
-		e.hot = e.ready > 0 || time.Since(began) < hotWait*time.Millisecond
+		e.ready, e.hot = e.rawWait(hotWait)
 	default:
 		began := time.Now()
 		e.ready = e.ordinaryWait(timeout)
@@ -122,15 +125,18 @@ func (e *epoll) ordinaryWait(timeout int) int {
 }
 
 // rawWait does not give the processor back. The runtime interrupts it when it
-// wants to stop the world or has run it for long: EINTR.
-func (e *epoll) rawWait(timeout int) int {
+// wants to stop the world or has run it for long: EINTR. busy tells that the
+// next wait may be raw too: something came, or the wait was interrupted and nobody
+// needed the processor for long.
+func (e *epoll) rawWait(timeout int) (ready int, busy bool) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(e.fd),
 		uintptr(unsafe.Pointer(&e.events[0])), maxEvents, uintptr(timeout), 0, 0)
 	if errno != 0 {
+		began := time.Now()
 		runtime.Gosched()
-		return 0
+		return 0, time.Since(began) < hotWait*time.Millisecond
 	}
-	return int(n)
+	return int(n), n > 0
 }
 
 // dispatch serves what wait found.

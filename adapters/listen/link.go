@@ -124,6 +124,9 @@ func (m *mailbox) empty() bool { return m.head.Load() == nil }
 
 // drain appends what was pushed, oldest first.
 func (m *mailbox) drain(into []*link) []*link {
+	if m.empty() {
+		return into
+	}
 	var oldest *link
 	for k := m.head.Swap(nil); k != nil; {
 		next := k.next

@@ -22,9 +22,10 @@ type loop struct {
 	mail   mailbox
 	asleep atomic.Bool
 
-	mu    sync.Mutex
-	calls []func(*loop) // Guarded by mu.
-	ended bool          // Guarded by mu.
+	mu     sync.Mutex
+	calls  []func(*loop) // Guarded by mu.
+	ended  bool          // Guarded by mu.
+	called atomic.Bool   // calls is not empty; written under mu
 
 	// Owned by the loop.
 	turn     *core.Turn
@@ -71,6 +72,7 @@ func (l *loop) call(f func(*loop)) bool {
 		return false
 	}
 	l.calls = append(l.calls, f)
+	l.called.Store(true)
 	l.mu.Unlock()
 	l.Kick()
 	return true
@@ -111,29 +113,33 @@ func (l *loop) end() bool {
 func (l *loop) sleep() {
 	timeout := 0
 	if len(l.dirty) == 0 {
-		timeout = l.wheel.next(l.server.clock.Now())
 		l.asleep.Store(true)
-		if l.posted() {
-			timeout = 0
+		if l.mail.empty() && !l.called.Load() {
+			timeout = l.patience()
 		}
 	}
 	l.wait.wait(timeout)
 	l.asleep.Store(false)
 }
 
-func (l *loop) posted() bool {
-	if !l.mail.empty() {
-		return true
+// patience is how long the loop may wait, in milliseconds; -1: without end. A
+// wait that is brief anyway makes a timer late by so much at most, and looks
+// neither at the clock nor at the timers.
+func (l *loop) patience() int {
+	if most := l.wait.brief(); most > 0 {
+		return most
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.calls) > 0
+	return l.wheel.next(l.server.clock.Now())
 }
 
 func (l *loop) runCalls() {
+	if !l.called.Load() {
+		return
+	}
 	l.mu.Lock()
 	calls := l.calls
 	l.calls = nil
+	l.called.Store(false)
 	l.mu.Unlock()
 	for _, f := range calls {
 		f(l)

@@ -23,6 +23,9 @@ func (w waiter) wake() {
 	}
 }
 
+// brief is 0: every wait may last.
+func (waiter) brief() int { return 0 }
+
 // wait sleeps at most timeout milliseconds; -1: without end.
 func (w waiter) wait(timeout int) {
 	switch {
