@@ -43,8 +43,8 @@ type Conn interface {
 // Direct is an optional part of a Conn: what is delivered with QoS 0 need not
 // wait in a queue when nothing waits before it.
 type Direct interface {
-	// Direct appends a delivery, in the turn of its publisher; Output.Join puts it
-	// into its place. false: it takes the way through its queue, and Wake; nothing
+	// Direct appends a delivery, in the turn of its publisher. Output.Join puts it
+	// into its place, where the room is called before it is written. false: it takes the way through its queue, and Wake; nothing
 	// was appended. d and its message, with all that it refers to, are lent for
 	// the call. It may call nothing of core and nothing of its Handle.
 	Direct(t *core.Turn, d *core.Delivery, out *Output) bool

@@ -7,12 +7,12 @@ import (
 	"github.com/entrepot/entrepot/core"
 )
 
-// What rooms append by Direct lies in outputs of its own until the receiver is
-// woken, at the end of the pass at the latest. They are the loop's: a connection
+// What rooms append by Direct lies in outputs of its own until it is written, at
+// the end of the pass at the latest; a room that is woken before joins it. They are the loop's: a connection
 // has one only meanwhile.
 const (
 	earlyMost = 8 << 20   // bytes of all connections; beyond, deliveries wait in their queues
-	earlySoon = 512 << 10 // of all: receivers are woken before anything more is read
+	earlySoon = 512 << 10 // of all: it is written before anything more is read
 	earlyOne  = 64 << 10  // of one: as above
 	earlyKept = 4 << 20   // of empty outputs
 )
@@ -36,56 +36,68 @@ var _ core.Carrier = (*loop)(nil)
 
 // Deliver hands a delivery to a connection of this loop.
 func (l *loop) Deliver(t *core.Turn, to core.Sink, d *core.Delivery) bool {
-	s, out := l.receiver(to)
-	if out == nil {
+	s := l.receiver(to)
+	if s == nil {
 		return false
 	}
 	room, ok := s.conn.(adapters.Direct)
 	if !ok {
 		return false
 	}
+	out := s.earlyOutput()
+	if out == nil {
+		return false
+	}
 	had := out.Mark()
 	did, whole := s.roomDirect(room, t, d, &out.Output)
-	return s.appended(t, out, had, did, whole)
+	return s.appended(out, had, did, whole)
 }
 
 // DeliverRun hands a run over.
 func (l *loop) DeliverRun(t *core.Turn, to core.Sink, d *core.Delivery, r *core.Run) bool {
-	s, out := l.receiver(to)
-	if out == nil {
+	s := l.receiver(to)
+	if s == nil {
 		return false
 	}
 	room, ok := s.conn.(adapters.DirectRun)
 	if !ok {
 		return false
 	}
+	out := s.earlyOutput()
+	if out == nil {
+		return false
+	}
 	had := out.Mark()
 	did, whole := s.roomDirectRun(room, t, d, r, &out.Output)
-	return s.appended(t, out, had, did, whole)
+	return s.appended(out, had, did, whole)
 }
 
-// receiver is a connection of this loop that may be given something now, with
-// its output for it; nil: it may not.
-func (l *loop) receiver(to core.Sink) (*stream, *earlyOutput) {
+// receiver is a connection of this loop that may be given something now; nil:
+// it may not.
+func (l *loop) receiver(to core.Sink) *stream {
 	s, ok := to.(*stream)
 	if !ok || s.loop != l || s.phase != open || l.filling == s || l.early.bytes >= earlyMost || s.own.waiting() > lowWater {
-		return nil, nil
+		return nil
 	}
+	return s
+}
+
+// earlyOutput is the connection's output for Direct; nil: there is none, or it
+// is full.
+func (s *stream) earlyOutput() *earlyOutput {
+	l := s.loop
 	if s.early == 0 {
-		if _, ok := s.conn.(adapters.Direct); !ok {
-			return nil, nil
-		}
 		if s.early = l.early.take(); s.early == 0 {
-			return nil, nil
+			return nil
 		}
 	}
 	out := l.early.outs[s.early-1]
 	if out.n >= adapters.OutputSoft {
-		return nil, nil
+		return nil
 	}
 	out.Counters(&l.out)
 	out.Borrows(l.lends)
-	return s, out
+	return out
 }
 
 // overwrites is called before the loop's buffer is used again: whatever still
@@ -100,8 +112,8 @@ func (l *loop) overwrites() {
 	}
 }
 
-// appended notes what a call of Direct has appended, and wakes the receiver.
-func (s *stream) appended(t *core.Turn, out *earlyOutput, had adapters.Mark, did, whole bool) bool {
+// appended notes what a call of Direct has appended, and that it is to be written.
+func (s *stream) appended(out *earlyOutput, had adapters.Mark, did, whole bool) bool {
 	l := s.loop
 	l.out.Counters(&out.Output)
 	if !whole { // a panic costs the receiver its connection, not the publisher's
@@ -114,7 +126,7 @@ func (s *stream) appended(t *core.Turn, out *earlyOutput, had adapters.Mark, did
 	l.early.bytes += grown
 	l.early.lent = l.early.lent || out.Lent()
 	l.early.soon = l.early.soon || l.early.lent || out.n >= earlyOne || l.early.bytes >= earlySoon
-	s.Ready(t)
+	s.mark(bitEarly)
 	return did
 }
 

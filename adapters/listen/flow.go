@@ -38,6 +38,9 @@ func (s *stream) feed(in []byte, staged int, lends bool) {
 		s.loop.lends = false
 		s.keep(rest)
 	}
+	if s.rest == nil && !s.replay { // nothing waits
+		return
+	}
 	s.replayKept()
 	switch {
 	case s.phase == unauthenticated && s.rest.allowance < 0:
@@ -49,6 +52,9 @@ func (s *stream) feed(in []byte, staged int, lends bool) {
 
 // keep stores what the room left: a torn packet, or all while it pauses.
 func (s *stream) keep(rest []byte) {
+	if len(rest) == 0 && s.rest == nil {
+		return
+	}
 	kept := s.kept()
 	switch {
 	case len(rest) == 0 || s.phase > open:
@@ -73,11 +79,7 @@ func (s *stream) replayKept() {
 }
 
 func (s *stream) mayRead() bool {
-	if s.own.waiting() > s.counts.of.limits().WriteBuffer {
-		s.held = true
-		return false
-	}
-	if s.braked {
+	if n := s.own.waiting(); s.braked || n > 0 && n > s.counts.of.limits().WriteBuffer {
 		s.held = true
 		return false
 	}
@@ -167,6 +169,18 @@ func (s *stream) wake() {
 		s.again()
 	}
 	s.replayKept()
+}
+
+// writeEarly writes what Direct has appended, where the room has nothing else to
+// say: it is not asked.
+func (s *stream) writeEarly() {
+	switch {
+	case s.early == 0 || s.phase > open: // it was joined, or lost with the connection
+	case s.own.waiting() > lowWater:
+		s.wakeDue = true
+	default:
+		s.flush(s.output())
+	}
 }
 
 // flush sends the output and does what else it asks for; false: the

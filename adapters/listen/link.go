@@ -15,6 +15,7 @@ const (
 	bitDrained              // pump: output was written
 	bitEnd                  // pump: the transport ended
 	bitCaughtUp             // pump: what the peer had sent before a takeover was read
+	bitEarly                // what Direct has appended is to be written
 	reasonShift = 8
 )
 
@@ -94,9 +95,15 @@ func (k *link) post(bit uint32) {
 	k.loop.Kick()
 }
 
-// again puts the link into the dirty list of its own loop.
-func (k *link) again() {
-	if k.state.Or(bitReady|bitQueued)&bitQueued == 0 {
+// again puts the link into the dirty list of its own loop, to be woken.
+func (k *link) again() { k.mark(bitReady) }
+
+// mark is post for its own loop.
+func (k *link) mark(bit uint32) {
+	if k.state.Load()&(bit|bitQueued) == bit|bitQueued {
+		return
+	}
+	if k.state.Or(bit|bitQueued)&bitQueued == 0 {
 		k.loop.dirty = append(k.loop.dirty, k)
 	}
 }

@@ -79,6 +79,8 @@ func (s *stream) attend(bits uint32) {
 	}
 	if bits&bitReady != 0 {
 		s.wake()
+	} else if bits&bitEarly != 0 {
+		s.writeEarly()
 	}
 }
 
