@@ -33,6 +33,7 @@ type Turn struct {
 	holders   []holder             // the entries of the message that is being shared
 	items     []topic.Item[packed] // scratch of retained walks
 	unpacked  unpacked             // and room for it
+	spares    []any                // what Borrow takes
 }
 
 // Kicker is a loop that sleeps until it is told that something waits for it.

@@ -114,9 +114,14 @@ func (c *conn) reading() bool {
 
 // Input processes the complete packets in in.
 func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error) {
-	sc := c.room.borrow()
-	defer c.room.giveBack(sc)
-	used := 0
+	sc := core.Borrow[scratch](t)
+	used := c.input(t, sc, in, out)
+	t.GiveBack(sc)
+	return used, nil
+}
+
+// input is Input; used is how many bytes it took.
+func (c *conn) input(t *core.Turn, sc *scratch, in []byte, out *adapters.Output) (used int) {
 	for used < len(in) && c.reading() {
 		if out.Full() {
 			out.More = true
@@ -133,12 +138,12 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 		c.choke(t, out)
 	}
 	if c.phase >= leaving {
-		return len(in), nil
+		return len(in)
 	}
 	if c.freed && c.phase == connected {
 		c.deliver(t, sc, out)
 	}
-	return used, nil
+	return used
 }
 
 // packet processes the packet at the start of in and returns its size, 0 when
@@ -196,8 +201,6 @@ var errSecondConnect = &packet.Error{Code: packet.ProtocolError, Rule: "MC2 a se
 
 // Wake goes on after a login, an attachment, a sync, or for deliveries.
 func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
-	sc := c.room.borrow()
-	defer c.room.giveBack(sc)
 	if c.auth != nil {
 		c.pollAuth(t, out)
 	}
@@ -216,7 +219,9 @@ func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 	c.flushAnswers(t, out) // MF7: acknowledgements before PUBLISH
 	if c.phase == connected {
 		c.unchoke(t, out)
+		sc := core.Borrow[scratch](t)
 		c.deliver(t, sc, out)
+		t.GiveBack(sc)
 	}
 }
 

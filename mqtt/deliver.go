@@ -135,9 +135,9 @@ func (c *conn) Direct(t *core.Turn, d *core.Delivery, out *adapters.Output) bool
 		return false
 	}
 	if !c.sendShared(t, d, out) {
-		sc := c.room.borrow()
+		sc := core.Borrow[scratch](t)
 		c.send(t, sc, d, out)
-		c.room.giveBack(sc)
+		t.GiveBack(sc)
 	}
 	return true
 }

@@ -42,7 +42,6 @@ type Room struct {
 	translated *adapters.Translator
 
 	redirecting atomic.Bool
-	scratches   sync.Pool
 	openings    sync.Pool
 	takeovers   adapters.Takeovers
 }
@@ -65,7 +64,6 @@ func New(h *adapters.Host, c *Config) (*Room, error) {
 		From: packet.Client, StrictUTF8: r.set.strict,
 		MaxProperties: limits.Properties, MaxPropBytes: limits.PropertyBytes,
 	}
-	r.scratches.New = func() any { return new(scratch) }
 	r.openings.New = func() any { return new(opening) }
 	return r, nil
 }
@@ -121,6 +119,3 @@ type scratch struct {
 	retry       []*core.Consumer
 	deliveries  [64]core.Delivery
 }
-
-func (r *Room) borrow() *scratch     { return r.scratches.Get().(*scratch) }
-func (r *Room) giveBack(sc *scratch) { r.scratches.Put(sc) }

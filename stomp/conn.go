@@ -65,8 +65,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 		c.beat.lastIn = t.Now // ST18: any octet counts
 	}
 	out.Join() // what was delivered before comes before the answers
-	s := c.room.pool.Get().(*scratch)
-	defer c.room.pool.Put(s)
+	s := core.Borrow[scratch](t)
 	start, used := len(out.B), 0
 	for used < len(in) && (c.state == awaitConnect || c.state == open && !c.braked) {
 		if out.Full() { // answers that the peer does not fetch stop its input
@@ -97,6 +96,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 		used = len(in)
 	}
 	c.deliver(t, s, out)
+	t.GiveBack(s)
 	c.wrote(t, start, out)
 	return used, nil
 }
@@ -172,8 +172,7 @@ func (c *conn) dispatch(t *core.Turn, s *scratch) (mark, *failure) {
 // Wake implements adapters.Driven.
 func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 	out.Join()
-	s := c.room.pool.Get().(*scratch)
-	defer c.room.pool.Put(s)
+	s := core.Borrow[scratch](t)
 	start := len(out.B)
 	if bad := c.advance(t, out); bad != nil {
 		c.fail(t, bad, "", out)
@@ -182,6 +181,7 @@ func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 	c.brake(t, out)
 	c.collect(t, out)
 	c.deliver(t, s, out)
+	t.GiveBack(s)
 	c.wrote(t, start, out)
 }
 

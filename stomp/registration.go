@@ -1,7 +1,6 @@
 package stomp
 
 import (
-	"sync"
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
@@ -33,7 +32,6 @@ type Room struct {
 	limits adapters.Limits
 	server string // the server header; "" hides it
 	count  counters
-	pool   sync.Pool // of *scratch
 }
 
 // scratch is what one call of the state machine needs; idle connections hold
@@ -50,7 +48,6 @@ var _ adapters.WebSocketRoom = (*Room)(nil)
 func New(h *adapters.Host, cfg Config) *Room {
 	r := &Room{host: h, cfg: cfg.withDefaults(), limits: h.Limits.WithDefaults(), count: newCounters(h.Metrics)}
 	r.cfg.MaxBody = min(r.cfg.MaxBody, r.limits.MessageBytes)
-	r.pool.New = func() any { return new(scratch) }
 	switch r.server = r.cfg.ServerHeader; r.server {
 	case "":
 		r.server = "entrepot/" + h.Version
