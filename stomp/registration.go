@@ -1,7 +1,6 @@
 package stomp
 
 import (
-
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/stomp/frame"
