@@ -44,6 +44,13 @@ func (q *Queue) spans() bool {
 	return q.edge()-q.head >= uint64(messages)+maxPinned
 }
 
+// takes tells that one message more is within limits that were asked for, and that
+// the ring need not span more than it may: neither full nor spans.
+func (q *Queue) takes(m *Message, messages int, bytes int64) bool {
+	return q.edge()-q.head < uint64(messages)+maxPinned && q.count-q.shelf.len() < messages &&
+		(q.count == 0 || q.bytes+int64(m.Size()) <= bytes)
+}
+
 func (q *Queue) overflow() Overflow {
 	if o := q.spec.Limits.Overflow; o != OverflowDefault {
 		return o

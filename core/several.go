@@ -39,7 +39,8 @@ func (q *Queue) pushAll(t *Turn, ms []*Message, tg *target) (n int) {
 		return 0
 	}
 	var woken *Consumer
-	for ; n < len(ms) && !q.spans() && !q.full(ms[n], false); n++ {
+	messages, bytes := q.limits()
+	for ; n < len(ms) && q.takes(ms[n], messages, bytes); n++ {
 		if _, crowded := q.ns.crowded(ms[n]); crowded {
 			break
 		}

@@ -54,12 +54,14 @@ func (c *conn) drain(t *core.Turn, sc *scratch, consumer *core.Consumer, out *ad
 		window := c.inflight.free(int(c.window))
 		ds := consumer.Take(t, sc.deliveries[:0], window) // [MQTT-3.3.4-9]
 		n := len(ds)
+		var all sending
 		for i := range ds {
 			if ds[i].QoS > 0 {
 				window--
 			}
-			c.send(t, sc, &ds[i], out)
+			c.send(t, sc, &ds[i], out, &all)
 		}
+		c.sent(t, &all)
 		clear(ds)
 		t.LetGo()
 		switch {
@@ -75,15 +77,37 @@ func (c *conn) drain(t *core.Turn, sc *scratch, consumer *core.Consumer, out *ad
 	}
 }
 
-// send appends one delivery.
-func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.Output) {
-	if d.Received {
+// send appends one delivery, and adds it to all.
+func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.Output, all *sending) {
+	switch {
+	case d.Received:
 		c.sendRelease(t, d, out)
+	case d.QoS == 0 && !d.Stored && c.sendShared(t, d, out, all): // what is retained would hold its bytes twice
+	case c.version < packet.V5:
+		c.send3(t, d, out, all)
+	default:
+		c.send5(t, sc, d, out, all)
+	}
+}
+
+// send3 appends a PUBLISH of 3.x, which has no properties.
+func (c *conn) send3(t *core.Turn, d *core.Delivery, out *adapters.Output, all *sending) {
+	m := d.Message
+	if c.tooLarge(packetSize(len(m.Topic), d.QoS, len(m.Payload))) {
+		c.skip(t, d, out)
 		return
 	}
-	if d.QoS == 0 && !d.Stored && c.sendShared(t, d, out) { // what is retained would hold its bytes twice
-		return
+	id, dup := uint16(0), false
+	if d.QoS > 0 {
+		id, dup = c.assign(t, d)
 	}
+	out.B = packet.AppendPublishHead(out.B, packet.PublishFlags(d.QoS, dup, d.Retain), m.Topic, id, len(m.Payload))
+	out.B = append(out.B, m.Payload...)
+	c.delivered(t, d, false, out, all)
+}
+
+// send5 appends a PUBLISH of 5.0.
+func (c *conn) send5(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.Output, all *sending) {
 	m := d.Message
 	alias, fresh := c.extra.out().lookup(m.Topic)
 	props, lossy := c.appendProps(t, sc.props[:0], d)
@@ -96,10 +120,7 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 	if alias != 0 && !fresh {
 		name = ""
 	}
-	rest := len(m.Payload)
-	if c.version >= packet.V5 {
-		rest += packet.VarintLen(uint32(len(props))) + len(props)
-	}
+	rest := len(m.Payload) + packet.VarintLen(uint32(len(props))) + len(props)
 	size := packetSize(len(name), d.QoS, rest)
 	if fresh && c.tooLarge(size) { // without the alias it may fit
 		alias, fresh = 0, false
@@ -122,11 +143,23 @@ func (c *conn) send(t *core.Turn, sc *scratch, d *core.Delivery, out *adapters.O
 		t.Count(c.room.count.aliasSaved, uint64(len(m.Topic)))
 	}
 	out.B = packet.AppendPublishHead(out.B, packet.PublishFlags(d.QoS, dup, d.Retain), name, id, rest)
-	if c.version >= packet.V5 {
-		out.B = append(packet.AppendVarint(out.B, uint32(len(props))), props...)
-	}
+	out.B = append(packet.AppendVarint(out.B, uint32(len(props))), props...)
 	out.B = append(out.B, m.Payload...)
-	c.delivered(t, d, lossy, out)
+	c.delivered(t, d, lossy, out, all)
+}
+
+// sending is how many PUBLISH packets were appended, with the bytes of their
+// payloads, by QoS: they are counted together.
+type sending [3]struct{ messages, bytes int }
+
+// sent counts what was appended.
+func (c *conn) sent(t *core.Turn, all *sending) {
+	for qos, x := range all {
+		if x.messages > 0 {
+			t.Count(c.room.count.packets[adapters.Out][packet.PUBLISH], uint64(x.messages))
+			c.room.traffic.CountAll(t, adapters.Out, uint8(qos), x.messages, x.bytes)
+		}
+	}
 }
 
 // Direct sends a delivery of QoS 0 that nothing waits before.
@@ -134,19 +167,22 @@ func (c *conn) Direct(t *core.Turn, d *core.Delivery, out *adapters.Output) bool
 	if c.phase != connected {
 		return false
 	}
-	if !c.sendShared(t, d, out) {
+	var one sending
+	if !c.sendShared(t, d, out, &one) {
 		sc := core.Borrow[scratch](t)
-		c.send(t, sc, d, out)
+		c.send(t, sc, d, out, &one)
 		t.GiveBack(sc)
 	}
+	c.sent(t, &one)
 	return true
 }
 
-// delivered counts a PUBLISH that was appended; lossy tells that a receiver of
+// delivered notes a PUBLISH that was appended; lossy tells that a receiver of
 // 5.0 does not get everything.
-func (c *conn) delivered(t *core.Turn, d *core.Delivery, lossy bool, out *adapters.Output) {
-	c.room.count.out(t, packet.PUBLISH)
-	c.room.traffic.Count(t, adapters.Out, d.QoS, len(d.Message.Payload))
+func (c *conn) delivered(t *core.Turn, d *core.Delivery, lossy bool, out *adapters.Output, all *sending) {
+	x := &all[d.QoS]
+	x.messages++
+	x.bytes += len(d.Message.Payload)
 	if d.Redelivered() {
 		c.room.count.redelivers[d.QoS].Add(1)
 		if d.Consumer != c.session.Inbox() {
@@ -180,7 +216,7 @@ func frameKey(v packet.Version, retain bool) uint32 {
 
 // sendShared sends a QoS 0 PUBLISH that has the same bytes for many receivers,
 // or came in as it is to go out; false when this receiver has its own.
-func (c *conn) sendShared(t *core.Turn, d *core.Delivery, out *adapters.Output) bool {
+func (c *conn) sendShared(t *core.Turn, d *core.Delivery, out *adapters.Output, all *sending) bool {
 	m := d.Message
 	if m.Expires != 0 || len(d.IDs) > 0 || c.extra.out() != nil {
 		return false
@@ -217,7 +253,7 @@ func (c *conn) sendShared(t *core.Turn, d *core.Delivery, out *adapters.Output) 
 		return true
 	}
 	out.Lend(frame)
-	c.delivered(t, d, lossy, out)
+	c.delivered(t, d, lossy, out, all)
 	return true
 }
 
@@ -257,13 +293,10 @@ func (c *conn) tooLargeFor(d *core.Delivery, out *adapters.Output) {
 	c.room.translated.Count(out, d.Message, adapters.Untranslated)
 }
 
-// appendProps appends the properties of a delivery but the alias; nothing
-// before 5.0. lossy tells that the message has more.
+// appendProps appends the properties of a delivery of 5.0 but the alias. lossy
+// tells that the message has more.
 func (c *conn) appendProps(t *core.Turn, dst []byte, d *core.Delivery) (props []byte, lossy bool) {
 	m := d.Message
-	if c.version < packet.V5 {
-		return dst, false
-	}
 	if left, ok := m.Remaining(t.Now, time.Second); ok && !saysExpiry(m) { // [MQTT-3.3.2-6]
 		dst = packet.AppendNum(dst, packet.MessageExpiryInterval, uint32(min(max(left, 1), 1<<32-1)))
 	}

@@ -115,17 +115,30 @@ func (c *conn) gather(t *core.Turn, run *core.Run, h packet.Header, in []byte, c
 	c.first(run, h, in, common)
 	size = h.Size()
 	most := min(core.MaxRun, 1+t.Left())
-	for head := in[h.Head:][:common]; run.Len() < most && size < runBytes && size < len(in) && in[size] == plain0; {
-		next, state := packet.Scan(in[size:], c.room.set.packetBytes)
-		body := size + next.Head
-		if state != packet.Complete || next.Body < common || !bytes.Equal(in[body:][:common], head) {
+	for run.Len() < most && size < runBytes {
+		next, ok := c.alike(h, in, in[size:], common)
+		if !ok {
 			break
 		}
-		run.Add(in[body+common:size+next.Size()], next.Size())
+		run.Add(in[size+next.Head+common:size+next.Size()], next.Size())
 		size += next.Size()
 	}
 	run.Encoded(frameKey(c.version, false), in[:size])
 	return size
+}
+
+// alike is the header of the packet at the start of rest, if it is complete and
+// has the first byte, and so many at the start of its body, of the one at the start
+// of in. Where it is as long, one comparison tells.
+func (c *conn) alike(h packet.Header, in, rest []byte, common int) (next packet.Header, ok bool) {
+	if n := h.Head + common; len(rest) >= h.Size() && bytes.Equal(rest[:n], in[:n]) {
+		return h, true
+	}
+	if len(rest) == 0 || rest[0] != in[0] {
+		return h, false
+	}
+	next, state := packet.Scan(rest, c.room.set.packetBytes)
+	return next, state == packet.Complete && next.Body >= common && bytes.Equal(rest[next.Head:][:common], in[h.Head:][:common])
 }
 
 // DirectRun sends a run that came as it is to go out.

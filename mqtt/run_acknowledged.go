@@ -1,7 +1,6 @@
 package mqtt
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -168,17 +167,15 @@ func (c *conn) acknowledgeAll(t *core.Turn, out *adapters.Output, seq uint64, pe
 // identifiers for is kept out of it: they ascend. For QoS 2 it ends before an
 // identifier that is in use; they are held from here on, if hold is true.
 func (c *conn) gatherAcknowledged(t *core.Turn, b *batch, h packet.Header, in []byte, qos uint8, most int, hold bool) {
-	topic := 2 + len(c.session.LastTopic())
-	head, size := in[h.Head:][:topic], 0
+	topic, size := 2+len(c.session.LastTopic()), 0
 	b.bytes = 0
-	for b.n = 0; b.n < most && size < runBytes && size < len(in) && in[size] == in[0]; b.n++ {
-		next, state := packet.Scan(in[size:], c.room.set.packetBytes)
-		if state != packet.Complete || next.Body < topic {
+	for b.n = 0; b.n < most && size < runBytes; b.n++ {
+		next, ok := c.alike(h, in, in[size:], topic)
+		if !ok {
 			return
 		}
-		body := in[size+next.Head:][:next.Body]
-		id, payload, ok := c.plain(body, topic)
-		if !ok || !bytes.Equal(body[:topic], head) {
+		id, payload, ok := c.plain(in[size+next.Head:][:next.Body], topic)
+		if !ok {
 			return
 		}
 		switch {
