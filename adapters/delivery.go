@@ -26,11 +26,12 @@ func (x *Translator) Sent(out *Output, d *core.Delivery, r Translation) {
 	x.Count(out, d.Message, r)
 }
 
-// SentRun is Sent for a run that came by the room's own protocol.
-func (x *Translator) SentRun(out *Output, r *core.Run) {
-	if at, timed := r.Accepted(); timed {
-		x.time(out, x.name, at)
+// SentRun is Sent for the messages of a run.
+func (x *Translator) SentRun(out *Output, run *core.Run, r Translation) {
+	if at, timed := run.Accepted(); timed {
+		x.time(out, run.Origin(), at)
 	}
+	x.count(out, run.Origin(), r, run.Len())
 }
 
 func (x *Translator) time(out *Output, from string, at time.Duration) {

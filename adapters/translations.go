@@ -57,13 +57,18 @@ func (m *Metrics) Translator(protocol string) *Translator {
 // Count notes a message that left by this room's protocol, or could not. One that
 // came by the same is none.
 func (x *Translator) Count(out *Output, m *core.Message, r Translation) {
-	if m.Origin == x.name {
+	x.count(out, m.Origin, r, 1)
+}
+
+// count is Count for so many messages of that origin.
+func (x *Translator) count(out *Output, origin string, r Translation, n int) {
+	if origin == x.name {
 		return
 	}
 	if out.translations == nil {
 		out.translations = x.set.newTranslations()
 	}
-	out.translations[x.set.protocol(m.Origin)][x.to][r].Add(1)
+	out.translations[x.set.protocol(origin)][x.to][r].Add(uint64(n))
 }
 
 func (m *Metrics) newTranslations() *translations {

@@ -60,6 +60,9 @@ func (r *Run) End() {
 	r.wire, r.n = frame{}, 0
 }
 
+// Origin is the protocol that all of it came by.
+func (r *Run) Origin() string { return r.origin }
+
 // Len is how many messages there are.
 func (r *Run) Len() int { return r.n }
 
@@ -76,6 +79,9 @@ func (r *Run) Frames(key uint32) []byte {
 	}
 	return r.wire.data
 }
+
+// Payload is that of one message.
+func (r *Run) Payload(i int) []byte { return r.parts[i].payload }
 
 // At is a message of the run, lent until the next At.
 func (r *Run) At(i int) *Message {

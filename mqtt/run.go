@@ -150,6 +150,6 @@ func (c *conn) DirectRun(t *core.Turn, d *core.Delivery, run *core.Run, out *ada
 	out.Lend(frames)
 	t.Count(c.room.count.packets[adapters.Out][packet.PUBLISH], uint64(run.Len()))
 	c.room.traffic.CountAll(t, adapters.Out, 0, run.Len(), run.Bytes())
-	c.room.translated.SentRun(out, run)
+	c.room.translated.SentRun(out, run, adapters.Whole)
 	return true
 }

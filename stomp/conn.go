@@ -104,7 +104,7 @@ func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (int, error)
 // execute executes one frame and notes its receipt.
 func (c *conn) execute(t *core.Turn, s *scratch, out *adapters.Output) {
 	f := &s.frame
-	c.room.count.in[f.Command].Add(1)
+	t.Count(c.room.count.in[f.Command], 1)
 	if c.state == awaitConnect {
 		if bad := c.first(t, f, out); bad != nil {
 			c.fail(t, bad, "", out)
@@ -243,9 +243,15 @@ func (c *conn) put(f *frame.Frame, out *adapters.Output) {
 // ended is called after the NUL of each frame that was written.
 func (c *conn) ended(cmd frame.Command, out *adapters.Output) {
 	c.room.count.out[cmd].Add(1)
-	if c.room.cfg.TrailingLF {
-		out.B = append(out.B, '\n')
+	out.B = c.room.trail(out.B)
+}
+
+// trail appends what follows the NUL of a frame.
+func (r *Room) trail(b []byte) []byte {
+	if r.cfg.TrailingLF {
+		b = append(b, '\n')
 	}
+	return b
 }
 
 // text is a header's value as a string, "" when it is absent.

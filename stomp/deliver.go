@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/entrepot/entrepot/adapters"
@@ -105,11 +106,7 @@ func (c *conn) DirectRun(t *core.Turn, d *core.Delivery, run *core.Run, out *ada
 	if sub == nil || run.Bytes() > adapters.OutputSoft {
 		return false
 	}
-	each := *d
-	for i := range run.Len() {
-		each.Message = run.At(i)
-		c.message(t, sub, &each, out)
-	}
+	c.messages(t, sub, d.Message, run, out)
 	c.beat.lastOut = t.Now
 	return true
 }
@@ -129,29 +126,52 @@ func (c *conn) plain(d *core.Delivery) *subscription {
 func (c *conn) message(t *core.Turn, sub *subscription, d *core.Delivery, out *adapters.Output) {
 	m, v := d.Message, c.version
 	c.subs.n++
-	b := append(out.B, sub.head...)
-	b = sub.appendDestination(b, m.Topic, v)
-	b = c.appendID(b, "message-id:", sub)
+	b := append(out.B, sub.leadTo(m.Topic, v)...)
+	b = strconv.AppendUint(b, c.subs.n, 10)
 	if d.Redelivered() {
 		c.room.count.redelivered.Add(1)
-		b = append(b, "redelivered:true\n"...)
+		b = append(b, "\nredelivered:true\n"...)
 	} else {
-		b = append(b, "redelivered:false\n"...)
+		b = append(b, firstDelivery...)
 	}
 	if sub.mode != ackAuto {
 		c.subs.unacked++
 		sub.sent(c.subs.n, d.Seq)
 		if v == frame.V12 {
-			b = c.appendID(b, "ack:", sub)
+			b = append(b, "ack:"...)
+			b = append(b, sub.idHead...)
+			b = append(strconv.AppendUint(b, c.subs.n, 10), '\n')
 		}
 	}
 	b = appendFacts(b, t, d)
 	b, lossy := c.appendProperties(b, m)
 	b = frame.AppendBody(b, m.Payload)
-	out.B = b
+	out.B = c.room.trail(b)
+	t.Count(c.room.count.out[frame.Message], 1)
 	c.room.count.traffic.Count(t, adapters.Out, min(d.QoS, 2), len(m.Payload))
 	c.room.count.translated.Sent(out, d, adapters.Outcome(lossy))
-	c.ended(frame.Message, out)
+}
+
+// firstDelivery ends the message-id.
+const firstDelivery = "\nredelivered:false\n"
+
+// messages appends a MESSAGE for each message of a run, of which m is the first.
+// They have no headers but those that every MESSAGE has.
+func (c *conn) messages(t *core.Turn, sub *subscription, m *core.Message, run *core.Run, out *adapters.Output) {
+	const number, rest = 20, len("content-length:\n\n\x00\n") + 20 // of 20 decimal digits at most
+	lead, n := sub.leadTo(m.Topic, c.version), run.Len()
+	b := slices.Grow(out.B, run.Bytes()+n*(len(lead)+number+len(firstDelivery)+rest))
+	for i := range n {
+		c.subs.n++
+		b = append(b, lead...)
+		b = strconv.AppendUint(b, c.subs.n, 10)
+		b = append(b, firstDelivery...)
+		b = c.room.trail(frame.AppendBody(b, run.Payload(i)))
+	}
+	out.B = b
+	t.Count(c.room.count.out[frame.Message], uint64(n))
+	c.room.count.traffic.CountAll(t, adapters.Out, 0, n, run.Bytes())
+	c.room.count.translated.SentRun(out, run, adapters.Whole)
 }
 
 // appendFacts appends what is true of this delivery only.
@@ -174,19 +194,16 @@ func appendFacts(b []byte, t *core.Turn, d *core.Delivery) []byte {
 	return b
 }
 
-// appendID appends the id of the delivery that is being written.
-func (c *conn) appendID(b []byte, name string, sub *subscription) []byte {
-	b = append(b, name...)
-	b = append(b, sub.idHead...)
-	return append(strconv.AppendUint(b, c.subs.n, 10), '\n')
-}
-
-// appendDestination appends the destination in the subscription's style. The
-// last one is kept: most subscriptions see the same topic again.
-func (s *subscription) appendDestination(b []byte, topic string, v frame.Version) []byte {
-	if topic != string(s.lastTopic) {
+// leadTo is what a MESSAGE with a topic begins with, up to the number in its
+// message-id: the destination is in the subscription's style. The last one is
+// kept: most subscriptions see the same topic again.
+func (s *subscription) leadTo(topic string, v frame.Version) []byte {
+	if len(s.lead) == s.fixed || topic != string(s.lastTopic) {
 		s.lastTopic = append(s.lastTopic[:0], topic...)
-		s.destLine = frame.AppendHeader(s.destLine[:0], v, "destination", appendTopic(nil, topic, s.dest.style))
+		var buf [128]byte
+		b := frame.AppendHeader(s.lead[:s.fixed], v, "destination", appendTopic(buf[:0], topic, s.dest.style))
+		b = append(b, "message-id:"...)
+		s.lead = append(b, s.idHead...)
 	}
-	return append(b, s.destLine...)
+	return s.lead
 }

@@ -134,10 +134,11 @@ func (c *conn) windowOf(f *frame.Frame) (int, *failure) {
 // with.
 func (c *conn) startSubscription(sub *subscription) {
 	sub.consumer.Data = sub
-	sub.head = frame.AppendCommand(nil, frame.Message)
+	sub.lead = frame.AppendCommand(nil, frame.Message)
 	if sub.id != "" || strings.HasPrefix(sub.key, "T_") {
-		sub.head = frame.AppendHeader(sub.head, c.version, "subscription", sub.id)
+		sub.lead = frame.AppendHeader(sub.lead, c.version, "subscription", sub.id)
 	}
+	sub.fixed = len(sub.lead)
 	line := frame.AppendHeader(nil, c.version, "i", sub.key+"@@"+c.id+"@@")
 	sub.idHead = line[2 : len(line)-1]
 	c.subs.add(sub)

@@ -25,10 +25,10 @@ type subscription struct {
 	consumer *core.Consumer
 	durable  string // queue of a durable topic subscription; "" for others
 
-	head      []byte // MESSAGE line and subscription header, as written
+	lead      []byte // what a MESSAGE with lastTopic begins with, as written
+	fixed     int    // how much of lead is for every topic: MESSAGE line and subscription header
+	lastTopic []byte
 	idHead    []byte // message id up to the number, as written
-	lastTopic []byte // whose destination header is in destLine
-	destLine  []byte
 
 	unacked []unacked // ascending by n; settled ones go when they come first
 	first   int       // index of the first that is not settled
