@@ -103,14 +103,22 @@ func (s *Session) PublishRun(t *Turn, mt *Match, r *Run) bool {
 	if t.carrier == nil || s.ns.r.hook != nil || mt.abroad != nil || mt.direct {
 		return false
 	}
+	refuses := false
 	for i := range mt.targets {
-		if mt.targets[i].q.overflow() == RejectNew { // it is asked for each message
-			return false
-		}
+		refuses = refuses || mt.targets[i].q.overflow() == RejectNew
 	}
 	r.by, r.shared = s.st.id, len(mt.targets) > 1
+	sampler := t.sampler
 	if r.timed = t.sampler.counts(r.n, t.Now); r.timed {
 		r.accepted = t.router.clock.Elapsed()
+	}
+	if refuses { // before anybody gets a message: unless it takes all at once, it is asked for each
+		if r.shared || s.ns.totals.on.Load() || !mt.targets[0].q.passRun(t, r, &mt.targets[0]) {
+			t.sampler, r.timed = sampler, false // each counts
+			return false
+		}
+		s.passed(t, r)
+		return true
 	}
 	rest := t.rest[:0]
 	for i := range mt.targets { // [MQTT-4.5.0-1] [3: MQTT-4.5.0-1]
@@ -123,9 +131,14 @@ func (s *Session) PublishRun(t *Turn, mt *Match, r *Run) bool {
 	}
 	clear(rest)
 	t.rest = rest
+	s.passed(t, r)
+	return true
+}
+
+// passed counts the publishes of a run. None of them waits for the store.
+func (s *Session) passed(t *Turn, r *Run) {
 	s.seq += uint64(r.n) - 1
 	s.advance(t, false)
-	return true
 }
 
 // publishEach gives each message to those that did not take the run; reached
