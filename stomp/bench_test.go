@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/adapters/adaptertest"
+	"github.com/entrepot/entrepot/core"
 )
 
 // One SEND with a body of 128 octets to one subscriber, from the octets of one
@@ -35,4 +37,28 @@ func BenchmarkTopic(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/message")
 		})
 	}
+}
+
+// A run of 16 messages of 64 octets to one subscriber.
+func BenchmarkDirectRun(b *testing.B) {
+	d := adaptertest.New(b, newRoom, adaptertest.Options{})
+	sub := d.Open()
+	sub.SendString("CONNECT\naccept-version:1.2\n\n\x00SUBSCRIBE\nid:1\ndestination:/topic/a.b\n\n\x00")
+	c := sub.Room().(*conn)
+	var run core.Run
+	run.Begin("a/b", "mqtt")
+	for range 16 {
+		run.Add(make([]byte, 64), 64)
+	}
+	x := &core.Delivery{Message: run.At(0), Consumer: c.subs.byKey["T_1"].consumer, Attempt: 1}
+	out := new(adapters.Output)
+	turn := d.Router.NewTurn(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		out.Reset()
+		if !c.DirectRun(turn, x, &run, out) {
+			b.Fatal("refused")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*run.Len()), "ns/message")
 }

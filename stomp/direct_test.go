@@ -59,6 +59,49 @@ func TestWhatGoesOutAsItComesKeepsItsPlace(t *testing.T) {
 	}
 }
 
+// One in three runs, and of those not taken one in three messages, takes the way
+// through the queue. What a client gets does not tell which.
+func TestARunIsWrittenAsItsMessagesOneByOne(t *testing.T) {
+	t.Parallel()
+	for _, cfg := range []Config{{}, {TrailingLF: true}} {
+		d := adaptertest.New(t, func(h *adapters.Host) (adapters.Room, error) { return New(h, cfg), nil }, adaptertest.Options{})
+		sub, pub := d.Open(), d.Open()
+		sub.SendString("CONNECT\naccept-version:1.2\n\n\x00SUBSCRIBE\nid:a:1\ndestination:/topic/a.*\n\n\x00")
+		pub.SendString("CONNECT\naccept-version:1.2\n\n\x00")
+		said := string(sub.Recv())
+		session := said[strings.Index(said, "\nsession:")+len("\nsession:"):]
+		session, _, _ = strings.Cut(session, "\n")
+		end, n := "\x00", 0
+		if cfg.TrailingLF {
+			end += "\n"
+		}
+		for i := range 30 {
+			topic, bodies := fmt.Sprint("a/", i/4%3), []string{"one", "", strings.Repeat("x", 7*i), "with\x00NUL"}
+			if i%2 == 0 {
+				d.Together(topic, bodies...)
+			} else {
+				bodies = bodies[:1]
+				pub.SendString("SEND\ndestination:/topic/" + topic + "\ncontent-length:3\n\none\x00")
+			}
+			var want strings.Builder
+			for _, b := range bodies {
+				n++
+				fmt.Fprintf(&want, "MESSAGE\nsubscription:a\\c1\ndestination:/topic/a.%d\nmessage-id:T_a\\c1@@%s@@%d\nredelivered:false\n", i/4%3, session, n)
+				if b != "" {
+					fmt.Fprintf(&want, "content-length:%d\n", len(b))
+				}
+				want.WriteString("\n" + b + end)
+			}
+			if got := string(sub.Recv()); got != want.String() {
+				t.Fatalf("%d: got %q\nwant %q", i, got, want.String())
+			}
+		}
+		if n := d.Host.Metrics.Counter("stomp_frames_total", "MESSAGE", "out").Load(); n != 15*4+15 {
+			t.Errorf("%d frames are counted", n)
+		}
+	}
+}
+
 // direct subscribes a peer and gives it one message as a loop does, with what
 // it has appended.
 func direct(w *world, ack string) (p *peer, did bool) {

@@ -51,3 +51,38 @@ func (k *link) appends(t *core.Turn, direct func(*adapters.Output) bool) bool {
 	k.Ready(t)
 	return did
 }
+
+// Together publishes messages of QoS 0 to a topic as a run, by a session of its
+// own, and settles. Their bytes are overwritten afterwards.
+func (d *Driver) Together(topic string, payloads ...string) {
+	d.tb.Helper()
+	d.Turn(func(t *core.Turn) {
+		d.filling = nil // nobody's input is being processed
+		if d.together == nil {
+			d.together, _ = d.Router.Attach(t, core.Client{}, deaf{})
+		}
+		mt, reason := d.together.Route(t, []byte(topic))
+		if reason != core.OK {
+			d.tb.Fatalf("route: %v", reason)
+		}
+		var run core.Run
+		run.Begin(mt.Topic(), "together")
+		for _, p := range payloads {
+			run.Add([]byte(p), len(p))
+		}
+		if !d.together.PublishRun(t, mt, &run) {
+			for i := range run.Len() {
+				d.together.Publish(t, mt, run.At(i))
+			}
+		}
+		for i := range run.Len() {
+			scribble(run.Payload(i))
+		}
+	})
+}
+
+// deaf is the sink of a session that only publishes.
+type deaf struct{}
+
+func (deaf) Ready(*core.Turn)  {}
+func (deaf) Evict(core.Reason) {}

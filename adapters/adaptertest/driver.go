@@ -45,8 +45,9 @@ type Driver struct {
 	bubble bool
 	inCall bool // a room's method is running
 
-	filling *link // whose the output is; nil: of a datagram room
-	offered int   // deliveries for Direct
+	filling  *link         // whose the output is; nil: of a datagram room
+	offered  int           // deliveries for Direct
+	together *core.Session // of Together; nil before the first
 
 	conns     []*Conn
 	links     []*link
