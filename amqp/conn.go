@@ -20,7 +20,11 @@ type conn struct {
 	ended  bool
 }
 
-var _ adapters.Conn = (*conn)(nil)
+var (
+	_ adapters.Conn      = (*conn)(nil)
+	_ adapters.Direct    = (*conn)(nil)
+	_ adapters.DirectRun = (*conn)(nil)
+)
 
 // Input implements adapters.Conn.
 func (c *conn) Input(t *core.Turn, in []byte, out *adapters.Output) (consumed int, err error) {
@@ -68,6 +72,16 @@ func (c *conn) Wake(t *core.Turn, out *adapters.Output) {
 	if c.inner != nil {
 		c.inner.Wake(t, out)
 	}
+}
+
+// Direct implements adapters.Direct.
+func (c *conn) Direct(t *core.Turn, d *core.Delivery, out *adapters.Output) bool {
+	return c.inner != nil && c.inner.Direct(t, d, out)
+}
+
+// DirectRun implements adapters.DirectRun.
+func (c *conn) DirectRun(t *core.Turn, d *core.Delivery, r *core.Run, out *adapters.Output) bool {
+	return c.inner != nil && c.inner.DirectRun(t, d, r, out)
 }
 
 // Tick implements adapters.Driven.

@@ -57,6 +57,7 @@ type Conn struct {
 	backlog   []*consumer
 	outgoing  exchange.Outgoing
 	scratch   []core.Delivery
+	lent      core.Lent // what is being published
 }
 
 // client is what start-ok said about the client.
@@ -78,6 +79,8 @@ type answer struct {
 
 var (
 	_ adapters.Conn       = (*Conn)(nil)
+	_ adapters.Direct     = (*Conn)(nil)
+	_ adapters.DirectRun  = (*Conn)(nil)
 	_ adapters.Identified = (*Conn)(nil)
 )
 
@@ -94,8 +97,10 @@ func (l *Listener) Open(h adapters.Handle, info adapters.Info, t *core.Turn, out
 	return c
 }
 
-// enter begins a call of the loop; the result ends it.
+// enter begins a call of the loop; the result ends it. What was delivered before
+// comes before what the call appends.
 func (c *Conn) enter(t *core.Turn, out *adapters.Output) func() {
+	out.Join()
 	c.t, c.out = t, out
 	before := len(out.B)
 	return func() {

@@ -135,7 +135,8 @@ func (ch *channel) route(p *publication) (seq uint64, pending bool, r core.Reaso
 	if !mt.Any() && !in.Retain() {
 		return 0, false, core.NoReceiver
 	}
-	m := p.message()
+	m := p.message(in.QoS(), &ch.c.lent)
+	defer ch.c.lent.Lend(nil)
 	m.Topic = mt.Topic()
 	in.Fill(m)
 	if d, set, _ := in.Expiry(); set {
@@ -144,10 +145,14 @@ func (ch *channel) route(p *publication) (seq uint64, pending bool, r core.Reaso
 	return ch.c.session.Publish(ch.c.t, mt, m)
 }
 
-// message makes the message; a body that came in pieces is ours already.
-func (p *publication) message() *core.Message {
-	if p.owned {
+// message makes the message; a body that came in pieces is ours already. Nobody
+// keeps most of QoS 0.
+func (p *publication) message(qos uint8, lent *core.Lent) *core.Message {
+	switch {
+	case p.owned:
 		return &core.Message{Payload: p.body}
+	case qos == 0:
+		return lent.Lend(p.body)
 	}
 	return core.NewMessage(p.body)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +178,41 @@ func TestAMQP_AM3_LongKeysAreHashed(t *testing.T) {
 	v, _ := p.Headers.Get("x-topic")
 	if exchange != AmqTopic || len(key) > 255 || !strings.Contains(key, ".%7E") || strings.ToValidUTF8(key, "?") != key || string(v.Raw) != long {
 		t.Errorf("%q %d %s", key, len(key), v.Raw)
+	}
+}
+
+func TestAnEnvelopeDoesNotDependOnTheOneBefore(t *testing.T) {
+	t.Parallel()
+	var ds []*core.Delivery
+	for _, topic := range []string{"a/b", "a/b", "", "$queue/q", "$queue/" + strings.Repeat("q", 300), strings.Repeat("long/", 100), "a/b", "a.b"} {
+		for _, m := range []*core.Message{{}, {QoS: 1}, {Expires: 5000}, {Meta: &core.Meta{ContentType: "text/plain"}}, {Retain: true}, {Origin: Protocol}} {
+			for _, retain := range []bool{false, true} {
+				one := core.Message{Topic: topic, QoS: m.QoS, Expires: m.Expires, Meta: m.Meta, Retain: m.Retain, Origin: m.Origin}
+				ds = append(ds, &core.Delivery{Message: &one, Retain: retain, Attempt: 1})
+			}
+		}
+	}
+	var kept Outgoing
+	for range 2 {
+		for _, d := range ds {
+			var fresh Outgoing
+			got, want := kept.Envelope(d, 1000), fresh.Envelope(d, 1000)
+			if !bytes.Equal(got.Place, want.Place) || !bytes.Equal(got.Properties, want.Properties) {
+				t.Fatalf("%+v: %q %q, want %q %q", d.Message, got.Place, got.Properties, want.Place, want.Properties)
+			}
+		}
+		slices.Reverse(ds)
+	}
+}
+
+// What is not kept of a message's properties is what they would be.
+func TestTheDeliveryModeOfABareMessage(t *testing.T) {
+	t.Parallel()
+	for qos, want := range []uint8{1, 2, 2} {
+		_, _, p := deliver(t, &core.Message{Topic: "a", Origin: "mqtt", QoS: uint8(qos)}, false, 1)
+		if p.Flags != wire.FlagDeliveryMode || p.DeliveryMode != want {
+			t.Errorf("QoS %d: %+v", qos, p)
+		}
 	}
 }
 

@@ -13,9 +13,10 @@ import (
 	"github.com/entrepot/entrepot/core/topic"
 )
 
-// persistent and none are the two sets of properties that are not kept.
+// Sets of properties that are not kept.
 var (
-	persistent = []byte{0x10, 0x00, 2}
+	persistent = []byte{0x10, 0x00, 2} // delivery-mode alone
+	transient  = []byte{0x10, 0x00, 1}
 	none       = []byte{0, 0}
 )
 
@@ -25,7 +26,9 @@ type Outgoing struct {
 	Codec topic.Codec
 	Lost  func(from, field string) // told of each field that cannot be carried; nil when nobody counts
 
+	name  string // what place is of
 	place []byte
+	long  bool // place is cut
 	lossy bool // the last envelope lacks something
 }
 
@@ -53,6 +56,13 @@ func (o *Outgoing) envelope(d *core.Delivery, now core.Time) (e Envelope) {
 		}
 		return e
 	}
+	if m.Meta == nil && m.Expires == 0 && !d.Retain && !long {
+		e.Properties = transient
+		if m.QoS > 0 {
+			e.Properties = persistent
+		}
+		return e
+	}
 	p := wire.Properties{Flags: wire.FlagDeliveryMode, DeliveryMode: 1 + min(m.QoS, 1)}
 	o.fill(&p, m, d.Retain, now)
 	if long {
@@ -64,8 +74,15 @@ func (o *Outgoing) envelope(d *core.Delivery, now core.Time) (e Envelope) {
 
 // locate writes where AMQP would have published the topic into place. It
 // tells when the key does not fit into a shortstr: the key is then cut and
-// carries a hash (AM3).
+// carries a hash (AM3). Most consumers see the same topic again.
 func (o *Outgoing) locate(name string) (long bool) {
+	if name != o.name || len(o.place) == 0 {
+		o.name, o.long = name, o.relocate(name)
+	}
+	return o.long
+}
+
+func (o *Outgoing) relocate(name string) (long bool) {
 	if q, ok := strings.CutPrefix(name, queuePrefix); ok && len(q) <= 255 {
 		o.place = Place(o.place[:0], Default, q)
 		return false
