@@ -20,6 +20,7 @@ type topics struct {
 	who   *identity
 	where place
 	cond  condition
+	lent  core.Lent
 }
 
 func newTopics(r *Room, e *Endpoint) *topics { return &topics{room: r, cfg: &r.cfg, endpoint: e} }

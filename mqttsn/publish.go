@@ -94,7 +94,8 @@ func (p *peer) publish(t *core.Turn, q packet.Publish, name, data []byte, out *a
 		seq, pending = p.session.Remember(t, uint64(q.MsgID)) // P3: before PUBREC
 	}
 	if match.Any() || q.Retain {
-		m := core.NewMessage(data)
+		m := p.e.message(qos, data)
+		defer p.e.lent.Lend(nil)
 		m.Topic, m.QoS, m.Retain, m.Origin = match.Topic(), qos, q.Retain, Name
 		s, wait, r := p.session.Publish(t, match, m)
 		if r.Err() != nil {
@@ -116,6 +117,15 @@ func (p *peer) publish(t *core.Turn, q packet.Publish, name, data []byte, out *a
 		a.of = packet.PUBREC
 	}
 	p.answerWhenSafe(t, a, pending, out)
+}
+
+// message makes what is published. Nobody keeps most of QoS 0: it is lent until
+// Publish returns.
+func (e *endpoint) message(qos uint8, data []byte) *core.Message {
+	if qos == 0 {
+		return e.lent.Lend(data)
+	}
+	return core.NewMessage(data)
 }
 
 // refusePublish answers for the core; a refused QoS 0 stays silent (P11).
