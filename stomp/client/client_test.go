@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -285,5 +286,31 @@ func TestDestinationsComeBack(t *testing.T) {
 	}
 	if f := (&Message{Topic: "a"}).send(); f.Command != frame.Send || len(f.Headers) != 1 {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestEachMessageHasTheTopicOfItsDestination(t *testing.T) {
+	var last names
+	for _, dest := range []string{"", "/topic/a.b", "/topic/a.b", "/topic/a%2Eb", "/queue/a", "", "/topic/", "/topic/a.b", "/reply-queue/r"} {
+		if got := last.topicOf([]byte(dest)); got != topicOf(dest) {
+			t.Errorf("%q: %q, want %q", dest, got, topicOf(dest))
+		}
+	}
+}
+
+// A message as it comes from a topic, again and again.
+func BenchmarkReceived(b *testing.B) {
+	in := []byte("MESSAGE\nsubscription:s1\ndestination:/topic/site.4711.temperature\nmessage-id:T_s1@@session-abcdefgh@@123456\nredelivered:false\ncontent-length:64\n\n" + strings.Repeat("x", 64) + "\x00")
+	p := frame.Parser{Version: frame.V12}
+	var f frame.Frame
+	var last names
+	b.ReportAllocs()
+	for b.Loop() {
+		if n, ok, err := p.Next(in, &f); !ok || err != nil || n != len(in) {
+			b.Fatal(n, ok, err)
+		}
+		if m := received(&f, &last); m.Topic != "site/4711/temperature" {
+			b.Fatal(m.Topic)
+		}
 	}
 }

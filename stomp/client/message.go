@@ -64,38 +64,50 @@ func (m *Message) send() *frame.Frame {
 	return f
 }
 
+// names is the last destination that a connection has read, as text: most
+// messages come to the same again.
+type names struct{ dest, topic string }
+
+func (x *names) topicOf(dest []byte) string {
+	if string(dest) != x.dest || x.topic == "" {
+		x.dest = string(dest)
+		x.topic = topicOf(x.dest)
+	}
+	return x.topic
+}
+
 // received turns a MESSAGE into a message that keeps nothing of the frame.
-func received(f *frame.Frame) Message {
+func received(f *frame.Frame, last *names) Message {
 	m := Message{Payload: f.KeepBody()}
 	raw := false
-	for _, h := range f.Headers {
-		v := string(h.Value)
-		switch string(h.Name) {
+	for i := range f.Headers {
+		v := f.Headers[i].Value
+		switch name := f.Headers[i].Name; string(name) {
+		case "subscription", "message-id", "ack", "content-length", "expires", "x-delivery-count":
 		case "destination":
-			m.Topic = topicOf(v)
+			m.Topic = last.topicOf(v)
 		case "persistent":
-			if v == "true" {
+			if string(v) == "true" {
 				m.QoS = 1
 			}
 		case "retained":
-			m.Retain = v == "true"
+			m.Retain = string(v) == "true"
 		case "redelivered":
-			m.Redelivered = v == "true"
+			m.Redelivered = string(v) == "true"
 		case "content-type":
-			m.ContentType = v
+			m.ContentType = string(v)
 		case "expiration":
-			if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
+			if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && n > 0 {
 				m.Expiry = time.Duration(min(n, 1<<40)) * time.Millisecond
 			}
 		case "reply-to":
-			m.ReplyTo = topicOf(v)
+			m.ReplyTo = topicOf(string(v))
 		case "correlation-id":
-			m.Correlation = []byte(v)
+			m.Correlation = []byte(string(v))
 		case "correlation-id-encoding":
-			raw = v == "base64"
-		case "subscription", "message-id", "ack", "content-length", "expires", "x-delivery-count":
+			raw = string(v) == "base64"
 		default:
-			m.Headers = append(m.Headers, Header{string(h.Name), v})
+			m.Headers = append(m.Headers, Header{string(name), string(v)})
 		}
 	}
 	if raw {

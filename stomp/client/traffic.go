@@ -75,6 +75,7 @@ func (c *Client) write() {
 
 // read takes what the server says until the connection ends.
 func (c *Client) read(r *reader) {
+	var last names
 	for {
 		f, err := r.next(2 * c.receive)
 		if err != nil {
@@ -83,7 +84,7 @@ func (c *Client) read(r *reader) {
 		}
 		switch f.Command {
 		case frame.Message:
-			c.message(f)
+			c.message(f, &last)
 		case frame.Receipt:
 			id, _ := f.Get("receipt-id")
 			c.mu.Lock()
@@ -100,27 +101,28 @@ func (c *Client) read(r *reader) {
 	}
 }
 
-func (c *Client) message(f *frame.Frame) {
+func (c *Client) message(f *frame.Frame, last *names) {
 	sub, _ := f.Get("subscription")
+	c.mu.Lock()
+	acked := c.acked[string(sub)]
+	c.mu.Unlock()
+	if !acked {
+		c.o.OnMessage(received(f, last))
+		return
+	}
 	id, ok := f.Get("ack")
 	if !ok {
 		id, _ = f.Get("message-id")
 	}
-	c.mu.Lock()
-	acked := c.acked[string(sub)]
-	c.mu.Unlock()
-	name, ack := "id", string(id)
+	name := "id"
 	if c.version < frame.V12 {
 		name = "message-id"
 	}
-	subscription := string(sub)
-	c.o.OnMessage(received(f))
-	if acked {
-		a := &frame.Frame{Command: frame.Ack}
-		a.Add(name, ack)
-		a.Add("subscription", subscription)
-		c.put(a, nil)
-	}
+	a := &frame.Frame{Command: frame.Ack}
+	a.Add(name, string(id))
+	a.Add("subscription", string(sub))
+	c.o.OnMessage(received(f, last))
+	c.put(a, nil)
 }
 
 // Publish sends a message and calls done once, from any goroutine: with nil
