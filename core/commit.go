@@ -70,6 +70,7 @@ type committer struct {
 	written map[change]struct{} // of the group at hand
 	senders []sender
 	holders []holder // scratch of held
+	unasked []uint64 // messages of which the store could not be asked whether anything refers to them
 }
 
 // sender is a queue that may send more once the group is stored.

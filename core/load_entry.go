@@ -82,7 +82,7 @@ func (l *loading) entry(key, value []byte) (next []byte, err error) {
 	}
 	q := l.queues.get(id)
 	if q == nil {
-		l.orphans.add(keyEntry, "")
+		l.orphans.add(keyEntry, "a queue that is not there")
 		l.r.pager.clear(clearing{id: id, to: math.MaxUint64})
 		return key1(keyEntry, id+1), nil
 	}

@@ -180,3 +180,32 @@ func TestAQueueThatEndsWhileItIsWrittenLeavesNoMessage(t *testing.T) {
 		}
 	}
 }
+
+// While the store cannot be read, it is not known whether anything refers to a message that ends; it goes with a later change.
+func TestAMessageThatTheStoreWasNotAskedAboutIsRemovedLater(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, b, p := w.attach(durable("a")), w.attach(durable("b")), w.attach(core.Client{})
+		a.sub("x", 1)
+		b.sub("x", 1)
+		a.Detach(w.turn, core.ConnectionLost)
+		b.Detach(w.turn, core.ConnectionLost)
+		for range 20 { // beyond what stays in memory of a session that is away
+			p.pub("x", "1", 1)
+		}
+		w.end()
+		w.store.deaf.Store(true)
+		for _, id := range []string{"a", "b"} {
+			c := durable(id)
+			c.Clean = true
+			w.attach(c)
+			w.end()
+		}
+		if w.store.count('q') > 0 || w.store.count('m') == 0 {
+			t.Fatalf("%d entries, %d messages: the store was asked", w.store.count('q'), w.store.count('m'))
+		}
+		w.store.deaf.Store(false)
+		w.attach(durable("c")) // any change
+		w.end()
+		expect(t, "messages that nothing refers to", w.store.count('m'), 0)
+	})
+}

@@ -132,9 +132,10 @@ func (c *committer) release(group []*work) {
 			}
 		}
 	}
-	if len(asked) == 0 || c.r.failed.Load() {
+	if asked = append(asked, c.unasked...); len(asked) == 0 || c.r.failed.Load() {
 		return
 	}
+	c.unasked = c.unasked[:0]
 	ending := map[holder]struct{}{}
 	for _, w := range group {
 		for _, f := range w.freed {
@@ -144,7 +145,8 @@ func (c *committer) release(group []*work) {
 	for _, id := range asked {
 		held, err := c.held(id, ending)
 		if err != nil {
-			c.r.log.Error("store.read", "error", err, "note", "a message stays in the store although nothing may refer to it")
+			c.r.log.Error("store.read", "error", err, "note", "whether anything refers to a message is asked again with the next change")
+			c.unasked = append(c.unasked, id)
 		} else if !held {
 			c.states.Delete(key1(keyMessage, id))
 		}

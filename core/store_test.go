@@ -1,12 +1,14 @@
 package core_test
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/entrepot/entrepot/core"
 )
@@ -17,6 +19,7 @@ type mapStore struct {
 	m      map[string]string
 	writes int // calls of Write
 	err    error
+	deaf   atomic.Bool               // messages cannot be read
 	hold   chan struct{}             // when set, Write waits for a value
 	seen   func(m map[string]string) // when set, is shown what each Write leaves
 }
@@ -75,6 +78,9 @@ func (s *mapStore) crashed() *mapStore {
 }
 
 func (s *mapStore) Get(key []byte) ([]byte, error) {
+	if key[0] == 'm' && s.deaf.Load() {
+		return nil, errors.New("it cannot be read now")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v, ok := s.m[string(key)]; ok {

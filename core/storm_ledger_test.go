@@ -50,7 +50,7 @@ func (b *book) find(n int) *copyOf {
 	return nil
 }
 
-func (s *storm) end(x *copyOf) {
+func (s *storm) ended(x *copyOf) {
 	if x.ended == 0 {
 		x.ended, x.endLife = s.step, s.life
 	}
@@ -109,7 +109,7 @@ func (s *storm) delivered(b *book, d *core.Delivery) {
 
 // misses notes that a copy is not there.
 func (s *storm) misses(b *book, x *copyOf) {
-	s.end(x)
+	s.ended(x)
 	if x.maybe && !x.slack && b.most == 0 { // else it was there, and its end has survived
 		s.fate(b, x.n, false)
 	}
