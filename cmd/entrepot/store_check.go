@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,11 +16,15 @@ import (
 
 func storeCheckCommand(s streams) *cobra.Command {
 	var data string
+	repair := false
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
-		Short: "Read every record of a store, and change nothing",
+		Short: "Read every record of a store, and change nothing unless told to",
 		Long: `Read every record of a backup in DIR, or of the store of --data, which no gateway may be using, and change nothing. What cannot be read is
-listed with its file and with what is affected. Exit 0: all is well; 1: something is damaged; 3: it is no store, or cannot be opened.`,
+listed with its file and with what is affected. Exit 0: all is well; 1: something is damaged; 3: it is no store, or cannot be opened.
+
+Messages that no queue refers to, which a crash of an early release may have left, are counted: they take up room and nothing else. With
+--repair they are removed, unless something is damaged.`,
 		Example: `  entrepot store check monday
   entrepot store check --data ./entrepot-data`,
 		Args: cobra.MaximumNArgs(1),
@@ -28,19 +33,22 @@ listed with its file and with what is affected. Exit 0: all is well; 1: somethin
 			if len(args) == 1 {
 				dir = args[0]
 			}
-			return checkStore(s, dir)
+			return checkStore(s, dir, repair)
 		},
 	}
 	dataFlag(cmd, &data)
+	cmd.Flags().BoolVar(&repair, "repair", false, "remove messages that no queue refers to")
 	return cmd
 }
 
 // mostListed bounds the lines about records; the count tells how many there are.
 const mostListed = 50
 
-func checkStore(s streams, dir string) error {
+func checkStore(s streams, dir string, repair bool) error {
 	kinds, broken := map[string]int{}, 0
+	var lost core.Unreferenced
 	damaged, err := disk.Inspect(dir, func(rec core.Record) {
+		lost.See(rec)
 		kind, what, err := core.CheckRecord(rec)
 		kinds[kind]++
 		if err == nil {
@@ -65,7 +73,33 @@ func checkStore(s streams, dir string) error {
 	case broken > 0 || len(damaged) > 0:
 		return &exitError{exitFailed, fmt.Sprintf("%s is damaged: %d files in part, %d records. A gateway refuses to start where a record cannot be read. Try: a backup, by entrepot store restore", dir, len(damaged), broken)}
 	}
+	if err := removeLost(s, dir, &lost, repair); err != nil {
+		return err
+	}
 	fmt.Fprintf(s.out, "%s is whole\n", dir)
+	return nil
+}
+
+// removeLost tells of messages that nothing refers to, and removes them if it may.
+func removeLost(s streams, dir string, lost *core.Unreferenced, repair bool) error {
+	n, bytes, ok := lost.Found()
+	switch {
+	case n == 0 || !ok:
+		return nil
+	case !repair:
+		fmt.Fprintf(s.out, "%d messages of %d bytes that no queue refers to; --repair removes them\n", n, bytes)
+		return nil
+	}
+	store, err := disk.Open(dir, disk.Options{})
+	if err != nil {
+		return storeError(err)
+	}
+	var b core.Batch
+	lost.Remove(&b)
+	if err = errors.Join(store.Write([]*core.Batch{&b}, true), store.Close()); err != nil {
+		return storeError(err)
+	}
+	fmt.Fprintf(s.out, "%d messages of %d bytes that no queue referred to were removed\n", n, bytes)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/gateway"
+	"github.com/entrepot/entrepot/internal/store/disk"
 )
 
 // serving runs a gateway on a data directory until stop is called; urls are by scheme.
@@ -154,5 +157,53 @@ func TestStoreCommandsRefuseWhatTheyCannotDo(t *testing.T) {
 	}
 	if _, err := os.Stat(none); !os.IsNotExist(err) {
 		t.Error("something was made")
+	}
+}
+
+// What nothing refers to is counted by a check, and goes when it is asked to.
+func TestMessagesThatNothingRefersToAreRemovedByRepair(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	urls, stop := serving(t, data)
+	for _, id := range []string{"a", "b"} { // two sessions that are away, so that the message has a record of its own
+		if code, _, text := execute(t, "", "sub", urls["mqtt"], "x", "-i", id, "-x", "3600", "-q", "1", "-W", "0.2"); code != exitNotEnough && code != 0 {
+			t.Fatal(code, text)
+		}
+	}
+	if code, _, text := execute(t, "", "pub", urls["mqtt"], "x", "kept", "-q", "1"); code != 0 {
+		t.Fatal(text)
+	}
+	stop()
+	check := func(want, not string, args ...string) {
+		t.Helper()
+		code, out, text := execute(t, "", append([]string{"store", "check", "--data", data}, args...)...)
+		if code != 0 || !strings.Contains(out, want) || not != "" && strings.Contains(out, not) {
+			t.Errorf("%v: exit %d, %q, %q", args, code, out, text)
+		}
+	}
+	check("1  message\n", "refers", "--repair") // it is held
+	store, err := disk.Open(gateway.StoreDir(data), disk.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b core.Batch
+	for rec, err := range store.Scan([]byte("m"), []byte("n")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Set(append([]byte("m"), 0, 0, 0, 0, 0, 0, 0x70, 0), rec.Value)
+	}
+	if err := errors.Join(store.Write([]*core.Batch{&b}, true), store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	check("1 messages of ", "")
+	check("1 messages of ", "")
+	check("were removed", "", "--repair")
+	check("1  message\n", "refers")
+	urls, _ = serving(t, data)
+	for _, id := range []string{"a", "b"} {
+		if code, out, text := execute(t, "", "sub", urls["mqtt"], "x", "-i", id, "-x", "3600", "-q", "1", "-C", "1", "-W", "20"); code != 0 || out != "kept\n" {
+			t.Errorf("%s: exit %d, %q, %q", id, code, out, text)
+		}
 	}
 }
