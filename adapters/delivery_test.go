@@ -26,7 +26,7 @@ type nobody struct{}
 func (nobody) Ready(*core.Turn)  {}
 func (nobody) Evict(core.Reason) {}
 
-func newTiming(t *testing.T) *timing {
+func newTiming(t testing.TB) *timing {
 	r, err := core.New(core.Options{Store: adaptertest.NewStore()})
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func newTiming(t *testing.T) *timing {
 }
 
 // publish publishes one message and returns its delivery.
-func (x *timing) publish(t *testing.T, origin string) core.Delivery {
+func (x *timing) publish(t testing.TB, origin string) core.Delivery {
 	t.Helper()
 	mt, reason := x.from.Route(x.turn, []byte("a"))
 	if reason != core.OK {
@@ -128,5 +128,19 @@ func TestOriginsThatAreNoProtocolAreOther(t *testing.T) {
 	out.Written(x.turn)
 	if want := []string{"other>coap"}; !slices.Equal(x.told, want) {
 		t.Error(x.told)
+	}
+}
+
+// What a delivery pays that is timed: it is one in a millisecond at most, or about one in 1024.
+func BenchmarkTimedDelivery(b *testing.B) {
+	x := newTiming(b)
+	x.set.Deliveries(func(string, string, time.Duration) {})
+	coap := x.set.Translator("coap")
+	var out adapters.Output
+	d := x.publish(b, "mqtt")
+	b.ReportAllocs()
+	for b.Loop() {
+		coap.Sent(&out, &d, adapters.Whole)
+		out.Written(x.turn)
 	}
 }
