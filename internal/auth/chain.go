@@ -39,8 +39,7 @@ type Options struct {
 	Workers   *Workers      // bound what an unknown user costs
 	Roles     []string      // of everybody who is anonymous
 	// Unfit names what of a principal cannot be a level of a topic although a rule makes it one; "" when all is well.
-	Unfit   func(p *core.Principal) string
-	Trusted func(addr string) bool // addresses that no limit applies to
+	Unfit func(p *core.Principal) string
 	// Observe is told how long a backend took, and what it came to: ok, denied, unknown, error, busy. nil: nobody asks.
 	Observe func(backend, result string, took time.Duration)
 	Log     *slog.Logger
@@ -79,7 +78,6 @@ func NewChain(o Options) *Chain {
 		o.Workers = NewWorkers(0)
 	}
 	c := &Chain{options: o, failures: newFailures(o.Failures, o.Now), strangers: newCache[bool](o.Now), guests: map[string]*core.Principal{}}
-	c.failures.exempt = o.Trusted
 	for name, l := range o.Listeners {
 		if l.Anonymous && len(l.Kinds) == 0 && l.Devices == nil {
 			c.guests[name] = &core.Principal{Namespace: l.Namespace, User: core.Anonymous.User, Roles: o.Roles, Method: core.Anonymous.Method}
