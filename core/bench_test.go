@@ -276,6 +276,23 @@ func BenchmarkSubscribe(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/filter")
 }
 
+// BenchmarkRetain replaces the retained messages of 10,000 topics that nobody has
+// subscribed to, one after the other.
+func BenchmarkRetain(b *testing.B) {
+	x := newBench(b, core.Options{Store: voidStore{newMapStore()}, Forget: true}, 0, "")
+	var lent core.Lent
+	var name []byte
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		name = fmt.Appendf(name[:0], "r/%03d/%05d", i/100%100, i%100)
+		mt, _ := x.pub.Route(x.turn, name)
+		m := lent.Lend(payload64)
+		m.Topic, m.QoS, m.Retain = mt.Topic(), 1, true
+		x.pub.Publish(x.turn, mt, m)
+		x.turn.End()
+	}
+}
+
 // BenchmarkWalk is a subscription to 20,000 of 200,000 retained messages, until
 // all are taken: for each of them.
 func BenchmarkWalk(b *testing.B) {

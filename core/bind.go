@@ -61,7 +61,7 @@ func (q *Queue) replay(t *Turn, w *replay) {
 	denials := q.ns.r.withholding(w.principal, w.client)
 	defer func() { denials.tell() }()
 	for i := range items {
-		m := items[i].Value.message()
+		m := items[i].message()
 		if m.rev > w.rev || m.Expired(t.Now) || !denials.allows(m) {
 			continue
 		}

@@ -105,10 +105,10 @@ func (s *schedule) catchUp(x *catchingUp, ns *Namespace) {
 func (x *catchingUp) retained(t *Turn, ns *Namespace, after string) {
 	items, next, done := ns.retained.Scan(nil, "#", after, sweepSlice)
 	for i := range items {
-		if !items[i].Value.isLoaded() {
+		if !items[i].isLoaded() {
 			continue
 		}
-		ns.retained.Update(items[i].Name, func(old packed, had bool) (packed, bool) {
+		ns.retained.Update(items[i].Key(), func(old packed, had bool) (packed, bool) {
 			if had && old.isLoaded() {
 				var m Message
 				owner := old.unpack(&m)

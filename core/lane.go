@@ -2,6 +2,7 @@ package core
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -199,14 +200,13 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 		k.t.items = items
 		k.t.unpacked.expect(items)
 		for i := range items {
-			m := k.t.unpacked.next(items[i].Value, len(items)-i)
+			m := k.t.unpacked.next(items[i], len(items)-i)
 			if m.rev > l.rev || m.Expired(k.t.Now) {
 				continue
 			}
 			if !k.c.mayReadTopic(m.Topic, l.free) {
-				k.withhold(m.Topic)
+				k.withhold(m.Topic) // once: the walk goes on behind it
 				q.ns.r.drop(DropDenied)
-				l.after = items[i].Name // it is told of once
 				continue
 			}
 			qos := min(m.QoS, l.sub.QoS)
@@ -215,13 +215,15 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 				l.rest(k, q)
 			}
 			if enough || !k.has(qos) {
+				if i > 0 {
+					l.after = strings.Clone(items[i-1].Key())
+				}
 				if logged {
 					k.t.putWalk(q.own, l)
 				}
 				return false
 			}
-			l.after = items[i].Name
-			logged = q.walkTo(k, l, items[i].Value, m, qos) || logged
+			logged = q.walkTo(k, l, items[i], m, qos, len(items)-i) || logged
 		}
 		if l.after = next; done {
 			if l.logged {
@@ -237,8 +239,9 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 }
 
 // walkTo makes a delivery of the message m that p was unpacked to last; logged
-// tells that it has a record. One of QoS 2 leaves when that is stored. [MQTT-4.3.3-1]
-func (q *Queue) walkTo(k *taking, l *lane, p packed, m *Message, qos uint8) (logged bool) {
+// tells that it has a record. One of QoS 2 leaves when that is stored. About so
+// many follow. [MQTT-4.3.3-1]
+func (q *Queue) walkTo(k *taking, l *lane, p packed, m *Message, qos uint8, about int) (logged bool) {
 	k.walked++
 	x := q.side
 	seq := x.seq | laneBit
@@ -249,7 +252,7 @@ func (q *Queue) walkTo(k *taking, l *lane, p packed, m *Message, qos uint8) (log
 		k.out = append(k.out, Delivery{Message: m, Consumer: k.c, Seq: seq, Attempt: 1, QoS: qos, Retain: true, Stored: true, IDs: idsOf(l.ids)}) // [3: MQTT-3.3.1-8]
 		return false
 	}
-	own := new(walked)
+	own := k.t.walked.next(min(about, k.window))
 	e := &own.entry
 	*e, e.m = had, &own.Message
 	p.unpack(e.m)
@@ -271,6 +274,22 @@ func (q *Queue) walkTo(k *taking, l *lane, p packed, m *Message, qos uint8) (log
 type walked struct {
 	entry
 	Message
+}
+
+// walkedRoom is room for some that go into flight together. They have it in
+// common: each keeps the others alive.
+type walkedRoom []walked
+
+const walkedAtOnce = 16
+
+// next is one of about so many.
+func (r *walkedRoom) next(about int) *walked {
+	if len(*r) == 0 {
+		*r = make(walkedRoom, max(1, min(about, walkedAtOnce)))
+	}
+	x := &(*r)[0]
+	*r = (*r)[1:]
+	return x
 }
 
 func idsOf(ids *[]uint32) []uint32 {

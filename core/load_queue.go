@@ -221,7 +221,7 @@ func (l *loading) retained(key, value []byte) error {
 		return errRecord
 	}
 	ns := l.namespace(name)
-	ns.retained.Set(string(rest), packedRecord(value, &m, owner))
+	ns.retained.Set(packedRecord(value, &m, owner))
 	ns.retainedBytes.Add(int64(m.Size()))
 	ns.retainers.add(owner, 1)
 	if m.Expires != 0 {

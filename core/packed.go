@@ -4,14 +4,16 @@ import (
 	"encoding/binary"
 	"strings"
 	"unsafe"
-
-	"github.com/entrepot/entrepot/core/topic"
 )
 
-// packed is a retained message as memory keeps it: its record in the store and
-// its owner, with its instant as it is. A million of them are a million strings
-// without pointers, each in one piece.
-type packed string
+// packed is a retained message as memory keeps it: how long what follows is,
+// then its record in the store with its instant as it is, and its owner in it. A
+// million of them are a million pointers to pieces without pointers. The zero
+// value is none.
+type packed struct{ at *byte }
+
+// packedText is what packed points to, without the length.
+type packedText string
 
 const (
 	packRoom  = 512 // bytes that are put together before they are given room
@@ -21,29 +23,61 @@ const (
 // pack takes a copy of a message, whose retained form counts for owner, "" for
 // nobody.
 func pack(m *Message, owner string) packed {
-	if len(m.Payload) > packRoom/2 {
-		b := appendPacked(make([]byte, 0, m.Size()), m, owner)
-		return packed(unsafe.String(unsafe.SliceData(b), len(b)))
-	}
 	var small [packRoom]byte
-	return packed(appendPacked(small[:0], m, owner))
-}
-
-func appendPacked(b []byte, m *Message, owner string) []byte {
+	b := small[:0]
+	if len(m.Payload) > packRoom/2 {
+		b = make([]byte, 0, m.Size())
+	}
 	b = appendMessage(b, m, nil)
 	if m.loaded {
 		b[0] |= flagLoaded
 	}
-	return putText(b, owner)
+	return packText(putText(b, owner))
+}
+
+// packText takes a copy of a record.
+func packText(record []byte) packed {
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(len(record)))
+	b := make([]byte, n+len(record))
+	copy(b[copy(b, length[:n]):], record)
+	return packed{unsafe.SliceData(b)}
+}
+
+// text is that of p, whose owner shares its memory.
+func (p packed) text() packedText {
+	if n := *p.at; n < 0x80 {
+		return packedText(unsafe.String((*byte)(unsafe.Add(unsafe.Pointer(p.at), 1)), int(n)))
+	}
+	return p.long()
+}
+
+// long is text where the length takes more than a byte.
+func (p packed) long() packedText {
+	n, at := uint64(*p.at&0x7f), 1
+	for shift := 7; ; shift += 7 {
+		b := *(*byte)(unsafe.Add(unsafe.Pointer(p.at), at))
+		n |= uint64(b&0x7f) << shift
+		if at++; b < 0x80 {
+			return packedText(unsafe.String((*byte)(unsafe.Add(unsafe.Pointer(p.at), at)), int(n)))
+		}
+	}
+}
+
+// Key is the topic, whose owner shares p's memory.
+func (p packed) Key() string {
+	name, _ := p.text().text(2)
+	return name
 }
 
 // bytes are those of p, not to be written to.
-func (p packed) bytes() []byte { return unsafe.Slice(unsafe.StringData(string(p)), len(p)) }
+func (p packedText) bytes() []byte { return unsafe.Slice(unsafe.StringData(string(p)), len(p)) }
 
 // unpack makes m the message, which is nothing yet or was unpacked before. It
 // shares p's memory, as its owner does. A walk comes here for each message, so it
 // reads what reader.messageTo does by steps of its own.
-func (p packed) unpack(m *Message) (owner string) {
+func (x packed) unpack(m *Message) (owner string) {
+	p := x.text()
 	flags := p[0]
 	m.Retain, m.loaded, m.QoS = flags&flagRetain != 0, flags&flagLoaded != 0, p[1]
 	at := 2
@@ -68,27 +102,27 @@ func (p packed) unpack(m *Message) (owner string) {
 }
 
 // uint is the number at a place, and the place after it.
-func (p packed) uint(at int) (v uint64, next int) {
+func (p packedText) uint(at int) (v uint64, next int) {
 	if b := p[at]; b < 0x80 {
 		return uint64(b), at + 1
 	}
 	return p.large(at)
 }
 
-func (p packed) large(at int) (v uint64, next int) {
+func (p packedText) large(at int) (v uint64, next int) {
 	v, n := binary.Uvarint(p.bytes()[at:])
 	return v, at + n
 }
 
 // text is the string at a place, and the place after it.
-func (p packed) text(at int) (s string, next int) {
+func (p packedText) text(at int) (s string, next int) {
 	n, at := p.uint(at)
 	next = at + int(n)
 	return string(p[at:next]), next
 }
 
 // isLoaded is Message.loaded.
-func (p packed) isLoaded() bool { return p[0]&flagLoaded != 0 }
+func (p packed) isLoaded() bool { return p.text()[0]&flagLoaded != 0 }
 
 // message is the message. It shares p's memory.
 func (p packed) message() *Message {
@@ -102,7 +136,7 @@ func (p packed) record(x *ages) []byte {
 	var m Message
 	owner := p.unpack(&m)
 	if m.Expires == 0 {
-		return p.bytes()
+		return p.text().bytes()
 	}
 	return putText(appendMessage(nil, &m, x), owner)
 }
@@ -110,7 +144,7 @@ func (p packed) record(x *ages) []byte {
 // packedRecord is the opposite, for a record that has been read without a fault.
 func packedRecord(record []byte, m *Message, owner string) packed {
 	if m.Expires == 0 {
-		return packed(record)
+		return packText(record)
 	}
 	return pack(m, owner)
 }
@@ -126,13 +160,17 @@ type unpacked struct {
 
 const unpackAtOnce = 64
 
-// expect looks at what will be unpacked. A million messages are in no cache, and
-// the memory gives many at once as fast as one after the other.
-func (u *unpacked) expect(items []topic.Item[packed]) {
+// expect looks at what will be unpacked, at both ends of it. A million messages
+// are in no cache, and the memory gives many at once as fast as one after the
+// other.
+func (u *unpacked) expect(items []packed) {
 	var seen byte
-	for i := range items {
-		p := items[i].Value
-		seen ^= p[0] ^ p[len(p)-1]
+	for _, p := range items {
+		seen ^= *p.at
+	}
+	for _, p := range items {
+		text := p.text()
+		seen ^= text[len(text)-1]
 	}
 	u.seen = seen
 }

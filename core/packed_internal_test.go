@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"testing"
 	"unsafe"
-
-	"github.com/entrepot/entrepot/core/topic"
 )
 
 func someMessages() []*Message {
@@ -41,6 +39,9 @@ func TestPackedIsTheMessage(t *testing.T) {
 			if len(m.Payload) == 0 {
 				x.Payload, used.Payload = m.Payload, m.Payload // nothing is nothing
 			}
+			if p.Key() != m.Topic {
+				t.Fatalf("the key of %.100q is %.100q", m.Topic, p.Key())
+			}
 			if !reflect.DeepEqual(x, m) || !reflect.DeepEqual(used, m) || p.isLoaded() != m.loaded || x.Size() != m.Size() {
 				t.Fatalf("%.100v\n%.100v", x, m)
 			}
@@ -55,11 +56,11 @@ func TestPackedIsTheMessage(t *testing.T) {
 // What was unpacked is nothing that a large payload lives on for.
 func TestATopicOutlivesALargePayload(t *testing.T) {
 	p := pack(&Message{Topic: "a/b", Payload: make([]byte, 1<<20)}, "")
-	if m := p.message(); &p.bytes()[3] == topicData(m) {
+	if m := p.message(); unsafe.StringData(p.Key()) == topicData(m) {
 		t.Error("the topic keeps the payload")
 	}
 	p = pack(&Message{Topic: "a/b", Payload: make([]byte, packAlias)}, "")
-	if m := p.message(); &p.bytes()[3] != topicData(m) {
+	if m := p.message(); unsafe.StringData(p.Key()) != topicData(m) {
 		t.Error("the topic of a small one is copied")
 	}
 }
@@ -68,10 +69,10 @@ func TestATopicOutlivesALargePayload(t *testing.T) {
 // same turn and later.
 func TestLetGoTakesWhatTheLastTakeGave(t *testing.T) {
 	var p []packed
-	var items []topic.Item[packed]
+	var items []packed
 	for i := range 3 * unpackAtOnce {
 		p = append(p, pack(&Message{Topic: fmt.Sprint(i), Payload: []byte{1}}, ""))
-		items = append(items, topic.Item[packed]{Value: p[i]})
+		items = append(items, p[i])
 	}
 	var turn Turn
 	u := &turn.unpacked

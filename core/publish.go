@@ -142,7 +142,7 @@ func (m *Match) setQueues(qs ...*Queue) {
 // match fills m with the queues that m.topic leads to, published by the session
 // of that identity; 0: none.
 func (ns *Namespace) match(t *Turn, m *Match, from uint64) {
-	t.match, m.stamp = ns.index.Match(t.match[:0], []byte(m.topic)) // [MQTT-3.3.2-3] [MQTT-4.7.3-4] [3: MQTT-3.3.2-3] [3: MQTT-4.7.3-4]
+	t.match, m.stamp = ns.index.Match(t.match[:0], m.topic) // [MQTT-3.3.2-3] [MQTT-4.7.3-4] [3: MQTT-3.3.2-3] [3: MQTT-4.7.3-4]
 	m.targets = m.targets[:0]
 	for _, b := range t.match {
 		if b.sub.NoLocal && b.queue.own != nil && b.queue.own.id == from { // [MQTT-3.8.3-3]

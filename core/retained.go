@@ -23,7 +23,7 @@ func (ns *Namespace) retainSystem(m *Message) {
 			ns.system.Add(-1)
 		}
 		if !keep {
-			return "", false
+			return packed{}, false
 		}
 		m.rev = ns.revision.Add(1)
 		return pack(m, ""), true
@@ -36,13 +36,12 @@ type retaining struct {
 	cond  func(old *Message) bool // decides on what it replaces, nil when that is nothing; nil: always
 }
 
-// may asks the condition, if there is one, about what is replaced: "" for
-// nothing.
+// may asks the condition, if there is one, about what is replaced.
 func (h *retaining) may(p packed) bool {
 	switch {
 	case h.cond == nil:
 		return true
-	case p == "":
+	case p == packed{}:
 		return h.cond(nil)
 	}
 	return h.cond(p.message())
@@ -65,7 +64,7 @@ func (ns *Namespace) retain(t *Turn, m *Message, how retaining) Reason {
 			if owner = p.unpack(&old); old.Expired(t.Now) {
 				ns.released(&old, owner)
 				t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
-				p, had = "", false
+				p, had = packed{}, false
 			}
 		}
 		if !how.may(p) {
@@ -77,7 +76,7 @@ func (ns *Namespace) retain(t *Turn, m *Message, how retaining) Reason {
 				ns.released(&old, owner)
 				t.changed(change{kind: retainedChange, ns: ns, text: m.Topic})
 			}
-			return "", false
+			return packed{}, false
 		}
 		grows := int64(m.Size())
 		if had {
@@ -175,9 +174,9 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 	}
 	w := s.ns.r.withholding(s.principal, s.st.client)
 	for i := range items {
-		switch m := items[i].Value.message(); {
+		switch m := items[i].message(); {
 		case m.Expired(t.Now):
-		case items[i].Name <= x.scanned.through:
+		case m.Topic <= x.scanned.through:
 			if s.ns.r.allows(s.principal, ActionDeliver, m.Topic) {
 				msgs = append(msgs, m)
 			}
@@ -186,7 +185,7 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 		}
 	}
 	if n := len(items); n > 0 {
-		x.scanned.through = max(x.scanned.through, items[n-1].Name)
+		x.scanned.through = max(x.scanned.through, strings.Clone(items[n-1].Key()))
 	}
 	w.tell()
 	return msgs, next, done, OK
@@ -197,10 +196,10 @@ func (s *Session) ScanRetained(t *Turn, filter, after string, budget int) (msgs 
 func (s *Session) ListRetained(t *Turn, budget int) (msgs []*Message) {
 	items, _, _ := s.ns.retained.Scan(nil, "#", "", budget)
 	for i := range items {
-		if !s.ns.r.allows(s.principal, ActionDeliver, items[i].Name) {
+		if !s.ns.r.allows(s.principal, ActionDeliver, items[i].Key()) {
 			continue
 		}
-		if m := items[i].Value.message(); !m.Expired(t.Now) {
+		if m := items[i].message(); !m.Expired(t.Now) {
 			msgs = append(msgs, m)
 		}
 	}

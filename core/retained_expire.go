@@ -30,11 +30,11 @@ func (ns *Namespace) sweepOn(t *Turn, w *sweep) {
 	items, next, done := ns.retained.Scan(nil, "#", w.after, sweepSlice)
 	var m Message
 	for i := range items {
-		items[i].Value.unpack(&m)
+		items[i].unpack(&m)
 		switch {
 		case m.Expires == 0:
 		case m.Expired(t.Now):
-			ns.removeExpired(t, strings.Clone(items[i].Name))
+			ns.removeExpired(t, strings.Clone(items[i].Key()))
 		case w.next == 0 || m.Expires < w.next:
 			w.next = m.Expires
 		}
@@ -59,6 +59,6 @@ func (ns *Namespace) removeExpired(t *Turn, name string) {
 		}
 		ns.released(&old, owner)
 		t.changed(change{kind: retainedChange, ns: ns, text: name})
-		return "", false
+		return packed{}, false
 	})
 }

@@ -1,7 +1,5 @@
 package core
 
-import "github.com/entrepot/entrepot/core/topic"
-
 // Turn is one pass of an event loop, or of a goroutine that stands for one.
 // It carries the time, the loop that runs it, the writes that must become
 // durable and the loops that are to be notified at its end. A turn belongs to
@@ -29,11 +27,12 @@ type Turn struct {
 	dead      []deadLetter
 	tally     tally
 	sampler   sampler
-	spare     [classes][]*Message  // to be used again
-	holders   []holder             // the entries of the message that is being shared
-	items     []topic.Item[packed] // scratch of retained walks
-	unpacked  unpacked             // and room for it
-	spares    []any                // what Borrow takes
+	spare     [classes][]*Message // to be used again
+	holders   []holder            // the entries of the message that is being shared
+	items     []packed            // scratch of retained walks
+	unpacked  unpacked            // and room for them
+	walked    walkedRoom          // and for those in flight
+	spares    []any               // what Borrow takes
 }
 
 // Kicker is a loop that sleeps until it is told that something waits for it.
@@ -94,5 +93,5 @@ func (t *Turn) End() (submitted bool) {
 // forgetItems lets go of what a walk has found.
 func (t *Turn) forgetItems() {
 	clear(t.items[:cap(t.items)])
-	t.items = t.items[:0]
+	t.items, t.walked = t.items[:0], nil
 }

@@ -48,7 +48,7 @@ func (x topics) route(dst []string, key string, _ wire.Table) []string {
 			return dst
 		}
 	}
-	found, _ := x.index.Match(nil, []byte(name))
+	found, _ := x.index.Match(nil, name)
 	for _, q := range found {
 		dst = appendOnce(dst, q)
 	}

@@ -1,8 +1,9 @@
-// Package ordered is a map from strings to values in byte order: a B+ tree that
-// holds the retained messages of core/topic and the keys of the store in
-// memory. It imports the standard library only and knows nothing of topics.
+// Package ordered is a map of values that know their keys, in byte order of
+// these: a B+ tree that holds the retained messages of core/topic and what the
+// store in memory keeps. It imports the standard library only and knows nothing
+// of topics.
 //
 // Most of the time of a search goes into waiting for memory, so a page keeps
-// the eight bytes after what its keys have in common in one array, and the text
-// of its keys in one piece.
+// what its keys begin with, and the eight bytes after it of each in one array:
+// hardly any key is looked at where it is.
 package ordered

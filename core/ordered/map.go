@@ -1,9 +1,13 @@
 package ordered
 
+// Keyed is a value that knows its key, which is the same as long as the value is
+// in a map.
+type Keyed interface{ Key() string }
+
 // A Map is an ordered map. The zero value is empty and ready. It is not safe
-// for concurrent use; reading beside reading is. Beyond keys and values an
-// entry takes about 40 bytes.
-type Map[V any] struct {
+// for concurrent use; reading beside reading is. Beyond its value an entry takes
+// about 14 bytes, and 8 more for each 8 that neighbours begin with alike.
+type Map[V Keyed] struct {
 	root *page[V]
 	size int
 }
@@ -12,7 +16,7 @@ type Map[V any] struct {
 func (m *Map[V]) Len() int { return m.size }
 
 // At returns where the value of key is, nil if there is none. It is good until
-// the next change of the map.
+// the next change of the map. What is put there has the same key.
 func (m *Map[V]) At(key string) *V {
 	if m.root == nil {
 		return nil
@@ -24,15 +28,15 @@ func (m *Map[V]) At(key string) *V {
 	return nil
 }
 
-// Set gives key a value and returns what it takes the place of.
-func (m *Map[V]) Set(key string, v V) (old V, had bool) {
+// Set puts a value at its key and returns what it takes the place of.
+func (m *Map[V]) Set(v V) (old V, had bool) {
 	if m.root == nil {
 		m.root = &page[V]{}
 	}
-	c := m.root.set(key, v)
+	c := m.root.set(v.Key(), v)
 	if c.right != nil {
-		root := &page[V]{kids: []*page[V]{m.root, c.right}}
-		root.keys.insert(0, c.between)
+		root := &page[V]{inner: &branch[V]{kids: []*page[V]{m.root}}}
+		root.adopt(0, c.between, c.right)
 		m.root = root
 	}
 	if !c.had {
@@ -71,13 +75,13 @@ func (m *Map[V]) shrink(n int) {
 	switch {
 	case m.size == 0:
 		m.root = nil
-	case len(m.root.kids) == 1:
-		m.root = m.root.kids[0]
+	case m.root.len() == 1 && !m.root.leaf():
+		m.root = m.root.inner.kids[0]
 	}
 }
 
 // A Cursor is a place in a map that does not change meanwhile.
-type Cursor[V any] struct {
+type Cursor[V Keyed] struct {
 	m    *Map[V]
 	leaf *page[V]
 	i    int
@@ -94,20 +98,18 @@ func (m *Map[V]) Seek(key string) Cursor[V] {
 // called.
 func (c *Cursor[V]) Valid() bool { return c.leaf != nil }
 
-// Key is the key at the cursor. It shares memory with its neighbours, so clone
-// what is kept for long.
-func (c *Cursor[V]) Key() string { return c.leaf.names[c.i] }
+// Key is the key at the cursor, as its value has it.
+func (c *Cursor[V]) Key() string { return c.leaf.vals[c.i].Key() }
 
 // Value is the value at the cursor.
 func (c *Cursor[V]) Value() V { return c.leaf.vals[c.i] }
 
-// Run is the keys and values from the cursor on that its page holds. They are
-// good until the next change of the map, and not to be changed.
-func (c *Cursor[V]) Run() (keys []string, values []V) {
-	return c.leaf.names[c.i:], c.leaf.vals[c.i:]
-}
+// Below is the values from the cursor on that its page holds and whose keys are
+// below key. They are good until the next change of the map, and not to be
+// changed.
+func (c *Cursor[V]) Below(key string) []V { return c.leaf.vals[c.i:max(c.i, c.leaf.lower(key))] }
 
-// Skip moves on by n keys, at most as many as Run has.
+// Skip moves on by n keys, at most as many as its page holds from there on.
 func (c *Cursor[V]) Skip(n int) {
 	c.i += n
 	c.settle()
@@ -122,8 +124,7 @@ func (c *Cursor[V]) Next() {
 // Forward moves to the first key not below key, which is not behind the cursor.
 func (c *Cursor[V]) Forward(key string) {
 	for range 2 { // often it is close
-		if last := c.leaf.names[len(c.leaf.names)-1]; last >= key {
-			c.i = c.leaf.lower(key)
+		if c.i = c.leaf.lower(key); c.i < len(c.leaf.vals) {
 			return
 		}
 		if c.leaf, c.i = c.leaf.next, 0; c.leaf == nil {

@@ -5,11 +5,12 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"unsafe"
 )
 
 // loadOf adds n filters, every wild-th of them with wildcards, and returns
 // names of which half meet a filter.
-func loadOf(x *Index[*int], n, wild int) (filters []string, names [][]byte) {
+func loadOf(x *Index[*int], n, wild int) (filters []string, names []string) {
 	filters = make([]string, n)
 	for i := range n {
 		switch {
@@ -27,7 +28,7 @@ func loadOf(x *Index[*int], n, wild int) (filters []string, names [][]byte) {
 	}
 	for i := range 4096 {
 		k := i * 7919 % n
-		names = append(names, fmt.Appendf(nil, "site/%d/dev/%d/%s", k%100, k, []string{"temp", "none"}[i%2]))
+		names = append(names, fmt.Sprintf("site/%d/dev/%d/%s", k%100, k, []string{"temp", "none"}[i%2]))
 	}
 	return filters, names
 }
@@ -49,7 +50,7 @@ func BenchmarkMatchOver1MTwoPercentWild(b *testing.B) { benchMatch(b, 1_000_000,
 func BenchmarkMatchExactHit(b *testing.B) {
 	x := NewIndex[*int](IndexOptions{})
 	x.Add("site/7/dev/3/temp", new(int))
-	dst, name := make([]*int, 0, 16), []byte("site/7/dev/3/temp")
+	dst, name := make([]*int, 0, 16), "site/7/dev/3/temp"
 	for b.Loop() {
 		if dst, _ = x.Match(dst[:0], name); len(dst) != 1 {
 			b.Fatal("no match")
@@ -60,9 +61,9 @@ func BenchmarkMatchExactHit(b *testing.B) {
 func BenchmarkMatchMissOver50k(b *testing.B) {
 	x := NewIndex[*int](IndexOptions{})
 	loadOf(x, 50_000, 5)
-	var names [][]byte
+	var names []string
 	for i := range 4096 {
-		names = append(names, fmt.Appendf(nil, "site/%d/other/%d/temp", i%100, i))
+		names = append(names, fmt.Sprintf("site/%d/other/%d/temp", i%100, i))
 	}
 	dst, i := make([]*int, 0, 16), 0
 	for b.Loop() {
@@ -76,7 +77,7 @@ func BenchmarkMatchFanOut500(b *testing.B) {
 	for range 500 {
 		x.Add("a/b", new(int))
 	}
-	dst, name := make([]*int, 0, 512), []byte("a/b")
+	dst, name := make([]*int, 0, 512), "a/b"
 	for b.Loop() {
 		dst, _ = x.Match(dst[:0], name)
 	}
@@ -84,7 +85,7 @@ func BenchmarkMatchFanOut500(b *testing.B) {
 
 func BenchmarkCurrent(b *testing.B) {
 	x := NewIndex[*int](IndexOptions{})
-	_, s := x.Match(nil, []byte("a/b"))
+	_, s := x.Match(nil, "a/b")
 	for b.Loop() {
 		if !x.Current(s) {
 			b.Fatal("not current")
@@ -171,11 +172,18 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-func retainedMillion() *Retained[*int] {
-	r, v := &Retained[*int]{}, new(int)
+// own is a name of 25 bytes somewhere in memory, as those of retained messages
+// are.
+type own struct{ name *byte }
+
+func (x own) Key() string { return unsafe.String(x.name, 25) }
+
+func retainedMillion() *Retained[own] {
+	r := &Retained[own]{}
 	for i := range 1_000_000 {
 		k := i * 7919 % 1_000_000
-		r.Set(fmt.Sprintf("site/%02d/dev/%03d/sensor/%02d", k/20000, k/50%400, k%50), v)
+		name := fmt.Sprintf("site/%02d/dev/%03d/sensor/%02d", k/20000, k/50%400, k%50)
+		r.Set(own{unsafe.StringData(name)})
 	}
 	return r
 }
@@ -187,7 +195,7 @@ func BenchmarkRetainedScan(b *testing.B) {
 	perEntry := float64(heap()-before)/1e6 - 32 // the text takes 32 bytes
 	for _, filter := range []string{"site/07/#", "site/+/dev/+/sensor/07", "+/+/+/+/+/07", "site/+/dev/007/#"} {
 		b.Run(filter, func(b *testing.B) {
-			var items []Item[*int]
+			var items []own
 			found := 0
 			for b.Loop() {
 				after, done := "", false

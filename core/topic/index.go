@@ -101,16 +101,15 @@ func firstLevel(s string) string { return s[:levelEnd(s, 0)] }
 // Match appends to dst the values of all filters that match name, each
 // (filter, value) once: those of the filter that equals name first, in order of
 // insertion. It allocates nothing but dst's growth. The stamp serves Current.
-func (x *Index[V]) Match(dst []V, name []byte) ([]V, Stamp) {
-	text := view(name)
-	h := hashOf(text)
-	stamp := x.gen.stamp(h, hashOf(firstLevel(text)))
-	if e := x.exact[h>>58].find(tagOf(h), text); e != nil {
+func (x *Index[V]) Match(dst []V, name string) ([]V, Stamp) {
+	h := hashOf(name)
+	stamp := x.gen.stamp(h, hashOf(firstLevel(name)))
+	if e := x.exact[h>>58].find(tagOf(h), name); e != nil {
 		if l := e.vals.Load(); l != nil {
 			dst = l.appendTo(dst)
 		}
 	}
-	return x.wild.match(dst, text, x.options.Dollar), stamp
+	return x.wild.match(dst, name, x.options.Dollar), stamp
 }
 
 // Current says whether a match with this stamp would give the same values now.

@@ -11,16 +11,24 @@ import (
 	"pgregory.net/rapid"
 )
 
-func scanAll[V any](r *Retained[V], filter string, budget int) (names []string) {
+// noted is a value with its name.
+type noted struct {
+	name  string
+	value int
+}
+
+func (x noted) Key() string { return x.name }
+
+func scanAll(r *Retained[noted], filter string, budget int) (names []string) {
 	after, done := "", false
-	var items []Item[V]
+	var items []noted
 	for !done {
 		items, after, done = r.Scan(items[:0], filter, after, budget)
 		if len(items) > max(budget, 1) {
 			panic("more items than the budget")
 		}
 		for _, it := range items {
-			names = append(names, it.Name)
+			names = append(names, it.name)
 		}
 	}
 	return names
@@ -29,14 +37,14 @@ func scanAll[V any](r *Retained[V], filter string, budget int) (names []string) 
 func TestRetainedAgreesWithTheNaiveModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var r Retained[int]
+		var r Retained[noted]
 		m := map[string]int{}
 		t.Repeat(map[string]func(*rapid.T){
 			"set": func(t *rapid.T) {
 				for _, name := range rapid.SliceOfN(genName(), 1, 30).Draw(t, "names") {
 					v := rapid.Int().Draw(t, "v")
 					was, was2 := m[name]
-					if old, had := r.Set(name, v); old != was || had != was2 {
+					if old, had := r.Set(noted{name, v}); old.value != was || had != was2 {
 						t.Fatalf("Set(%q) = %v, %v", name, old, had)
 					}
 					m[name] = v
@@ -45,7 +53,7 @@ func TestRetainedAgreesWithTheNaiveModel(t *testing.T) {
 			"delete": func(t *rapid.T) {
 				name := genName().Draw(t, "name")
 				was, was2 := m[name]
-				if old, had := r.Delete(name); old != was || had != was2 {
+				if old, had := r.Delete(name); old.value != was || had != was2 {
 					t.Fatalf("Delete(%q) = %v, %v", name, old, had)
 				}
 				delete(m, name)
@@ -53,11 +61,11 @@ func TestRetainedAgreesWithTheNaiveModel(t *testing.T) {
 			"update": func(t *rapid.T) {
 				name, v, keep := genName().Draw(t, "name"), rapid.Int().Draw(t, "v"), rapid.Bool().Draw(t, "keep")
 				was, was2 := m[name]
-				r.Update(name, func(old int, had bool) (int, bool) {
-					if old != was || had != was2 {
+				r.Update(name, func(old noted, had bool) (noted, bool) {
+					if old.value != was || had != was2 {
 						t.Fatalf("Update(%q) sees %v, %v", name, old, had)
 					}
-					return v, keep
+					return noted{name, v}, keep
 				})
 				if keep {
 					m[name] = v
@@ -68,7 +76,7 @@ func TestRetainedAgreesWithTheNaiveModel(t *testing.T) {
 			"": func(t *rapid.T) {
 				name := genName().Draw(t, "name")
 				was, was2 := m[name]
-				if v, ok := r.Get(name); v != was || ok != was2 || r.Len() != len(m) {
+				if v, ok := r.Get(name); v.value != was || ok != was2 || r.Len() != len(m) {
 					t.Fatalf("Get(%q) = %v, %v; %d names", name, v, ok, r.Len())
 				}
 				filter := genAnyFilter().Draw(t, "filter")
@@ -95,10 +103,10 @@ func TestRetainedAgreesWithTheNaiveModel(t *testing.T) {
 
 func TestNothingIsSeenAtAGlance(t *testing.T) {
 	t.Parallel()
-	var r Retained[int]
+	var r Retained[noted]
 	for d := range 1000 {
-		r.Set(fmt.Sprintf("$SYS/broker/%03d", d), d)
-		r.Set(fmt.Sprintf("a/%03d/b", d), d)
+		r.Set(noted{fmt.Sprintf("$SYS/broker/%03d", d), d})
+		r.Set(noted{fmt.Sprintf("a/%03d/b", d), d})
 	}
 	for filter, want := range map[string]bool{
 		"b/#": true, "a/500x/+": true, "a": true, "a/#": false, "+/500/b": false, "a/500/b": false, "#": false,
@@ -112,10 +120,10 @@ func TestNothingIsSeenAtAGlance(t *testing.T) {
 
 func TestAScanVisitsNoMoreThanItsBudget(t *testing.T) {
 	t.Parallel()
-	var r Retained[int]
+	var r Retained[noted]
 	for d := range 1000 {
 		for s := range 20 {
-			r.Set(fmt.Sprintf("d/%04d/s/%02d", d, s), s)
+			r.Set(noted{fmt.Sprintf("d/%04d/s/%02d", d, s), s})
 		}
 	}
 	for filter, most := range map[string]int{ // names to visit
@@ -146,14 +154,14 @@ func TestAScanVisitsNoMoreThanItsBudget(t *testing.T) {
 func TestASubtreeComesInSlicesOfTheBudget(t *testing.T) {
 	t.Parallel()
 	const n = 1000
-	var r Retained[int]
+	var r Retained[noted]
 	for i := range n {
-		r.Set(fmt.Sprintf("a/%04d", i), -1)
-		r.Set(fmt.Sprintf("b/%04d", i), i)
-		r.Set(fmt.Sprintf("c/%04d", i), -1)
+		r.Set(noted{fmt.Sprintf("a/%04d", i), -1})
+		r.Set(noted{fmt.Sprintf("b/%04d", i), i})
+		r.Set(noted{fmt.Sprintf("c/%04d", i), -1})
 	}
 	for _, budget := range []int{1, 2, 63, 64, 65, 256, n, 5 * n} {
-		items, after, done := []Item[int](nil), "", false
+		items, after, done := []noted(nil), "", false
 		for calls := 0; !done; calls++ {
 			had := len(items)
 			items, after, done = r.Scan(items, "b/#", after, budget)
@@ -165,7 +173,7 @@ func TestASubtreeComesInSlicesOfTheBudget(t *testing.T) {
 			t.Fatalf("budget %d: %d of %d", budget, len(items), n)
 		}
 		for i, x := range items {
-			if x.Value != i || x.Name != fmt.Sprintf("b/%04d", i) {
+			if x.value != i || x.name != fmt.Sprintf("b/%04d", i) {
 				t.Fatalf("budget %d: %v at %d", budget, x, i)
 			}
 		}
@@ -174,9 +182,9 @@ func TestASubtreeComesInSlicesOfTheBudget(t *testing.T) {
 
 func TestRetainedIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
-	var r Retained[int]
+	var r Retained[noted]
 	for i := range 500 {
-		r.Set(fmt.Sprintf("fixed/%03d", i), i)
+		r.Set(noted{fmt.Sprintf("fixed/%03d", i), i})
 	}
 	var writers, readers sync.WaitGroup
 	var stop atomic.Bool
@@ -184,11 +192,11 @@ func TestRetainedIsSafeForConcurrentUse(t *testing.T) {
 		writers.Go(func() {
 			for i := range 5000 {
 				name := fmt.Sprintf("fixed/%03d/%d/%d", i%500, w, i%50)
-				r.Set(name, i)
+				r.Set(noted{name, i})
 				if i%3 == 0 {
 					r.Delete(name)
 				}
-				r.Update("counter", func(old int, _ bool) (int, bool) { return old + 1, true })
+				r.Update("counter", func(old noted, _ bool) (noted, bool) { return noted{"counter", old.value + 1}, true })
 			}
 		})
 	}
@@ -205,7 +213,7 @@ func TestRetainedIsSafeForConcurrentUse(t *testing.T) {
 	writers.Wait()
 	stop.Store(true)
 	readers.Wait()
-	if v, _ := r.Get("counter"); v != 10000 {
-		t.Errorf("the counter is %d", v)
+	if v, _ := r.Get("counter"); v.value != 10000 {
+		t.Errorf("the counter is %d", v.value)
 	}
 }

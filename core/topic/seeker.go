@@ -13,12 +13,14 @@ type seeker struct {
 	prefix string // no name below it matches
 	target []byte // where lookSeek wants to go
 	inside string // all names that begin so match; empty if not known
+	past   []byte // the first name above these, if it is
 }
 
 type look int
 
 const (
 	lookMatch look = iota
+	lookOne        // a match, and the next is not below target
 	lookStep       // no match, the next name may be one
 	lookSeek       // no match below target
 	lookDone       // no match from here on
@@ -68,6 +70,10 @@ func (q *seeker) look(name string) look {
 	if n <= len(name) {
 		return q.seek(name[:n-1], "0") // past all that begins with these levels and '/'
 	}
+	if free >= 0 && free < len(name) { // what '+' took and all behind it is as it must be: no other name is
+		q.seek(name[:free], "0")
+		return lookOne
+	}
 	return lookMatch
 }
 
@@ -77,6 +83,9 @@ func (q *seeker) rest(name string, n, hashEnd int) look {
 	if hashEnd == len(q.filter) {
 		if n <= len(name) {
 			q.inside = name[:n]
+			if n > 0 {
+				q.past = append(append(q.past[:0], name[:n-1]...), '0') // the byte after '/'
+			}
 		}
 		return lookMatch
 	}
@@ -101,11 +110,6 @@ func (q *seeker) miss(name string, n, f, fEnd, free int) look {
 		return lookDone
 	}
 	return q.seek(name[:free], "0") // the byte after '/'
-}
-
-// all tells, by the ends of names that follow each other, that all of them match.
-func (q *seeker) all(names []string) bool {
-	return q.inside != "" && strings.HasPrefix(names[0], q.inside) && strings.HasPrefix(names[len(names)-1], q.inside)
 }
 
 func (q *seeker) seek(head, tail string) look {

@@ -10,10 +10,19 @@ import (
 	"github.com/entrepot/entrepot/core/ordered"
 )
 
+// record is what the store has at a key.
+type record struct {
+	key   string
+	value []byte
+}
+
+// Key is where it lies in the map.
+func (r record) Key() string { return r.key }
+
 // Store is an ordered map in memory. It is safe for concurrent use.
 type Store struct {
 	mu     sync.RWMutex
-	m      ordered.Map[[]byte] // guarded by mu; values are never changed, only replaced
+	m      ordered.Map[record] // guarded by mu; values are never changed, only replaced
 	closed bool                // guarded by mu
 }
 
@@ -36,7 +45,7 @@ func (s *Store) Write(batches []*core.Batch, _ bool) error {
 		for kind, rec := range b.All() {
 			switch kind {
 			case core.OpSet:
-				s.m.Set(string(rec.Key), append(make([]byte, 0, len(rec.Value)), rec.Value...))
+				s.m.Set(record{string(rec.Key), append(make([]byte, 0, len(rec.Value)), rec.Value...)})
 			case core.OpDelete:
 				s.m.Delete(string(rec.Key))
 			case core.OpDeleteRange:
@@ -54,8 +63,8 @@ func (s *Store) Get(key []byte) ([]byte, error) {
 	if s.closed {
 		return nil, core.ErrStoreClosed
 	}
-	if v := s.m.At(string(key)); v != nil {
-		return append(make([]byte, 0, len(*v)), *v...), nil
+	if at := s.m.At(string(key)); at != nil {
+		return append(make([]byte, 0, len(at.value)), at.value...), nil
 	}
 	return nil, nil
 }
@@ -95,7 +104,7 @@ func (s *Store) slice(dst []core.Record, from, to string) (recs []core.Record, n
 		if len(dst) == scanSlice {
 			return dst, c.Key(), true, nil
 		}
-		dst = append(dst, core.Record{Key: []byte(c.Key()), Value: append([]byte{}, c.Value()...)})
+		dst = append(dst, core.Record{Key: []byte(c.Key()), Value: append([]byte{}, c.Value().value...)})
 	}
 	return dst, "", false, nil
 }
@@ -107,6 +116,6 @@ func (s *Store) Close() error {
 	if s.closed {
 		return core.ErrStoreClosed
 	}
-	s.closed, s.m = true, ordered.Map[[]byte]{}
+	s.closed, s.m = true, ordered.Map[record]{}
 	return nil
 }
