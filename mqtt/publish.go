@@ -256,7 +256,7 @@ func (c *conn) submit(t *core.Turn, sc *scratch, p *packet.Publish, to place, fr
 	if !mt.Any() && !p.Retain {
 		return 0, false, core.NoReceiver
 	}
-	if p.QoS > 0 { // its receivers hold it until they acknowledge, mostly
+	if p.QoS > 0 && mt.Any() { // its receivers hold it until they acknowledge, mostly
 		return c.session.Publish(t, mt, c.describe(t.NewMessage(p.Payload), t, p, mt.Topic()))
 	}
 	m := c.describe(sc.lent.Lend(p.Payload), t, p, mt.Topic())
