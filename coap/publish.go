@@ -84,7 +84,6 @@ func (h *topics) publish(t *core.Turn, p *peer, q *request, r *response) waiter 
 	if !ok {
 		return nil
 	}
-	defer h.lent.Lend(nil)
 	m.Retain = retain
 	h.room.count.traffic.Count(t, adapters.In, m.QoS, len(q.payload))
 	var seq uint64
@@ -197,17 +196,10 @@ func (h *topics) qos(q *request) uint8 {
 	return qosOf(h.cfg.PublishQoS, q.typ == message.CON)
 }
 
-// message makes what is published. Nobody keeps most of QoS 0: it is lent until
-// Publish returns. Section 8.1.
+// message builds what is published. Section 8.1.
 func (h *topics) message(t *core.Turn, q *request, topic string, r *response) (*core.Message, bool) {
-	qos := h.qos(q)
-	var m *core.Message
-	if qos == 0 {
-		m = h.lent.Lend(q.payload)
-	} else {
-		m = core.NewMessage(q.payload)
-	}
-	m.Topic, m.Origin, m.QoS = topic, Protocol, qos
+	m := core.NewMessage(q.payload)
+	m.Topic, m.Origin, m.QoS = topic, Protocol, h.qos(q)
 	if h.query.expiry > 0 {
 		m.Expires = t.Now.After(h.query.expiry)
 	}

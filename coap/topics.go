@@ -20,7 +20,6 @@ type topics struct {
 	who   *identity
 	where place
 	cond  condition
-	lent  core.Lent
 }
 
 func newTopics(r *Room, e *Endpoint) *topics { return &topics{room: r, cfg: &r.cfg, endpoint: e} }

@@ -51,7 +51,6 @@ type endpoint struct {
 	reasons   []core.Reason                       // scratch of unsubscribe
 	topic     []byte                              // scratch of publish
 	client    core.Client                         // scratch of peer.client
-	lent      core.Lent                           // scratch of message
 }
 
 func newEndpoint(r *Room, l adapters.Loop, info adapters.ListenerInfo) *endpoint {

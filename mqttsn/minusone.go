@@ -169,10 +169,9 @@ func (o *minusOne) route(t *core.Turn, h heldPublish, out *adapters.Output) {
 	}
 	match, r := o.session.Route(t, []byte(h.topic))
 	if r == core.OK && (match.Any() || h.retain) {
-		m := o.e.message(0, h.data)
+		m := core.NewMessage(h.data)
 		m.Topic, m.Retain, m.Origin = match.Topic(), h.retain, Name
 		_, _, r = o.session.Publish(t, match, m)
-		o.e.lent.Lend(nil)
 	}
 	if r.Err() != nil {
 		o.refuse(t.Now, h, code(r, o.e.cfg.EMQXCodes), out)

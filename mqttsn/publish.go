@@ -94,8 +94,7 @@ func (p *peer) publish(t *core.Turn, q packet.Publish, name, data []byte, out *a
 		seq, pending = p.session.Remember(t, uint64(q.MsgID)) // P3: before PUBREC
 	}
 	if match.Any() || q.Retain {
-		m := p.e.message(qos, data)
-		defer p.e.lent.Lend(nil)
+		m := core.NewMessage(data)
 		m.Topic, m.QoS, m.Retain, m.Origin = match.Topic(), qos, q.Retain, Name
 		s, wait, r := p.session.Publish(t, match, m)
 		if r.Err() != nil {
@@ -117,15 +116,6 @@ func (p *peer) publish(t *core.Turn, q packet.Publish, name, data []byte, out *a
 		a.of = packet.PUBREC
 	}
 	p.answerWhenSafe(t, a, pending, out)
-}
-
-// message makes what is published. Nobody keeps most of QoS 0: it is lent until
-// Publish returns.
-func (e *endpoint) message(qos uint8, data []byte) *core.Message {
-	if qos == 0 {
-		return e.lent.Lend(data)
-	}
-	return core.NewMessage(data)
 }
 
 // refusePublish answers for the core; a refused QoS 0 stays silent (P11).
