@@ -86,7 +86,7 @@ func TestWebSocketRequestsThatAreNoneAreCounted(t *testing.T) {
 // SECURITY A4c: fragments count with their headers, so empty ones too.
 func TestAttack_A4c_EmptyFragmentsEndWithTheAllowance(t *testing.T) {
 	t.Parallel()
-	r := webSockets(t)
+	r := webSocketsWithin(t, adapters.Limits{PreauthDeadline: time.Minute}) // input is discarded for 2 s before the end is told
 	for i := range r.Addrs() {
 		for name, frame := range map[string][]byte{
 			"empty messages":  {0x82, 0x80, 1, 2, 3, 4},

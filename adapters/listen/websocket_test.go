@@ -29,7 +29,12 @@ func (strict) WebSocket() adapters.WebSocketOptions {
 // webSockets starts ws:// and wss:// with the line protocol and a strict one.
 func webSockets(t *testing.T, origins ...string) *rig {
 	t.Helper()
-	return serve(t, rigOptions{urls: []string{"ws://127.0.0.1:0", "wss://127.0.0.1:0"}, change: func(o *listen.Options) {
+	return webSocketsWithin(t, adapters.Limits{}, origins...)
+}
+
+func webSocketsWithin(t *testing.T, l adapters.Limits, origins ...string) *rig {
+	t.Helper()
+	return serve(t, rigOptions{limits: l, urls: []string{"ws://127.0.0.1:0", "wss://127.0.0.1:0"}, change: func(o *listen.Options) {
 		o.Rooms["strict"] = strict{o.Rooms["line"].(adapters.WebSocketRoom)}
 		for i := range o.Listeners {
 			o.Listeners[i].Origins = origins
