@@ -8,13 +8,17 @@ import (
 
 func TestSECURITY_P1b_DeepTopicsAreNotKept(t *testing.T) {
 	attack{moved: []string{"refused mqtt bad_topic"}}.run(t, func(g *target) {
-		kept := g.Metrics()["entrepot_retained_messages"]
+		const retained = `entrepot_retained_messages{namespace="default"}`
+		kept, told := g.Metrics()[retained]
+		if !told {
+			t.Fatalf("no metric %s", retained)
+		}
 		all := hello5
 		for i := range 50 {
 			all += publish5(3, fmt.Sprint(i, strings.Repeat("/", 32_000)), u16(i+1), "", "x")
 		}
 		g.asks("mqtt", all+ping+over, "connack 00"+strings.Repeat(", puback 90", 50)+", pingresp")
-		if now := g.Metrics()["entrepot_retained_messages"]; now != kept {
+		if now := g.Metrics()[retained]; now != kept {
 			t.Errorf("%v retained messages, %v before", now, kept)
 		}
 	})

@@ -153,7 +153,7 @@ func (h house) retain(t *testing.T, g *process) {
 // check asks the metrics whether all is there.
 func (h house) check(t *testing.T, g *process, when string) {
 	t.Helper()
-	subscriptions, retained := g.metric("entrepot_subscriptions"), g.metric("entrepot_retained_messages")
+	subscriptions, retained := g.metric(`entrepot_subscriptions{namespace="default"}`), g.metric(`entrepot_retained_messages{namespace="default"}`)
 	if subscriptions < h.subscriptions || retained != h.retained {
 		t.Errorf("%s: %d subscriptions, %d retained messages, want %d and %d", when, subscriptions, retained, h.subscriptions, h.retained)
 	}
