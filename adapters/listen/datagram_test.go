@@ -88,7 +88,7 @@ func TestDatagramPeersTickAndAreEvicted(t *testing.T) {
 	began := time.Now()
 	a.send("TICK 100")
 	a.expect("TOCK")
-	if d := time.Since(began); d < 100*time.Millisecond {
+	if d := time.Since(began); d < 99*time.Millisecond { // a loop's time is in whole milliseconds
 		t.Errorf("early: %v", d)
 	}
 	b.send("LOGIN same")
