@@ -176,7 +176,11 @@ func TestInteropPahoMQTT311(t *testing.T) {
 			wait(p.Publish(name+"/x", 2, true, "offline"))
 			again := paho3.NewClient(options("r" + name))
 			wait(again.Connect())
-			if s := collect(t, got, 1); s[0] != "offline" {
+			s := collect(t, got, 1)
+			if s[0] == "29" { // its PUBREC was not sent before the DISCONNECT, and the client has forgotten it
+				s = collect(t, got, 1)
+			}
+			if s[0] != "offline" {
 				t.Errorf("got %q", s)
 			}
 			again.Disconnect(100)
