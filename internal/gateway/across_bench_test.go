@@ -2,17 +2,13 @@ package gateway
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	amqp "github.com/entrepot/entrepot/amqp/amqp091/wire"
-	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/mqtt/packet"
 )
 
@@ -54,32 +50,11 @@ func BenchmarkAcross(b *testing.B) {
 
 // serve runs a gateway that serves protocols. It returns the address of each.
 func serve(b *testing.B, protocols []string) map[string]string {
-	file := filepath.Join(b.TempDir(), "entrepot.yaml")
 	text := "node: {data: memory}\nlisteners:\n"
 	for _, p := range protocols {
 		text += fmt.Sprintf("  - {url: \"%s://127.0.0.1:0\", anonymous: true}\n", p)
 	}
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	in := config.Input{File: file, Sections: Sections(), Protocols: Protocols()}
-	c, err := config.Load(in)
-	if err != nil {
-		b.Fatal(err)
-	}
-	g, err := Open(Options{Config: c, Sections: in.Sections})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx) }()
-	b.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.Error(err)
-		}
-	})
+	g := configured(b, text)
 	at := map[string]string{}
 	for _, l := range g.Listening() {
 		scheme, address, _ := strings.Cut(l.URL, "://")

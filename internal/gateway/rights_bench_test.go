@@ -67,12 +67,9 @@ type pair struct {
 
 const burst = 100
 
-func newPair(b *testing.B, rules []string) *pair {
+// configured is a gateway that runs with a configuration until the benchmark ends.
+func configured(b *testing.B, text string) *Gateway {
 	file := filepath.Join(b.TempDir(), "entrepot.yaml")
-	text := "node: {data: memory}\nlisteners:\n  - {url: \"mqtt://127.0.0.1:0\", anonymous: true}\n"
-	if rules != nil {
-		text += "roles:\n  anonymous: [\"" + strings.Join(rules, "\", \"") + "\"]\n"
-	}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
@@ -94,6 +91,15 @@ func newPair(b *testing.B, rules []string) *pair {
 			b.Error(err)
 		}
 	})
+	return g
+}
+
+func newPair(b *testing.B, rules []string) *pair {
+	text := "node: {data: memory}\nlisteners:\n  - {url: \"mqtt://127.0.0.1:0\", anonymous: true}\n"
+	if rules != nil {
+		text += "roles:\n  anonymous: [\"" + strings.Join(rules, "\", \"") + "\"]\n"
+	}
+	g := configured(b, text)
 	p := &pair{pub: dial(b, g, "p"), sub: dial(b, g, "s")}
 	subscribe := packet.Subscribe{ID: 1}
 	subscribe.AppendFilter("dev/#", 0)
