@@ -47,8 +47,9 @@ vuln: ## known vulnerabilities of what is built; needs https://vuln.go.dev, or G
 	cd tools && $(GO) build -o ../$(OUT)/govulncheck golang.org/x/vuln/cmd/govulncheck
 	@tools/vuln.sh $(OUT)/govulncheck
 
-unit: ## unit tests and fuzz seeds with the race detector; what measures load comes last, one after the other
+unit: ## unit tests and fuzz seeds with the race detector; what counts allocations without it; what measures load comes last, one after the other
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e /test/interop -e /test/matrix -e /test/abuse -e /test/scale -e /test/crash -e /test/credentials)
+	$(GO) test -timeout 5m -run TestAStartTakesLittleForEachThing ./internal/store/disk
 	cd test/peers && $(GO) test -timeout 5m ./...
 	$(GO) test -race -p 1 -timeout 10m ./test/abuse ./test/scale ./test/credentials
 
