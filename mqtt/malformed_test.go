@@ -244,7 +244,7 @@ func TestMQTT_MM20_IdentifierAndCodesOfAcknowledgements(t *testing.T) {
 		return byte(kind) << 4
 	}
 	allowed := map[packet.Type]string{
-		packet.PUBACK: " 00 80 83 87 90 91 97 99 ", packet.PUBREC: " 00 80 83 87 90 91 97 99 ",
+		packet.PUBACK: " 00 10 80 83 87 90 91 97 99 ", packet.PUBREC: " 00 10 80 83 87 90 91 97 99 ",
 		packet.PUBREL: " 00 92 ", packet.PUBCOMP: " 00 92 ",
 	}
 	for kind, good := range allowed {

@@ -54,6 +54,18 @@ func TestMQTT_MQ4_ARefusalOfTheClientSettles(t *testing.T) {
 	})
 }
 
+func TestMQTT_MM20_NoMatchingSubscribersOfABridgeCompletes(t *testing.T) {
+	run(t, nil, func(w *world) {
+		r := w.reader("r", v5, "a")
+		w.connect("p", v5).send(pub("a", "1", 1, 1), pub("a", "2", 2, 2))
+		r.want(`PUBLISH q1 #2 a "1"`, `PUBLISH q2 #3 a "2"`)
+		r.send(ack(packet.PUBACK, 2, packet.NoMatchingSubscribers), ack(packet.PUBREC, 3, packet.NoMatchingSubscribers))
+		r.want("PUBREL #3")
+		r.send(ack(packet.PUBCOMP, 3))
+		r.open()
+	})
+}
+
 func TestMQTT_MQ5_AfterPubackTheIdentifierIsNew(t *testing.T) {
 	run(t, nil, func(w *world) {
 		r := w.reader("r", v5, "a")

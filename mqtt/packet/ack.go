@@ -30,12 +30,11 @@ func (a *Ack) Parse(rules *Rules, v Version, _ byte, body []byte) error {
 		return errLeft
 	}
 	a.Code = Code(r.byte())
-	at := placeOf(a.Type, rules.orDefault().From)
-	if !a.Code.validIn(at) {
+	if !a.Code.ValidIn(a.Type, Server) { // mosquitto's bridges send 0x10 as well, which clients should not
 		return errAckCode // [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1]
 	}
 	if len(r.b) > 0 {
-		a.Properties.parse(&r, rules.orDefault(), at)
+		a.Properties.parse(&r, rules.orDefault(), placeOf(a.Type, rules.orDefault().From))
 	}
 	if r.err == nil && len(r.b) > 0 {
 		return errLeft
