@@ -136,11 +136,8 @@ var listenerKeys = map[string]func(h *listener, c *converter, l *Line){
 			h.most = nil
 		}
 	},
-	"max_qos": func(h *listener, _ *converter, l *Line) {
-		if n, ok := whole(l, 0, 2); ok {
-			h.qos = n + 1
-		}
-	},
+	"max_qos":     maxQoS,
+	"maximum_qos": maxQoS, // not in the manual, but in mosquitto
 	"mount_point": func(h *listener, _ *converter, l *Line) {
 		l.lost("namespaces keep topics apart here; the listener is left out")
 		h.lost = true
@@ -165,6 +162,12 @@ var listenerKeys = map[string]func(h *listener, c *converter, l *Line){
 		}
 	},
 	"websockets_origin": func(h *listener, _ *converter, l *Line) { h.origins = append(h.origins, l.value) },
+}
+
+func maxQoS(h *listener, _ *converter, l *Line) {
+	if n, ok := whole(l, 0, 2); ok {
+		h.qos = n + 1
+	}
 }
 
 // listen settles the listeners, when all lines are read.

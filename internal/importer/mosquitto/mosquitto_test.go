@@ -65,6 +65,7 @@ func TestEachLineIsReported(t *testing.T) {
 		"port 1883\ncertfile DIR/c":                      "not translated: certfile and keyfile come together",
 		"listener 8883\nrequire_certificate true":        "not translated: certificates are asked for, and there is no certfile",
 		"max_connections 10":                             "ok",
+		"listener 1\nmaximum_qos 1":                      "2: maximum_qos 1: ok",
 		"listener 1\nmax_connections 10\nlistener 2":     "not translated: limits.connections counts all listeners, and another one",
 		"listener 1\nprotocol websockets":                "changed: the path is /mqtt",
 		"port 1883\nallow_anonymous true":                "changed: insecure: true says beside it",
