@@ -34,13 +34,10 @@ func (k *taking) has(qos uint8) bool {
 // subscriptions, then what waits, in order.
 // [MQTT-4.6.0-1] [3: MQTT-4.6.0-1]
 func (q *Queue) serve(k *taking) {
-	if q.serveReturned(k); k.stopped() {
+	if !q.serveAgain(k) {
 		return
 	}
 	if q.side != nil {
-		if q.serveSide(k); k.stopped() {
-			return
-		}
 		if q.serveLanes(k); k.stopped() {
 			return
 		}
@@ -104,12 +101,24 @@ func (k *taking) withhold(topic string) {
 // stopped tells that nothing more may be taken now.
 func (k *taking) stopped() bool { return k.short || k.wait || k.parked }
 
-func (q *Queue) serveReturned(k *taking) {
-	for i := 0; i < len(q.returned); {
+// serveAgain repeats what was given back, of the ring and of retained messages,
+// in the order in which it was sent; false when the take ends before all is.
+func (q *Queue) serveAgain(k *taking) bool {
+	for q.side != nil && len(q.side.back) > 0 {
+		if !q.serveReturned(k, ringBefore(q.side.back[0])) || !q.serveSide(k) {
+			return false
+		}
+	}
+	return q.serveReturned(k, q.tail)
+}
+
+// serveReturned repeats what is below a sequence number.
+func (q *Queue) serveReturned(k *taking, below uint64) bool {
+	for i := 0; i < len(q.returned) && q.returned[i] < below; {
 		seq := q.returned[i]
 		e := q.at(seq)
 		if !k.has(q.qosFor(k.c, e)) {
-			return
+			return false
 		}
 		if k.c.skips(e) {
 			i++
@@ -122,12 +131,13 @@ func (q *Queue) serveReturned(k *taking) {
 		}
 		if !q.deliver(k, seq, e) {
 			q.returned = slices.Insert(q.returned, i, seq)
-			return
+			return false
 		}
 	}
 	if len(q.returned) == 0 {
 		q.returned = nil
 	}
+	return true
 }
 
 // [MQTT-4.8.2-3]

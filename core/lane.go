@@ -118,23 +118,42 @@ func (q *Queue) dropLanes(filter string) (logged bool) {
 	return logged
 }
 
-// serveSide repeats retained deliveries that were not settled before, and
-// sends those that were not stored yet.
-func (q *Queue) serveSide(k *taking) {
+// ringShift makes room in the sequence number of a retained delivery for how far
+// the ring had been sent, so that it is repeated in its place.
+const ringShift = 20
+
+// ringBefore is the first entry of the ring that was not sent before a retained
+// delivery.
+func ringBefore(seq uint64) uint64 { return seq &^ laneBit >> ringShift }
+
+// nextSeq is the sequence number of the next retained delivery.
+func (x *side) nextSeq(q *Queue) uint64 {
+	seq := max(x.seq, q.next<<ringShift)
+	x.seq = seq + 1
+	return seq | laneBit
+}
+
+// serveSide repeats the first of the retained deliveries that were not settled
+// before, or that were not stored yet, with those that follow it and that
+// nothing of the ring was sent between. False when the take ends before.
+func (q *Queue) serveSide(k *taking) bool {
 	x := q.side
-	for len(x.back) > 0 {
+	for first := true; len(x.back) > 0; first = false {
 		seq := x.back[0]
+		if !first && len(q.returned) > 0 && q.returned[0] < ringBefore(seq) {
+			return true
+		}
 		e := x.sent[seq]
 		if e == nil {
 			x.back = x.back[1:]
 			continue
 		}
 		if !k.has(q.qosFor(k.c, e)) {
-			return
+			return false
 		}
 		if e.qos == 2 && e.logged && !e.stored { // as in the ring
 			k.wait = true
-			return
+			return false
 		}
 		x.back = x.back[1:]
 		if e.state != received && !k.c.mayRead(e) {
@@ -146,6 +165,7 @@ func (q *Queue) serveSide(k *taking) {
 		q.deliverSide(k, seq, e)
 	}
 	x.back = nil
+	return true
 }
 
 // serveLanes walks the retained messages of new subscriptions.
@@ -244,8 +264,7 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 func (q *Queue) walkTo(k *taking, l *lane, p packed, m *Message, qos uint8, about int) (logged bool) {
 	k.walked++
 	x := q.side
-	seq := x.seq | laneBit
-	x.seq++
+	seq := x.nextSeq(q)
 	had := entry{m: m, ids: l.ids, free: l.free, qos: qos, retain: true, logged: l.logged && qos > 0}
 	if qos := q.qosFor(k.c, &had); !had.logged && !k.c.holds(qos) { // over with the delivery
 		k.t.unpacked.keep()

@@ -38,6 +38,48 @@ func TestMQTT_MQ15_MG4_NewMessagesLeaveTheIdentifiersOfAGroupAlone(t *testing.T)
 
 // Each reconnect leaves more PUBREL packets unanswered than the Receive
 // Maximum counts: all are repeated, and none of their identifiers is used.
+// What is retained is repeated where it was sent: a client that remembers the
+// last value of a topic would else go back to an old one. [MQTT-4.6.0-1]
+func TestMQTT_MQ15_RetainedMessagesAreRepeatedInTheirPlace(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restart=%v", restart), func(t *testing.T) {
+			t.Parallel()
+			options := adaptertest.Options{Store: adaptertest.NewStore()}
+			want := []string{
+				`PUBLISH q1 #2 dup a/1 "live"`, `PUBLISH q1 #3 dup retain a/2 "old"`, `PUBLISH q2 #4 dup retain a/3 "old"`, `PUBLISH q1 #5 dup a/2 "new"`,
+				`PUBLISH q1 #6 dup retain b "old"`, `PUBLISH q2 #7 dup b "new"`,
+			}
+			check := func(w *world) {
+				if _, got := w.resumes("r", v5, keep(1000)); strings.Join(got, "\n") != strings.Join(want, "\n") {
+					t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+			}
+			adaptertest.Test(t, roomWith(nil), options, func(t *testing.T, d *adaptertest.Driver) {
+				w := &world{d, t}
+				p := w.connect("p", v5)
+				p.send(retained("a/2", "old", 1, 1), retained("a/3", "old", 2, 2), retained("b", "old", 1, 3))
+				p.recv()
+				r := w.reader("r", v5, "a/1", keep(1000))
+				p.send(pub("a/1", "live", 1, 4))
+				p.recv()
+				r.send(sub(2, "a/+", 2))
+				p.send(pub("a/2", "new", 1, 5))
+				p.recv()
+				r.send(sub(3, "b", 2))
+				p.send(pub("b", "new", 2, 6))
+				r.recv()
+				r.Drop()
+				if !restart {
+					check(w)
+				}
+			})
+			if restart {
+				adaptertest.Test(t, roomWith(nil), options, func(t *testing.T, d *adaptertest.Driver) { check(&world{d, t}) })
+			}
+		})
+	}
+}
+
 func TestMQTT_MQ15_MF1_ReleasedExchangesPileUpOverReconnects(t *testing.T) {
 	run(t, &Config{Inflight: 2}, func(w *world) {
 		a := w.reader("a", v5, "t", keep(100))
