@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"bytes"
 	"time"
 	"unicode/utf8"
 
@@ -31,11 +32,20 @@ func (c *conn) checkWill(p *packet.Connect) error {
 	return nil
 }
 
+// tellsOfBridge knows the will that every bridge of mosquitto has unless its
+// notifications are off. What is below $SYS is ours to say, so that it is set
+// aside; to refuse it would refuse the bridge.
+func tellsOfBridge(name []byte) bool {
+	bridge, ok := bytes.CutPrefix(name, []byte("$SYS/broker/connection/"))
+	bridge, state := bytes.CutSuffix(bridge, []byte("/state"))
+	return ok && state && len(bridge) > 0 && !bytes.ContainsAny(bridge, "/+#")
+}
+
 // will makes the message that core keeps with the session; nil without one.
 // [MQTT-3.1.2-7] [MQTT-3.1.3-10]
 // [3: MQTT-3.1.2-8]
 func (c *conn) will(p *packet.Connect) *core.Will {
-	if !p.HasWill { // [3: MQTT-3.1.2-12]
+	if !p.HasWill || tellsOfBridge(p.WillTopic) { // [3: MQTT-3.1.2-12]
 		return nil
 	}
 	m := core.NewMessage(p.WillPayload)

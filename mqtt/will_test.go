@@ -21,6 +21,20 @@ func TestMQTT_MV1_TheWillIsCheckedAtConnect(t *testing.T) {
 	}, denying("will no"))
 }
 
+func TestMQTT_MV1_TheWillOfAMosquittoBridgeIsSetAside(t *testing.T) {
+	run(t, nil, func(w *world) {
+		r := w.reader("r", v5, "$SYS/#")
+		for _, v := range []packet.Version{v31, v311, v5} {
+			w.connect("b", v, will("$SYS/broker/connection/host.b/state", "0", 1, true)).Drop()
+		}
+		r.want()
+		for _, topic := range []string{"$SYS/broker/connection/state", "$SYS/broker/connection//state", "$SYS/broker/connection/a/b/state", "$SYS/broker/connection/a/states", "$SYS/x"} {
+			w.dial("b", v5, will(topic, "0", 1, true)).ends("CONNACK code=87")
+		}
+		w.dial("b", v5, will("$SYS/broker/connection/+/state", "0", 1, true)).ends("CONNACK code=90")
+	})
+}
+
 func TestMQTT_MV2_TheWillIsPublishedAfterAnyOtherEnd(t *testing.T) {
 	for name, end := range map[string]func(w *world, p *peer){
 		"socket lost":       func(_ *world, p *peer) { p.Drop() },
