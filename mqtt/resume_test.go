@@ -36,8 +36,6 @@ func TestMQTT_MQ15_MG4_NewMessagesLeaveTheIdentifiersOfAGroupAlone(t *testing.T)
 	})
 }
 
-// Each reconnect leaves more PUBREL packets unanswered than the Receive
-// Maximum counts: all are repeated, and none of their identifiers is used.
 // What is retained is repeated where it was sent: a client that remembers the
 // last value of a topic would else go back to an old one. [MQTT-4.6.0-1]
 func TestMQTT_MQ15_RetainedMessagesAreRepeatedInTheirPlace(t *testing.T) {
@@ -80,6 +78,8 @@ func TestMQTT_MQ15_RetainedMessagesAreRepeatedInTheirPlace(t *testing.T) {
 	}
 }
 
+// Each reconnect leaves more PUBREL packets unanswered than the Receive
+// Maximum counts: all are repeated, and none of their identifiers is used.
 func TestMQTT_MQ15_MF1_ReleasedExchangesPileUpOverReconnects(t *testing.T) {
 	run(t, &Config{Inflight: 2}, func(w *world) {
 		a := w.reader("a", v5, "t", keep(100))
