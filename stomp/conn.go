@@ -129,6 +129,8 @@ type mark struct {
 	pending  bool // wait until the session's watermark reaches seq
 	deferred bool // the frame is part of a transaction: COMMIT answers it (ST57)
 	last     bool // DISCONNECT: the connection ends with the answer
+
+	opens *subscription // SUBSCRIBE: its MESSAGEs come after the answer
 }
 
 // later is the mark that comes after both.

@@ -115,7 +115,7 @@ func (c *conn) DirectRun(t *core.Turn, d *core.Delivery, run *core.Run, out *ada
 // there is none, or not any more.
 func (c *conn) plain(d *core.Delivery) *subscription {
 	sub, _ := d.Consumer.Data.(*subscription)
-	if sub == nil || c.state != open || sub.mode != ackAuto || sub.ended {
+	if sub == nil || c.state != open || sub.mode != ackAuto || sub.held || sub.ended {
 		return nil
 	}
 	return sub

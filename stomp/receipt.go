@@ -93,6 +93,10 @@ func (c *conn) answer(t *core.Turn, out *adapters.Output) {
 			out.B = append(out.B, '\n', 0)
 			c.ended(frame.Receipt, out)
 		}
+		if o.opens != nil {
+			o.opens.held = false
+			c.subs.serve(o.opens)
+		}
 		if o.last { // ST21
 			c.leave(t, core.Normal)
 			out.CloseAfterFlush(core.Normal)

@@ -24,6 +24,9 @@ func (c *conn) subscribe(t *core.Turn, f *frame.Frame) (mark, *failure) {
 	if bad != nil {
 		return mark{}, bad
 	}
+	if text(f, "receipt") != "" {
+		sub.held, m.opens = true, sub
+	}
 	c.startSubscription(sub)
 	return m, nil
 }

@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -297,4 +298,36 @@ func TestSTOMP_ST72_EverythingInOneConnection(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestSTOMP_ST58_TheRECEIPTOfASubscribeComesBeforeItsMessages(t *testing.T) {
+	for name, sub := range map[string][]string{
+		"durable":  {"destination:/topic/a", "id:1", "durable:true"},
+		"queue":    {"destination:/queue/q", "id:1", "ack:client"},
+		"bound":    {"destination:/queue/q", "id:1", "x-bind:b/+,c/+"},
+		"retained": {"destination:/topic/r", "id:1"},
+		"temp":     {"destination:/temp-queue/t", "id:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, DefaultConfig(), func(w *world) {
+				p := w.connect("1.2")
+				if name == "durable" {
+					p.say("SUBSCRIBE", append(sub, "receipt:s")...)
+					p.receipts("s")
+					p.say("UNSUBSCRIBE", "id:1", "receipt:u")
+					p.receipts("u")
+				}
+				p.say("SEND", sub[0], "receipt:m", "persistent:true", "retain:"+strconv.FormatBool(name == "retained"), "", "waits")
+				p.receipts("m")
+				p.say("SEND", "destination:/queue/other", "persistent:true", "receipt:o", "", "slow")
+				p.say("SUBSCRIBE", append(sub, "receipt:r")...)
+				got := p.frames()
+				if len(got) != 3 || got[1].cmd != "RECEIPT" || got[1].header["receipt-id"] != "r" || got[2].body != "waits" {
+					t.Fatalf("%v", got)
+				}
+				p.say("UNSUBSCRIBE", "id:1", "receipt:e")
+				p.receipts("e")
+			})
+		})
+	}
 }

@@ -35,6 +35,7 @@ type subscription struct {
 	out     int       // unsettled
 	blocked bool      // the window is full
 	listed  bool      // in subscriptions.stalled
+	held    bool      // until the RECEIPT of its SUBSCRIBE is written
 	ended   bool      // after UNSUBSCRIBE
 }
 
@@ -186,7 +187,7 @@ func (s *subscriptions) each(fn func(*subscription)) {
 
 // serve notes that the subscription may have something to send.
 func (s *subscriptions) serve(sub *subscription) {
-	if !sub.listed && !sub.ended {
+	if !sub.listed && !sub.ended && !sub.held {
 		sub.listed = true
 		s.stalled = append(s.stalled, sub)
 	}
