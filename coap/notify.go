@@ -177,7 +177,7 @@ func (p *peer) confirms(o *observation, qos uint8, now core.Time) bool {
 func (p *peer) tell(t *core.Turn, o *observation, whole *response, confirm bool, settle settlement, out *adapters.Output) {
 	whole.setObserve(o.next(t.Now))
 	var r response
-	p.block(t, &ask{}, []byte(o.key), whole, &r)
+	p.block(t, &ask{}, []byte(o.key), min(o.szx, p.ep.szx), whole, &r)
 	if confirm {
 		p.ep.room.count.notified[message.CON].Add(1)
 		o.checked = t.Now
@@ -244,7 +244,7 @@ func (p *peer) refresh(t *core.Turn, x *exchange) {
 	}
 	p.ep.room.count.coalesced.Add(1)
 	whole.setObserve(o.next(t.Now))
-	p.block(t, &ask{}, []byte(o.key), &whole, &r)
+	p.block(t, &ask{}, []byte(o.key), min(o.szx, p.ep.szx), &whole, &r)
 	x.frame = r.appendTo(x.frame[:0], message.CON, id, o.token)
 	x.setID(id)
 	o.sent(id)

@@ -232,6 +232,30 @@ func TestCoAP_O17_LargeNotificationIsFetchedByGET(t *testing.T) {
 	})
 }
 
+func TestCoAP_B11_O17_NotificationsKeepTheBlockSizeOfTheRegistration(t *testing.T) {
+	t.Parallel()
+	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
+		for _, size := range []int{64, 32, 1024} { // a new registration replaces it
+			szx := message.SZXFor(size)
+			c.register("ps/a", "o", optBlock(message.Block2, 0, false, szx))
+			for _, kind := range []option{optUint(message.ContentFormat, 42), non} {
+				c.another().publish("ps/a", strings.Repeat("0123456789abcdef", 70), optUint(message.ContentFormat, 42), kind)
+				m := c.must()
+				if b := message.MakeBlock(uintOption(t, m, message.Block2)); b.SZX != szx || b.Num != 0 || !b.More || len(m.Payload) != size {
+					t.Fatal(m)
+				}
+				if m.Type == message.CON {
+					c.ack(m)
+				}
+			}
+			c.another().publish("ps/a", "small")
+			m := c.must()
+			absent(t, m, message.Block2)
+			c.ack(m)
+		}
+	})
+}
+
 func TestCoAP_R13_RetainedValuesOfAWildcardFollowInOrder(t *testing.T) {
 	t.Parallel()
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {

@@ -24,6 +24,7 @@ type observation struct {
 	ids      [remembered]uint16
 	count    uint8 // how many of ids are set, saturated
 	qos      uint8 // granted
+	szx      uint8 // the largest block of a notification (RFC 7959, section 2.6)
 	env      bool
 	queue    bool      // a named queue: each delivery is a CON
 	exact    bool      // the filter is a topic

@@ -42,7 +42,10 @@ func (h *topics) observe(t *core.Turn, p *peer, q *request, r *response) waiter 
 	if first != nil {
 		represent(r, first, envelope{on: o.env, qos: min(first.QoS, o.qos), retain: true}, p.ep, t.Now)
 	}
-	o.accept = q.accept
+	o.accept, o.szx = q.accept, message.MaxSZX
+	if q.hasBlock2 {
+		o.szx = q.block2.SZX
+	}
 	if !acceptable(q.accept, r) {
 		h.abandon(t, p, o)
 		r.fail(message.NotAcceptable, "the value has another format") // R9

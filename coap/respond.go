@@ -13,7 +13,7 @@ func (p *peer) answer(t *core.Turn, s *suspension, key []byte, whole *response, 
 	a := &s.ask
 	p.ep.room.count.request(a.method, whole.code)
 	r := response{}
-	p.block(t, a, key, whole, &r)
+	p.block(t, a, key, p.ep.szx, whole, &r)
 	again := a.method == message.GET && !whole.has(hasObserve)
 	if muted(a.mute, r.code) || r.silent && a.typ == message.NON {
 		p.answerNothing(a, out)
@@ -41,13 +41,14 @@ func (p *peer) answer(t *core.Turn, s *suspension, key []byte, whole *response, 
 }
 
 // block cuts what is too large for one datagram, and keeps the whole for the
-// blocks to come (M20, B8 to B12). Errors are never cut.
-func (p *peer) block(t *core.Turn, a *ask, key []byte, whole, r *response) {
+// blocks to come (M20, B8 to B12). szx is the largest size of a block. Errors
+// are never cut.
+func (p *peer) block(t *core.Turn, a *ask, key []byte, szx uint8, whole, r *response) {
 	if whole.code.Class() != 2 || whole.code == message.Continue {
 		*r = *whole
 		return
 	}
-	more, ok := r.cut(whole, a.block2, a.hasBlock2, p.ep.szx)
+	more, ok := r.cut(whole, a.block2, a.hasBlock2, szx)
 	if !ok {
 		p.ep.room.count.blockError("beyond the end")
 		r.fail(message.BadRequest, "block beyond the end") // B9
