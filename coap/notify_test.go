@@ -256,6 +256,19 @@ func TestCoAP_B11_O17_NotificationsKeepTheBlockSizeOfTheRegistration(t *testing.
 	})
 }
 
+func TestCoAP_O17_ALaterBlockRegistersNobody(t *testing.T) {
+	t.Parallel()
+	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
+		c.another().expect(message.Created, message.PUT, "ps/a", payload(strings.Repeat("x", 100)))
+		m := c.expect(message.Content, message.GET, "ps/a", token("o"), observe(0), optBlock(message.Block2, 1, false, 2))
+		absent(t, m, message.Observe)
+		c.another().put("ps/a", "new")
+		if got := c.RecvAll(); len(got) != 0 {
+			t.Fatalf("%d notifications without a registration", len(got))
+		}
+	})
+}
+
 func TestCoAP_R13_RetainedValuesOfAWildcardFollowInOrder(t *testing.T) {
 	t.Parallel()
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {

@@ -62,6 +62,9 @@ func (q *request) read(m *message.Message, raw []byte) {
 	if q.method == message.GET {
 		q.mute = 0 // M16: ignored where the answer is the purpose
 	}
+	if q.observe == 0 && q.hasBlock2 && q.block2.Num > 0 {
+		q.observe = -1 // O17: only block 0 registers (RFC 7959, section 2.6)
+	}
 	q.key = append(q.key, byte(q.method))
 	q.key = appendKey(appendKey(q.key, q.path), q.query)
 	q.tagged = appendKey(append(q.tagged, q.key...), o.All(message.RequestTag))
