@@ -11,6 +11,9 @@ import (
 // deliver sends what waits for the client, as far as its window goes. A client
 // that is awake for it alone gets its PINGRESP when nothing is left (K9).
 func (p *peer) deliver(t *core.Turn, out *adapters.Output) {
+	if p.state == asleep {
+		p.session.PassOn(t) // of a group or a named queue: others are awake
+	}
 	if p.state != active && p.state != awake || p.inbound.subscribing() { // K6, S11
 		return
 	}

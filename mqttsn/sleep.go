@@ -31,6 +31,7 @@ func (p *peer) onDisconnect(t *core.Turn, body []byte, out *adapters.Output) err
 func (p *peer) drowse(t *core.Turn) {
 	p.become(asleep)
 	p.session.BoundQoS0(t, p.e.cfg.QueueQoS0)
+	p.session.PassOn(t)
 	if p.traffic != &p.e.quiet {
 		p.outbound.registering = registering{}
 		p.outbound.rest()

@@ -23,6 +23,29 @@ func (s *sim) sleeping(addr string) *device {
 	return d
 }
 
+func TestMQTTSN_K6_WhoSleepsHoldsNothingOfItsGroup(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		w := s.watch("")
+		a, b := s.at("10.0.0.1:1000").connect("cl1"), s.at("10.0.0.2:1000").connect("cl2")
+		for _, d := range []*device{a, b} { // "$share/g/a/b"
+			d.ask("11 12 20 00 01 24 73 68 61 72 65 2f 67 2f 61 2f 62", "08 13 20 00 00 00 01 00")
+		}
+		b.ask("09 0a 00 00 00 02 61 2f 62", "07 0b 04 01 00 02 00")
+		a.ask("04 18 00 1e", "02 18")
+		for i, data := range []string{"1", "2"} { // a slept longest hungry: the first was for it
+			w.publish("a/b", data)
+			b.want(fmt.Sprintf("08 0c 20 04 01 00 %02x 3%s", i+1, data))
+			b.ask(fmt.Sprintf("07 0d 04 01 00 %02x 00", i+1))
+		}
+		a.ask(wakeCl1, pingresp)
+		b.ask("04 18 00 1e", "02 18")
+		w.publish("a/b", "3") // nobody is there: it waits for who wakes first
+		a.ask(wakeCl1, "09 0a 04 01 00 01 61 2f 62")
+		a.ask("07 0b 04 01 00 01 00", "08 0c 20 04 01 00 02 33")
+		a.ask("07 0d 04 01 00 02 00", pingresp)
+	})
+}
+
 func TestMQTTSN_K1_SilentClientIsLost(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d := s.at("10.0.0.1:1000").connect("cl1")
