@@ -69,6 +69,9 @@ func (p *peer) pump(t *core.Turn, o *observation, out *adapters.Output) {
 		}
 		limit, window := p.window(o)
 		if limit == 0 || !p.ids.free(t.Now) {
+			if o.queue {
+				o.consumer.Take(t, nil, 0) // passes the turn to another consumer
+			}
 			p.queueUp(o)
 			return
 		}

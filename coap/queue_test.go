@@ -36,6 +36,31 @@ func TestCoAP_R5q_AcknowledgedDeliveriesAreShared(t *testing.T) {
 	})
 }
 
+func TestCoAP_R5q_AnObserverWithoutAPlaceHoldsNothing(t *testing.T) {
+	t.Parallel()
+	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
+		c.register("ps/a", "a")
+		c.register("ps/$queue/jobs", "q")
+		o := c.another()
+		o.register("ps/$queue/jobs", "o")
+		c.another().put("ps/a", "x")
+		m := c.must() // its one place, for as long as there is no ACK
+		c.another().expect(message.Changed, message.POST, "ps/$queue/jobs", payload("1"))
+		if n := o.must(); string(n.Payload) != "1" {
+			t.Fatal(n)
+		} else {
+			c.another().expect(message.Changed, message.POST, "ps/$queue/jobs", payload("2"))
+			c.ack(m)
+			if m = c.must(); string(m.Payload) != "2" {
+				t.Fatal(m)
+			}
+			c.ack(m)
+			o.ack(n)
+		}
+		o.silent()
+	})
+}
+
 func TestCoAP_R5q_ResetReleasesTheDelivery(t *testing.T) {
 	t.Parallel()
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
