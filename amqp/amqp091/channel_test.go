@@ -119,6 +119,30 @@ func TestAMQP_AQ21_FlowPausesDeliveries(t *testing.T) {
 	})
 }
 
+// Who was woken and cannot take leaves the message to another consumer.
+func TestAMQP_AQ21_AConsumerThatIsStoppedHoldsNothing(t *testing.T) {
+	for name, stop := range map[string][]wire.Method{
+		"flow":   {consume("q", "c"), &wire.ChannelFlow{Active: false}},
+		"window": {&wire.BasicQos{PrefetchCount: 1, Global: true}, consume("q", "c"), &wire.QueueDeclare{Queue: "own"}, consume("own", "o")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(w *world) {
+				p, other := w.dial(), w.dial()
+				p.send(1, append([]wire.Method{&wire.QueueDeclare{Queue: "q"}}, stop...)...)
+				p.recv()
+				if name == "window" { // another consumer of the channel has the only place
+					other.publish("", "own", "x")
+					p.expect(deliver("o", 1, false, "", "own", `"x"`))
+				}
+				other.call("1 basic.consume-ok ConsumerTag:d", consume("q", "d"))
+				w.dial().publish("", "q", "m")
+				p.expect("")
+				other.expect(deliver("d", 1, false, "", "q", `"m"`))
+			})
+		})
+	}
+}
+
 func TestAMQP_AQ22_AccessRequestAnswersOne(t *testing.T) {
 	simulate(t, func(w *world) {
 		p := w.dial()

@@ -70,13 +70,13 @@ func (cons *consumer) take() (more bool) {
 	case cons.ended || cons.ch.closing:
 		return false
 	case cons.ch.paused:
-		cons.hungry = true
+		cons.pass()
 		return false
 	case len(cons.carry) > 0:
 		cons.flush()
 		return true
 	case window <= 0:
-		cons.hungry = true
+		cons.pass()
 		return false
 	}
 	if cap(c.scratch) < batch {
@@ -95,6 +95,12 @@ func (cons *consumer) take() (more bool) {
 	}
 	clear(got)
 	return more
+}
+
+// pass leaves to other consumers of the queue what this one was woken for.
+func (cons *consumer) pass() {
+	cons.hungry = true
+	cons.core.Take(cons.ch.c.t, nil, 0)
 }
 
 // flush delivers what was taken and did not fit into the output.
