@@ -22,6 +22,9 @@ type Consumer struct {
 	stopped  bool      // takes no more
 	isArmed  bool      // hungry and asleep: the next message wakes it
 	isOwed   bool      // woken, and has not taken yet
+	isSated  bool      // armed, and left to others what is theirs: they come first
+	isShort  bool      // has not had all of its share
+	left     int32     // of its share then
 	inflight int
 	closed   Reason
 	rights   *readRights // nil until they are asked for
@@ -82,7 +85,8 @@ func (c *Consumer) holds(qos uint8) bool { return qos > 0 || (c.opts.AckAll && !
 func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 	q := c.queue
 	q.mu.Lock()
-	if c.isOwed {
+	came := c.isOwed
+	if came {
 		c.isOwed = false
 		q.owed--
 	}
@@ -95,17 +99,23 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 		q.mu.Unlock()
 		return into
 	}
+	q.sate(c, false)
 	q.expireOld(t)
 	t.unpacked.begin()
 	k := taking{t: t, c: c, out: into, window: window, share: q.share(c)}
+	c.isShort = false
 	if c.isLasting() && !c.member.inbox.hasSent(c) { // what it was given before goes out first
 		k.parked = true
 	} else {
 		q.serve(&k)
 		k.parked = k.parked || k.given > 0
 	}
+	if k.short {
+		c.isShort, c.left = true, int32(min(k.share, 1<<30))
+	}
 	if !k.short && !k.parked && !c.quiet {
 		q.arm(c)
+		q.sate(c, k.share <= 0 && !k.wait && q.waitingCount() > 0)
 	}
 	if q.paged != nil {
 		q.ahead(t)
@@ -114,7 +124,7 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 		q.sending.goOn(q, t)
 	}
 	var woken *Consumer
-	if progress := k.short || k.parked || q.ranked || len(k.out) > len(into); progress && !k.wait {
+	if progress := came || k.short || k.parked || q.ranked || len(k.out) > len(into); progress && !k.wait {
 		if woken = q.wakeNext(); woken == c { // its second helping does not count against the others' share
 			c.isOwed = false
 			q.owed--

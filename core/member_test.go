@@ -187,8 +187,8 @@ func TestWhatOneMayNotTakeHidesNothingFromIt(t *testing.T) {
 		for _, s := range []string{"1", "2", "3"} {
 			p.pub("$queue/q", s, 1) // wakes a, whose share is half of it
 		}
-		a.expect(9, "$queue/q=1/1 $queue/q=2/1 $queue/q=3/1")
-		b.expect(9, "$queue/q=own/1")
+		a.expect(9, "$queue/q=1/1 $queue/q=2/1")
+		b.expect(9, "$queue/q=own/1 $queue/q=3/1")
 	})
 }
 

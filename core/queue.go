@@ -47,13 +47,15 @@ type Queue struct {
 	next      uint64
 	tail      uint64
 	count     int // entries not settled
-	inflight  int
+	inflight  int32
+	sated     int32 // armed ones that have had their share, while others are on their way
 	bytes     int64
 	returned  []uint64 // ascending, all below next
 	latest    uint64   // newest waiting QoS 0 entry of a Latest queue; 0: none
 	consumers []*Consumer
 	armed     []*Consumer // hungry and asleep, the longest first
-	owed      int         // consumers that were woken and have not taken yet
+	owed      int32       // consumers that were woken and have not taken yet
+	spared    uint32      // what others left to them
 	side      *side       // retained messages on their way; nil until there were some
 	bindings  *filters    // named, group and private queues
 	age       *ageing     // of queues with a TTL
@@ -220,12 +222,12 @@ func (q *Queue) attached() bool {
 }
 
 func (q *Queue) waitingCount() int {
-	return q.count - q.inflight
+	return q.count - int(q.inflight)
 }
 
 // info is a snapshot.
 func (q *Queue) info() QueueInfo {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return QueueInfo{Spec: *q.spec, Waiting: q.waitingCount(), InFlight: q.inflight, Consumers: len(q.consumers), Bytes: q.bytes}
+	return QueueInfo{Spec: *q.spec, Waiting: q.waitingCount(), InFlight: int(q.inflight), Consumers: len(q.consumers), Bytes: q.bytes}
 }

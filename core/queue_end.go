@@ -100,9 +100,9 @@ func (q *Queue) empty(t *Turn) {
 		waited, q.given = q.given.parked, nil
 	}
 	consumers := q.consumers
-	q.consumers, q.armed, q.owed = nil, nil, 0
+	q.consumers, q.armed, q.owed, q.sated = nil, nil, 0, 0
 	for _, c := range consumers {
-		c.isArmed, c.isOwed = false, false
+		c.isArmed, c.isOwed, c.isSated = false, false, false
 		if c.closed == OK {
 			c.closed = QueueDeleted
 		}

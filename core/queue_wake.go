@@ -16,11 +16,15 @@ func (q *Queue) wakeOther(e *entry) *Consumer {
 }
 
 // wakeOne picks the hungry consumer that has slept longest among those that
-// may take e. The caller notifies it after unlocking.
+// may take e. Those that have had their share are left alone while others are
+// on their way; the last of these wakes them. The caller notifies it after unlocking.
 func (q *Queue) wakeOne(e *entry) *Consumer {
+	if q.owed > 0 && int(q.sated) == len(q.armed) {
+		return nil
+	}
 	best := -1
 	for i, c := range q.armed {
-		if (e != nil && c.skips(e)) || q.yields(c) {
+		if (e != nil && c.skips(e)) || q.yields(c) || c.isSated && q.owed > 0 {
 			continue
 		}
 		if best < 0 || c.opts.Priority > q.armed[best].opts.Priority {
@@ -36,6 +40,7 @@ func (q *Queue) wakeOne(e *entry) *Consumer {
 	c := q.armed[best]
 	q.armed = slices.Delete(q.armed, best, best+1)
 	c.isArmed = false
+	q.sate(c, false)
 	if !c.isOwed {
 		c.isOwed = true
 		q.owed++
@@ -113,14 +118,48 @@ func (q *Queue) active() *Consumer {
 }
 
 // share is what one consumer may take now: everything from a queue of its
-// own, a fair part where others were woken too.
+// own, a fair part where others were woken too. Who comes later, because its
+// loop is slower, finds what was spared for it; of what came since, those who
+// are sated have their part as well.
 func (q *Queue) share(c *Consumer) int {
-	if len(q.consumers) < 2 {
+	n, owed := q.waitingCount(), int(q.owed)
+	switch {
+	case len(q.consumers) < 2:
 		return 1 << 30
+	case q.ordered():
+		return portion(n, owed+1, true)
+	case c.isShort && owed > 0: // goes on with what it has begun
+		return min(n, int(c.left))
 	}
-	active := q.owed + 1
-	return (q.waitingCount() + active - 1) / active
+	last := owed == 0 // nobody comes: nothing may be left over
+	spared := min(n, int(q.spared))
+	mine := portion(spared, owed+1, last) + portion(n-spared, owed+int(q.sated)+1, last)
+	q.spared = uint32(mine * owed)
+	return mine
 }
+
+// sate notes whether c has had its share: it is not woken again while others
+// are on their way.
+func (q *Queue) sate(c *Consumer, sated bool) {
+	switch sated = sated && !q.ordered(); {
+	case sated && !c.isSated:
+		q.sated++
+	case !sated && c.isSated:
+		q.sated--
+	}
+	c.isSated = sated
+}
+
+// portion divides n, with the rest if it is asked for.
+func portion(n, by int, rest bool) int {
+	if rest {
+		n += by - 1
+	}
+	return n / by
+}
+
+// ordered tells that some consumers come before others whatever they had.
+func (q *Queue) ordered() bool { return q.ranked || q.spec.SingleActive }
 
 func (q *Queue) arm(c *Consumer) {
 	if !c.isArmed {
@@ -130,6 +169,7 @@ func (q *Queue) arm(c *Consumer) {
 }
 
 func (q *Queue) disarm(c *Consumer) {
+	q.sate(c, false)
 	if c.isArmed {
 		c.isArmed = false
 		q.armed = slices.DeleteFunc(q.armed, func(x *Consumer) bool { return x == c })

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,6 +25,64 @@ func TestGroupGivesEachMessageToOneMember(t *testing.T) {
 		expect(t, "first member", once(a), 5)
 		expect(t, "second member", once(b), 5)
 	})
+}
+
+// Who is served first, because its loop runs first, leaves their share to those
+// who were woken too, however often it takes meanwhile.
+func TestNobodyTakesTwiceBeforeTheOthersHadTheirShare(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, members := w.attach(core.Client{}), []*conn{}
+		for _, id := range []string{"a", "b", "c"} {
+			c := w.attach(core.Client{ID: id})
+			c.sub("$share/g/x", 1)
+			c.take(99)
+			members = append(members, c)
+		}
+		publish := func(n int) {
+			for range n {
+				p.pub("x", "m", 1)
+			}
+		}
+		a, got := members[0], make([]int, 3)
+		publish(12)
+		got[0] += len(a.take(99))
+		publish(3)
+		got[0] += len(a.take(99)) // one that was sated is not woken
+		expect(t, "before the others came", got[0], 4)
+		for range 9 {
+			for i, c := range members {
+				got[i] += len(c.take(99))
+			}
+		}
+		expect(t, "all", got[0]+got[1]+got[2], 15)
+		if slices.Min(got) < 4 {
+			t.Errorf("shares %v", got)
+		}
+	})
+}
+
+func TestAShareIsTheSameInOneHelpingOrInMany(t *testing.T) {
+	for _, at := range []int{1, 3, 64} {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			simulate(t, func(w *world) {
+				a, b, p := w.attach(core.Client{ID: "a"}), w.attach(core.Client{ID: "b"}), w.attach(core.Client{})
+				a.sub("$share/g/x", 1)
+				b.sub("$share/g/x", 1)
+				a.take(99)
+				b.take(99)
+				for range 20 {
+					p.pub("x", "m", 1)
+				}
+				c, n := a.NextReady(), 0
+				for more := true; more; {
+					got := len(c.Take(w.turn, make([]core.Delivery, 0, at), 99))
+					n, more = n+got, got == at
+				}
+				expect(t, "first member", n, 10)
+				expect(t, "second member", len(b.take(99)), 10)
+			})
+		})
+	}
 }
 
 func TestGroupGoesPastTheMemberWithoutWindow(t *testing.T) {

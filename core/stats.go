@@ -125,7 +125,7 @@ func (s *NamespaceStats) add(q *Queue) (consumers int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s.QueueMessages += q.count
-	s.InFlight += q.inflight
+	s.InFlight += int(q.inflight)
 	s.QueueBytes += q.bytes
 	return len(q.consumers)
 }
