@@ -27,6 +27,7 @@ func (c *conn) send(t *core.Turn, f *frame.Frame, lent *core.Lent) (mark, *failu
 		return mark{}, bad
 	}
 	in, bad := c.enlist(f, func(*transaction) (action, *failure) {
+		x.qos = 1 // COMMIT answers for the whole transaction
 		m := newMessage(f, x)
 		mt, r := c.session.Route(t, topic)
 		if r == core.OK {

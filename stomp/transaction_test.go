@@ -89,6 +89,27 @@ func TestSTOMP_ST56_ALostConnectionAborts(t *testing.T) {
 	})
 }
 
+func TestSTOMP_ST56_WhatWasCommittedIsStoredWhetherItsFramesAskForReceiptsOrNot(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		login := []string{"login:user", "passcode:secret"}
+		sub := []string{"id:1", "destination:/topic/a", "durable:true", "ack:client", "receipt:s"}
+		p := w.connect("1.2", login...)
+		p.say("SUBSCRIBE", sub...)
+		p.receipts("s")
+		p.gone()
+		p = w.connect("1.2")
+		p.say("BEGIN", "transaction:t")
+		p.say("SEND", "destination:/topic/a", "transaction:t", "", "1")
+		p.say("SEND", "destination:/topic/a", "transaction:t", "", "2")
+		p.say("COMMIT", "transaction:t", "receipt:r")
+		p.receipts("r")
+		w.restart()
+		p = w.connect("1.2", login...)
+		p.say("SUBSCRIBE", sub[:4]...)
+		p.bodies("1", "2")
+	})
+}
+
 func TestSTOMP_ST56_TheRightsAreCheckedWhenTheFrameArrives(t *testing.T) {
 	in(t, DefaultConfig(), func(w *world) {
 		p := w.connect("1.2")
