@@ -173,12 +173,14 @@ func (m *outgoing) packet(kind packet.TopicKind, id uint16) packet.Publish {
 }
 
 // number gives a message its message id. That of QoS 2 is as durable as the
-// session, so that a resumed delivery is known to the client.
+// session, so that a resumed delivery is known to the client: it follows from
+// the message's number in the session's own queue, as in the MQTT room, and
+// needs no storing; where that is not to be had, the delivery's tag holds it.
 func (p *peer) number(t *core.Turn, m *outgoing) {
 	if m.mid != 0 {
 		return
 	}
-	if id := p.before(m); id != 0 && p.outbound.free(id) {
+	if id := p.lasting(m); id != 0 && p.outbound.free(id) {
 		m.mid = id
 		return
 	}
@@ -189,12 +191,11 @@ func (p *peer) number(t *core.Turn, m *outgoing) {
 	}
 }
 
-// before is the message id that the client may know a QoS 2 delivery by, from
-// an earlier connection; 0: none. The MQTT room derives the identifiers of the
-// session's own queue from the numbers of its messages.
-func (p *peer) before(m *outgoing) uint16 {
+// lasting is the message id of a QoS 2 delivery that outlives the connection; 0:
+// there is none yet.
+func (p *peer) lasting(m *outgoing) uint16 {
 	switch {
-	case m.QoS != 2 || !m.Redelivered():
+	case m.QoS != 2:
 		return 0
 	case m.Tag == 0 && !m.Stored && m.Consumer == p.session.Inbox():
 		return uint16(m.Seq%65535) + 1

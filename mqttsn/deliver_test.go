@@ -1,6 +1,7 @@
 package mqttsn
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -47,10 +48,10 @@ func TestMQTTSN_O3_OneMessageInFlight(t *testing.T) {
 		w.publishQoS("a/b", "2", 2)
 		w.publishQoS("a/b", "3", 1)
 		d.want("08 0c 20 04 01 00 01 31")
-		d.ask("07 0d 04 01 00 01 00", "08 0c 40 04 01 00 02 32")
-		d.ask("04 0f 00 02", "04 10 00 02") // an open PUBREL counts
-		d.ask("04 0e 00 02", "08 0c 20 04 01 00 03 33")
-		d.ask("07 0d 04 01 00 03 00")
+		d.ask("07 0d 04 01 00 01 00", "08 0c 40 04 01 00 03 32")
+		d.ask("04 0f 00 03", "04 10 00 03") // an open PUBREL counts
+		d.ask("04 0e 00 03", "08 0c 20 04 01 00 02 33")
+		d.ask("07 0d 04 01 00 02 00")
 		w.publishQoS("a/b", "4", 0)
 		d.want("08 0c 00 04 01 00 00 34")
 	})
@@ -117,12 +118,12 @@ func TestMQTTSN_O4_AfterPubrecOnlyPubrelIsRepeated(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d, w := s.subscribed("10.0.0.1:1000"), s.watch("")
 		w.publishQoS("a/b", "x", 2)
-		d.want("08 0c 40 04 01 00 01 78")
-		d.ask("04 0f 00 01", "04 10 00 01")
-		d.ask("04 0f 00 01", "04 10 00 01")
+		d.want("08 0c 40 04 01 00 02 78")
+		d.ask("04 0f 00 02", "04 10 00 02")
+		d.ask("04 0f 00 02", "04 10 00 02")
 		s.sleep(20 * time.Second)
-		d.want("04 10 00 01", "04 10 00 01")
-		d.ask("04 0e 00 01")
+		d.want("04 10 00 02", "04 10 00 02")
+		d.ask("04 0e 00 02")
 		s.sleep(20 * time.Second)
 		d.want()
 	})
@@ -134,11 +135,32 @@ func TestMQTTSN_O4_ReleaseOfAResumedSession(t *testing.T) {
 		d.reconnect("cl1").want(connack)
 		d.ask("07 12 42 00 01 61 62", "08 13 40 00 00 00 01 00")
 		w.publishQoS("ab", "x", 2)
-		d.want("08 0c 42 61 62 00 01 78")
-		d.ask("04 0f 00 01", "04 10 00 01")
+		d.want("08 0c 42 61 62 00 02 78")
+		d.ask("04 0f 00 02", "04 10 00 02")
 		d.ask("02 18", "02 18")
-		d.reconnect("cl1").want(connack, "04 10 00 01")
-		d.ask("04 0e 00 01")
+		d.reconnect("cl1").want(connack, "04 10 00 02")
+		d.ask("04 0e 00 02")
+	})
+}
+
+func TestMQTTSN_O4_QoS2KeepsItsMessageIDThroughAKill(t *testing.T) {
+	simulate(t, Config{}, func(s *sim) {
+		d, w := s.at("10.0.0.1:1000"), s.watch("")
+		d.reconnect("cl1").want(connack)
+		d.ask("07 12 42 00 01 61 62", "08 13 40 00 00 00 01 00")
+		w.publishQoS("ab", "1", 2)
+		d.want("08 0c 42 61 62 00 02 31")
+		d.ask("04 0f 00 02", "04 10 00 02")
+		d.ask("04 0e 00 02")
+		d.ask("04 18 00 64", "02 18")
+		w.publishQoS("ab", "2", 2)
+		before := &mapStore{m: maps.Clone(s.store.m)} // a kill before anything of the delivery was written
+		d.ask(wakeCl1, "08 0c 42 61 62 00 03 32")
+		d.ask("04 0f 00 03", "04 10 00 03")
+		s.store = before
+		s.restart()
+		d.reconnect("cl1").want(connack, "08 0a 04 01 00 01 61 62")
+		d.ask("07 0b 04 01 00 01 00", "08 0c c0 04 01 00 03 32") // by the id that the client knows
 	})
 }
 

@@ -336,9 +336,9 @@ func TestMQTTSN_K19_AcknowledgedMessageIsNotDeliveredAgain(t *testing.T) {
 	simulate(t, Config{}, func(s *sim) {
 		d, w := s.sleeping("10.0.0.1:1000"), s.watch("")
 		w.publishQoS("a/b", "x", 2)
-		d.ask(wakeCl1, "08 0c 40 04 01 00 01 78")
-		d.ask("04 0f 00 01", "04 10 00 01")
-		d.ask("04 0e 00 01", pingresp)
+		d.ask(wakeCl1, "08 0c 40 04 01 00 02 78")
+		d.ask("04 0f 00 02", "04 10 00 02")
+		d.ask("04 0e 00 02", pingresp)
 		d.ask(wakeCl1, pingresp)
 	})
 }
