@@ -21,7 +21,7 @@ type Store struct {
 	Sync string `yaml:"sync" enum:"always,interval,never"`
 	// Interval is the time between syncs of sync: interval, 1ms to 1m.
 	Interval time.Duration `yaml:"interval"`
-	// Reserve is the free space below which nothing more is stored: QoS 1 and 2 are refused, "disk full". 0: 5 % of the disk, at most 1GiB.
+	// Reserve is the free space below which nothing more is stored: QoS 1 and 2 are refused, "disk full". 0: 5 % of the disk, at least 64MiB, at most 1GiB.
 	Reserve config.Size `yaml:"reserve"`
 }
 
@@ -61,6 +61,9 @@ func (g *Gateway) openStore(now *settings) error {
 		Synced: func(took time.Duration) { g.syncs.Observe(took) },
 	}
 	s, err := disk.OpenLasting(StoreDir(data), o)
+	if disk.IsFull(err) {
+		return fmt.Errorf("store %s cannot be opened: its disk is full. Try: make room on it, or another --data DIR", StoreDir(data))
+	}
 	if err != nil {
 		return fmt.Errorf("%w. Try: another --data DIR, or --data memory", err)
 	}

@@ -36,12 +36,13 @@ func DefaultSteps() Steps {
 }
 
 const (
-	point       = 20 * time.Millisecond // of delay
-	spare       = 256                   // descriptors that O4 leaves
-	calm        = core.Time(5000)       // milliseconds below before a level is left
-	hysteresis  = 5.0                   // points below where it was entered; of a low step at most the fifths that follow
-	fifths      = 0.4
-	reserveMost = int64(1 << 30) // O6: min(5 %, 1 GiB)
+	point        = 20 * time.Millisecond // of delay
+	spare        = 256                   // descriptors that O4 leaves
+	calm         = core.Time(5000)       // milliseconds below before a level is left
+	hysteresis   = 5.0                   // points below where it was entered; of a low step at most the fifths that follow
+	fifths       = 0.4
+	reserveMost  = int64(1 << 30) // O6: min(5 %, 1 GiB)
+	reserveLeast = int64(64 << 20)
 )
 
 // ladder is where each resource's levels are entered, in points.
@@ -109,10 +110,12 @@ func (m *Monitor) points(r *Reading) (p [resources]float64) {
 }
 
 // Reserve is the free space, in bytes, that is left to deletions and acknowledgements on a disk of total bytes: the one
-// that store.reserve sets, or where it is 0 the twentieth part, at most 1 GiB. SECURITY O6
+// that store.reserve sets, or where it is 0 the twentieth part, at most 1 GiB, and at least what the store may need to write
+// down what it has promised: its logs once more as tables, and what a compaction begins. Of a disk that is smaller than twice
+// that it is the half. SECURITY O6
 func Reserve(set, total int64) int64 {
 	if set > 0 {
 		return set
 	}
-	return min(total/20, reserveMost)
+	return min(max(total/20, reserveLeast), total/2, reserveMost)
 }

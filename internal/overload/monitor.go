@@ -18,7 +18,7 @@ type Options struct {
 	Meter   Meter
 	Router  *core.Router // told of every change
 	Log     *slog.Logger
-	Reserve int64 // free bytes of the disk that are not used up; 0: 5 % of it, at most 1 GiB
+	Reserve int64 // free bytes of the disk that are not used up; 0: 5 % of it, at least 64 MiB, at most 1 GiB
 	Steps   Steps
 }
 

@@ -162,7 +162,7 @@ func TestSecurity_O6_TheReserveOfTheDisk(t *testing.T) {
 	for _, c := range []struct {
 		name                  string
 		total, reserve, bound int64
-	}{{"5 %", 10 << 30, 0, (10 << 30) / 20}, {"1 GiB", 100 << 30, 0, 1 << 30}, {"store.reserve", 100 << 30, 1000, 1000}} {
+	}{{"5 %", 10 << 30, 0, (10 << 30) / 20}, {"64 MiB", 256 << 20, 0, 64 << 20}, {"the half", 100 << 20, 0, 50 << 20}, {"1 GiB", 100 << 30, 0, 1 << 30}, {"store.reserve", 100 << 30, 1000, 1000}} {
 		t.Run(c.name, func(t *testing.T) {
 			simulate(t, c.reserve, func(w *world) {
 				w.meter.DiskTotal, w.meter.DiskFree = c.total, c.bound+1

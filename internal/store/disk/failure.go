@@ -15,8 +15,8 @@ import (
 // ErrFailed marks a write that failed, and all that were refused after it.
 var ErrFailed = errors.New("the store cannot be written")
 
-// isFull tells that an error is one of space, which may come back.
-func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+// IsFull tells that an error is one of space, which may come back.
+func IsFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // guard runs what pebble may end by a panic with its locks held, when a write
 // before it failed. It becomes an error here.

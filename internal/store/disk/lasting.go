@@ -80,6 +80,10 @@ func OpenLasting(dir string, o Options) (*Lasting, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, err := Open(dir, l.o)
+	if IsFull(err) {
+		l.sweep()
+		s, err = Open(dir, l.o)
+	}
 	if err != nil {
 		l.quit()
 		return nil, err
@@ -107,7 +111,7 @@ func (l *Lasting) tell(why core.Reason) {
 
 // reason is what those hear who are refused meanwhile. [SECURITY O6, O7]
 func reason(err error) core.Reason {
-	if isFull(err) {
+	if IsFull(err) {
 		return core.DiskFull
 	}
 	return core.Unavailable
@@ -167,7 +171,7 @@ func (l *Lasting) leave(err error) {
 func (l *Lasting) pause(cause error) error {
 	l.mu.Lock()
 	p, left := l.o.Patience, l.left
-	if !isFull(cause) {
+	if !IsFull(cause) {
 		l.streak++
 	}
 	streak := l.streak
@@ -178,20 +182,25 @@ func (l *Lasting) pause(cause error) error {
 	case left > mostLeft:
 		return fmt.Errorf("%w: it failed %d times in a way that only a new start mends: %w", ErrFailed, left, cause)
 	}
-	wait := min(p.First<<min(max(streak-1, 0), 16), p.Most)
+	wait, swept := min(p.First<<min(max(streak-1, 0), 16), p.Most), false
 	for {
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
 		case <-l.stop.Done(): // once more, for what was written and is not synced
 			t.Stop()
-			if !l.once() || isFull(cause) && !l.roomy() {
+			if !l.once() || IsFull(cause) && !l.roomy() {
 				return cause
 			}
 			return nil
 		}
-		if !isFull(cause) || l.roomy() {
+		if !IsFull(cause) || l.roomy() {
 			return nil
+		}
+		if !swept {
+			l.sweep()
+			swept = true
+			continue
 		}
 		wait = min(2*wait, p.Most)
 	}
@@ -229,7 +238,7 @@ func (l *Lasting) probe() error {
 	if err != nil {
 		return err
 	}
-	if err = f.Preallocate(0, l.needed()); !isFull(err) { // not every file system can
+	if err = f.Preallocate(0, l.needed()); !IsFull(err) { // not every file system can
 		_, err = f.Write(make([]byte, 4096))
 	}
 	if err == nil {
