@@ -337,7 +337,7 @@ func (c *conn) assign(t *core.Turn, d *core.Delivery) (id uint16, dup bool) {
 	if again && c.inflight.restore(x) {
 		return x.id, true // [MQTT-3.3.1-1] [3: MQTT-3.3.1-1] [3: MQTT-4.4.0-1]
 	}
-	if !again && c.inflight.put(x) {
+	if !again && c.inflight.number(x) {
 		return x.id, false // [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT-4.3.2-1] [3: MQTT-4.3.2-1]
 	}
 	id = c.inflight.next(x)

@@ -23,11 +23,12 @@ type flight struct {
 
 // inflight holds the packet identifiers that are in use towards the client,
 // over QoS 1 and QoS 2 of the session [MQTT-2.2.1-4]. It is a table addressed
-// by the low bits of the identifier: an identifier whose slot is taken is not
-// given out.
+// by the low bits of the identifier; one whose slot is taken has the next one
+// that is free.
 type inflight struct {
 	open *flights // nil while there is nothing, as most of the time
-	last uint16   // identifier given out last
+	last uint16   // identifier given out last by next
+	own  uint16   // of the session's own queue, entered last; 0: none yet
 }
 
 type flights struct {
@@ -79,14 +80,23 @@ func (f *inflight) get(id uint16) *flight {
 	if x == nil || len(x.slots) == 0 {
 		return nil
 	}
-	if s := &x.slots[int(id)&(len(x.slots)-1)]; s.consumer != nil && s.id == id {
+	if s := x.slot(id); s.consumer != nil {
 		return s
 	}
 	return nil
 }
 
-// put enters an exchange under the identifier of x; false when its slot is
-// taken, or the identifier is reserved or 0.
+// slot is that of an identifier, or where it would be.
+func (f *flights) slot(id uint16) *flight {
+	for i := int(id); ; i++ {
+		if s := &f.slots[i&(len(f.slots)-1)]; s.id == id || s.consumer == nil {
+			return s
+		}
+	}
+}
+
+// put enters an exchange under the identifier of x; false when that is in use,
+// reserved or 0.
 func (f *inflight) put(x flight) bool {
 	o := f.some()
 	if o.reserved != nil {
@@ -97,32 +107,44 @@ func (f *inflight) put(x flight) bool {
 	if o.used*2 >= len(o.slots) {
 		o.grow()
 	}
-	s := &o.slots[int(x.id)&(len(o.slots)-1)]
+	s := o.slot(x.id)
 	if x.id == 0 || s.consumer != nil {
 		return false
 	}
 	*s = x
 	o.used++
-	f.last = x.id
 	if x.counts {
 		o.quota++
 	}
 	return true
 }
 
-// restore is put for an identifier that the client knows already: the table
-// grows until it fits; false when the identifier itself is in use.
+// restore is put for an identifier that the client knows already.
 func (f *inflight) restore(x flight) bool {
 	if x.id == 0 || f.get(x.id) != nil {
 		return false
 	}
-	o := f.some()
-	o.unreserve(x.id)
-	for !f.put(x) {
-		o.grow()
+	f.some().unreserve(x.id)
+	return f.put(x)
+}
+
+// number is put for the identifier that follows from a number in the session's
+// own queue.
+func (f *inflight) number(x flight) bool {
+	if !f.put(x) {
+		return false
 	}
+	f.own = x.id
 	return true
 }
+
+// ahead is how far next keeps away from the identifiers that the own queue is
+// about to need: what is named by another one must be told to the store, which
+// a kill may outrun.
+const (
+	ahead = 1 << 14
+	apart = 0x5555 // where next goes on; the low bits differ too, however few count
+)
 
 // next enters an exchange under an identifier that is not in use, counted
 // round-robin from the last one, so that a late acknowledgement does not hit a
@@ -130,10 +152,14 @@ func (f *inflight) restore(x flight) bool {
 func (f *inflight) next(x flight) uint16 {
 	id := f.last + 1
 	for tried := 0; ; id, tried = id+1, tried+1 {
-		if tried > identifiers { // every identifier that is not in use is reserved
+		switch {
+		case tried > 2*identifiers: // every identifier that is not in use is reserved
 			f.open.reserved = nil
+		case f.own != 0 && id-f.own < ahead && tried < identifiers:
+			id = f.own + apart
 		}
 		if x.id = id; f.put(x) {
+			f.last = id
 			return id
 		}
 	}
@@ -145,17 +171,31 @@ func (f *inflight) done(s *flight) {
 		f.open.quota--
 	}
 	f.open.used--
-	*s = flight{}
+	f.open.remove(s)
 }
 
-// grow doubles the table. Identifiers that differ in their low bits before do
-// so after.
+// remove empties a slot, which those behind it may have passed on their way.
+func (f *flights) remove(s *flight) {
+	mask := len(f.slots) - 1
+	i := int(s.id) & mask
+	for &f.slots[i] != s {
+		i = (i + 1) & mask
+	}
+	for j := (i + 1) & mask; f.slots[j].consumer != nil; j = (j + 1) & mask {
+		if way := (j - int(f.slots[j].id)) & mask; way >= (j-i)&mask {
+			f.slots[i], i = f.slots[j], j
+		}
+	}
+	f.slots[i] = flight{}
+}
+
+// grow doubles the table.
 func (f *flights) grow() {
 	old := f.slots
 	f.slots = make([]flight, max(4, 2*len(old)))
 	for i := range old {
 		if old[i].consumer != nil {
-			f.slots[int(old[i].id)&(len(f.slots)-1)] = old[i]
+			*f.slot(old[i].id) = old[i]
 		}
 	}
 }

@@ -93,6 +93,39 @@ func TestMQTT_MQ15_IdentifiersOfBeforeAreRestored(t *testing.T) {
 	}
 }
 
+// TestMQTT_MQ15_AnIdentifierThatFollowsFromANumberIsFree: what other queues
+// deliver stays out of the way of the own one, whatever their rates.
+func TestMQTT_MQ15_AnIdentifierThatFollowsFromANumberIsFree(t *testing.T) {
+	t.Parallel()
+	for others := range 4 {
+		var f inflight
+		c := new(core.Consumer)
+		var open []uint16
+		for seq := range uint64(200_000) {
+			x := flight{consumer: c, id: numbered(seq), counts: true}
+			if !f.number(x) {
+				t.Fatalf("%d others: the identifier of number %d is in use", others, seq)
+			}
+			for open = append(open, x.id); f.free(40) < others; open = open[1:] {
+				f.done(f.get(open[0]))
+			}
+			for range others {
+				open = append(open, f.next(flight{consumer: c, counts: true}))
+			}
+			if f.free(40) == 0 {
+				f.done(f.get(open[0]))
+				open = open[1:]
+			}
+		}
+		for _, id := range open {
+			f.done(f.get(id))
+		}
+		if f.open.used != 0 || len(f.open.slots) > 128 {
+			t.Errorf("%d in use, %d slots", f.open.used, len(f.open.slots))
+		}
+	}
+}
+
 func BenchmarkInflight(b *testing.B) {
 	var f inflight
 	c := new(core.Consumer)
