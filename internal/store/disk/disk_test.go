@@ -121,6 +121,28 @@ func TestAStoreOfANewerVersionIsRefusedUntouched(t *testing.T) {
 	}
 }
 
+// TestAStoreWithoutItsListOfTablesIsRefusedUntouched: a copy may have left out
+// the empty files, and pebble would begin anew.
+func TestAStoreWithoutItsListOfTablesIsRefusedUntouched(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := mustOpen(t, dir, quiet(t, nil))
+	if err := s.Write(one("a", "1"), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.db.Flush(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	marks, err := filepath.Glob(filepath.Join(dir, listMark+"*"))
+	if err != nil || len(marks) != 1 {
+		t.Fatalf("%q, %v", marks, err)
+	}
+	if err := os.Remove(marks[0]); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, dir, ErrIncomplete, listMark)
+}
+
 func TestAStoreInUseIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

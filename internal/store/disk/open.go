@@ -15,7 +15,8 @@ import (
 )
 
 // Open opens the store in dir, which it makes if it is not there. Nothing is
-// changed in a directory that it refuses: ErrForeign, ErrNewer, ErrLocked.
+// changed in a directory that it refuses: ErrForeign, ErrNewer, ErrLocked,
+// ErrIncomplete.
 func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
