@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -199,7 +198,7 @@ func (g *Gateway) begin(serving context.Context) {
 	g.running.Go(func() { told.run(serving) })
 	g.running.Go(func() { (&clockWatch{ahead: g.checkClock, log: g.log}).run(serving) })
 	g.running.Go(func() { g.monitor.Run(serving) })
-	g.running.Go(func() { new(tidier).run(serving, heapReader(), debug.FreeOSMemory) })
+	g.running.Go(func() { g.tidy(serving) })
 	g.running.Go(func() { g.watchFiles(serving) })
 	g.system = g.publisher(g.now())
 	g.running.Go(func() { g.system.Run(serving) })

@@ -2,13 +2,20 @@ package gateway
 
 import (
 	"context"
+	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"github.com/entrepot/entrepot/core"
+	"github.com/entrepot/entrepot/internal/overload"
 )
 
 // tidier gives the memory of what has ended back to the system once the gateway has little to do. The collector by itself
 // waits until the heap has grown to five times of what lives (GOGC 400): a gateway whose clients have all connected and keep
 // still would never get there, and would hold the garbage of their handshakes as long as they stay.
+//
+// Garbage counts for the levels of memory, too: one that was entered for what lived would stay as long as what has died since
+// is not collected, and whoever is slowed down by it makes no new garbage. So at a level it collects without waiting for quiet.
 //
 // It costs at most a hundredth of the time: after a collection it rests for a hundred times as long as that took.
 type tidier struct {
@@ -32,6 +39,7 @@ const (
 type heap struct {
 	allocated uint64 // since the start
 	held      uint64 // taken from the system for objects, reachable or not
+	short     bool   // memory has a level
 }
 
 // due tells that a collection is worth its while.
@@ -42,7 +50,7 @@ func (x *tidier) due(now time.Time, h heap) bool {
 		x.calm = 0
 	}
 	x.last, x.left = h.allocated, min(x.left, h.held)
-	return x.calm >= tidyCalm && !now.Before(x.rests) && h.held > x.left+max(tidyLeast, x.left/tidyShare)
+	return !now.Before(x.rests) && (h.short || x.calm >= tidyCalm && h.held > x.left+max(tidyLeast, x.left/tidyShare))
 }
 
 // done follows a collection that began then.
@@ -66,6 +74,16 @@ func (x *tidier) run(ctx context.Context, read func() heap, collect func()) {
 			x.done(began, time.Now(), read())
 		}
 	}
+}
+
+// tidy gives memory back until the context ends.
+func (g *Gateway) tidy(ctx context.Context) {
+	read := heapReader()
+	new(tidier).run(ctx, func() heap {
+		h := read()
+		h.short = g.monitor.Level(overload.Memory) > core.LevelNormal
+		return h
+	}, debug.FreeOSMemory)
 }
 
 // heapReader reads the heap of this process.

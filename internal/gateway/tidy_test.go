@@ -85,6 +85,27 @@ func TestGarbageGoesBackWhenItIsQuiet(t *testing.T) {
 	})
 }
 
+// SECURITY O1: a level is not kept by what has died since the last collection.
+func TestGarbageGoesBackAtALevelOfMemory(t *testing.T) {
+	tidying(t, func(h *fakeHeap) {
+		h.mu.Lock()
+		h.lives, h.held = 200<<20, 200<<20
+		h.mu.Unlock()
+		h.pass(10*time.Second, 0)
+		h.want(t, "what a start leaves is collected once", 1)
+		h.mu.Lock()
+		h.lives, h.short = 20<<20, true
+		h.mu.Unlock()
+		h.pass(time.Second, 2<<20) // neither quiet nor more than before
+		h.want(t, "at a level", 2)
+		h.mu.Lock()
+		h.short = false
+		h.mu.Unlock()
+		h.pass(10*time.Second, 2<<20)
+		h.want(t, "without one", 2)
+	})
+}
+
 func TestCollectionsTakeAHundredthOfTheTime(t *testing.T) {
 	tidying(t, func(h *fakeHeap) {
 		h.mu.Lock()

@@ -112,6 +112,13 @@ func (m *Monitor) tell(p core.Pressure, worst Resource, r *Reading) {
 	}
 }
 
+// Level is where a resource stands.
+func (m *Monitor) Level(of Resource) core.Level {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rungs[of].level
+}
+
 // A Status is the state for metrics and health.
 type Status struct {
 	Levels  map[Resource]core.Level
