@@ -60,7 +60,7 @@ func (o *serve) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return refused(err)
 	}
-	tune()
+	defer tune(ctx)()
 	log, book, err := logger(c.Log, s.err)
 	if err != nil {
 		return &exitError{exitConfig, err.Error()}
