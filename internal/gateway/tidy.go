@@ -17,7 +17,8 @@ import (
 // Garbage counts for the levels of memory, too: one that was entered for what lived would stay as long as what has died since
 // is not collected, and whoever is slowed down by it makes no new garbage. So at a level it collects without waiting for quiet.
 //
-// It costs at most a hundredth of the time: after a collection it rests for a hundred times as long as that took.
+// It costs at most a hundredth of the time, at a level a tenth: after a collection it rests for a hundred times as long as that
+// took, or ten times.
 type tidier struct {
 	last  uint64    // bytes allocated until the last look
 	left  uint64    // the least that was held since the last collection: what cannot be given back
@@ -32,7 +33,8 @@ const (
 	tidyLeast = 1 << 20  // bytes that are worth it, and
 	tidyShare = 4        // this part of what could not be given back the last time
 	tidyRest  = time.Second / 2
-	tidyTimes = 100 // as long as it took
+	tidyTimes = 100 // as long as it took, or
+	tidyShort = 10  // at a level
 )
 
 // heap is what the runtime tells of its heap, in bytes.
@@ -56,7 +58,11 @@ func (x *tidier) due(now time.Time, h heap) bool {
 // done follows a collection that began then.
 func (x *tidier) done(began, now time.Time, left heap) {
 	x.calm, x.last, x.left = 0, left.allocated, left.held
-	x.rests = now.Add(max(tidyRest, tidyTimes*now.Sub(began)))
+	times := time.Duration(tidyTimes)
+	if left.short {
+		times = tidyShort
+	}
+	x.rests = now.Add(max(tidyRest, times*now.Sub(began)))
 }
 
 // run looks until the context ends.

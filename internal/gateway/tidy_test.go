@@ -96,7 +96,7 @@ func TestGarbageGoesBackAtALevelOfMemory(t *testing.T) {
 		h.mu.Lock()
 		h.lives, h.short = 20<<20, true
 		h.mu.Unlock()
-		h.pass(time.Second, 2<<20) // neither quiet nor more than before
+		h.pass(2*tidyEvery, 2<<20) // neither quiet nor more than before
 		h.want(t, "at a level", 2)
 		h.mu.Lock()
 		h.short = false
