@@ -333,6 +333,10 @@ func (s *Session) advance(t *Turn, durable bool) (seq uint64, pending bool) {
 	return s.seq, false
 }
 
+// Barrier makes all that the turn has done so far durable, the end of messages
+// too, which nobody waits for otherwise. Answer when Safe reaches seq.
+func (s *Session) Barrier(t *Turn) (seq uint64, pending bool) { return s.advance(t, true) }
+
 // settleMarks raises the watermark; called by the commit loop.
 func (s *Session) settleMark(t *Turn, from, to uint64, err error) {
 	if err != nil {

@@ -130,6 +130,7 @@ func (c *conn) check(t *core.Turn, tx *transaction) *failure {
 // durable becomes so in one batch.
 func (c *conn) apply(t *core.Turn, tx *transaction) (mark, *failure) {
 	var m mark
+	settles := false
 	for i := range tx.actions {
 		a := &tx.actions[i]
 		var next mark
@@ -140,8 +141,13 @@ func (c *conn) apply(t *core.Turn, tx *transaction) (mark, *failure) {
 			}
 		} else {
 			next = c.settle(t, a.settle, a.outcome)
+			settles = true
 		}
 		m = later(m, next)
+	}
+	if settles {
+		seq, pending := c.session.Barrier(t)
+		m = later(m, mark{seq: seq, pending: pending})
 	}
 	return m, nil
 }

@@ -110,6 +110,25 @@ func TestSTOMP_ST56_WhatWasCommittedIsStoredWhetherItsFramesAskForReceiptsOrNot(
 	})
 }
 
+func TestSTOMP_ST56_ACommitThatOnlyAcknowledgesIsAnsweredWhenThatIsStored(t *testing.T) {
+	in(t, DefaultConfig(), func(w *world) {
+		p := w.connect("1.2")
+		fill(w, "q", 1)
+		p.say("SUBSCRIBE", "id:1", "destination:/queue/q", "ack:client")
+		m := p.bodies("1")
+		p.say("BEGIN", "transaction:t")
+		p.say("ACK", "id:"+m[0].header["ack"], "transaction:t")
+		w.store.mu.Lock() // the store is slow
+		p.say("COMMIT", "transaction:t", "receipt:r")
+		p.call(func() { p.conn.Wake(p.turn, &p.out) })
+		if len(p.got) != 0 {
+			t.Fatalf("answered before the store did: %v", p.got)
+		}
+		w.store.mu.Unlock()
+		p.receipts("r")
+	})
+}
+
 func TestSTOMP_ST56_TheRightsAreCheckedWhenTheFrameArrives(t *testing.T) {
 	in(t, DefaultConfig(), func(w *world) {
 		p := w.connect("1.2")

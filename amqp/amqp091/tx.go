@@ -103,6 +103,9 @@ func (ch *channel) txCommit() error {
 	for _, s := range tx.settles {
 		ch.apply(s.tag, s.multiple, s.outcome)
 	}
+	if len(tx.settles) > 0 {
+		last, waits = ch.c.session.Barrier(ch.c.t)
+	}
 	ch.c.wait(last, waits, func(failed bool) {
 		if failed {
 			ch.fault(&wire.Error{Code: wire.PreconditionFailed, Text: "transaction could not be stored", ID: wire.IDTxCommit})

@@ -1,11 +1,13 @@
 package amqp091_test
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/entrepot/entrepot/adapters/adaptertest"
 	"github.com/entrepot/entrepot/amqp/amqp091"
 	"github.com/entrepot/entrepot/amqp/amqp091/wire"
+	"github.com/entrepot/entrepot/core"
 )
 
 func TestAMQP_AQ43_CommitTakesEffectTogether(t *testing.T) {
@@ -21,6 +23,36 @@ func TestAMQP_AQ43_CommitTakesEffectTogether(t *testing.T) {
 		q.counts("out", 1, 0)
 		p.send(1, &wire.ChannelClose{Code: 200})
 		q.counts("in", 0, 0)
+	})
+}
+
+// syncs is a store that counts the writes that somebody waits for.
+type syncs struct {
+	core.Store
+	n atomic.Int64
+}
+
+func (s *syncs) Write(b []*core.Batch, sync bool) error {
+	if sync {
+		s.n.Add(1)
+	}
+	return s.Store.Write(b, sync)
+}
+
+func TestAMQP_AQ43_ACommitThatOnlyAcknowledgesIsStored(t *testing.T) {
+	s := &syncs{Store: adaptertest.NewStore()}
+	simulateWith(t, amqp091.Config{}, adaptertest.Options{Store: s}, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.QueueDeclare{Queue: "in", Durable: true})
+		p.publishWith(to("", "in"), persistent, "1")
+		p.send(1, &wire.TxSelect{}, &wire.BasicGet{Queue: "in"})
+		p.recv()
+		p.send(1, &wire.BasicAck{DeliveryTag: 1})
+		before := s.n.Load()
+		p.call("1 tx.commit-ok", &wire.TxCommit{})
+		if s.n.Load() == before {
+			t.Error("answered without a sync")
+		}
 	})
 }
 
