@@ -44,8 +44,8 @@ func TestMQTT_MQ15_RetainedMessagesAreRepeatedInTheirPlace(t *testing.T) {
 			t.Parallel()
 			options := adaptertest.Options{Store: adaptertest.NewStore()}
 			want := []string{
-				`PUBLISH q1 #2 dup a/1 "live"`, `PUBLISH q1 #3 dup retain a/2 "old"`, `PUBLISH q2 #4 dup retain a/3 "old"`, `PUBLISH q1 #5 dup a/2 "new"`,
-				`PUBLISH q1 #6 dup retain b "old"`, `PUBLISH q2 #7 dup b "new"`,
+				`PUBLISH q1 #2 dup a/1 "live"`, `PUBLISH q1 #1 dup retain a/2 "old"`, `PUBLISH q2 #21847 dup retain a/3 "old"`, `PUBLISH q1 #3 dup a/2 "new"`,
+				`PUBLISH q1 #21848 dup retain b "old"`, `PUBLISH q2 #4 dup b "new"`,
 			}
 			check := func(w *world) {
 				if _, got := w.resumes("r", v5, keep(1000)); strings.Join(got, "\n") != strings.Join(want, "\n") {
