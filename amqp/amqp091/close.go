@@ -1,6 +1,8 @@
 package amqp091
 
 import (
+	"time"
+
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/amqp/amqp091/wire"
 	"github.com/entrepot/entrepot/amqp/exchange"
@@ -27,13 +29,18 @@ func (c *Conn) farewell(e *wire.Error, r core.Reason) {
 	c.end(r)
 }
 
+// closeLinger is how long a client has to close the socket after close-ok.
+const closeLinger = 2 * time.Second
+
 // closed answers the client's close: its unacknowledged messages are released
-// before close-ok says that all is done.
+// before close-ok says that all is done. Close-ok tells the client to close the
+// socket (specification 1.4.2.8). It does so first: libraries take an end of
+// ours that comes together with close-ok for a lost connection.
 func (c *Conn) closed() {
 	c.flushConfirms()
 	c.detach(core.Normal)
 	c.send(&wire.ConnectionCloseOk{})
-	c.end(core.Normal)
+	c.state, c.deadline = leaving, c.t.Now.After(closeLinger)
 }
 
 // end says no more.
@@ -66,7 +73,8 @@ func (c *Conn) detach(r core.Reason) {
 // Evict implements adapters.Driven (AQ18).
 func (c *Conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 	defer c.enter(t, out)()
-	if c.state == ended {
+	if c.state >= leaving {
+		c.state = ended
 		out.CloseAfterFlush(r)
 		return
 	}

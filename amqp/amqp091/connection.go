@@ -21,6 +21,7 @@ const (
 	attaching              // open came, the session is being attached
 	open
 	refusing // the login was refused: that is said when its time has come
+	leaving  // close-ok was sent: the client closes the socket
 	ended    // the last word was said
 )
 
@@ -36,7 +37,7 @@ type Conn struct {
 	out *adapters.Output
 
 	state     state
-	deadline  core.Time // of the handshake (AQ12), or of the refusal (AQ10)
+	deadline  core.Time // of the handshake (AQ12), of the refusal (AQ10), or of the client's end after close-ok
 	refused   core.Reason
 	startedAt core.Time // start-ok came
 	client    client
@@ -120,7 +121,7 @@ func (c *Conn) Input(t *core.Turn, in []byte, out *adapters.Output) (consumed in
 	c.heart.lastIn = t.Now
 	frames := uint64(0)
 	defer func() { c.l.count.frames[adapters.In].Add(frames) }()
-	for c.reading && c.state != ended {
+	for c.reading && c.state < leaving {
 		if out.Spent() {
 			out.More = true
 			break
@@ -136,6 +137,9 @@ func (c *Conn) Input(t *core.Turn, in []byte, out *adapters.Output) (consumed in
 		consumed += n
 		frames++
 		c.frame(f)
+	}
+	if c.state == leaving {
+		return len(in), nil // what follows the client's close counts for nothing
 	}
 	c.feed()
 	return consumed, nil

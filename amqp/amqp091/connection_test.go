@@ -311,8 +311,24 @@ func TestAMQP_AQ14_CloseReleasesAndAnswers(t *testing.T) {
 		p.recv()
 		p.send(0, &wire.ConnectionClose{Code: 200})
 		p.expect("0 connection.close-ok")
-		p.expectClosed(core.Normal)
 		q.call(`1 basic.get-ok DeliveryTag:1 Redelivered:true Exchange: RoutingKey:q MessageCount:0 x-delivery-count=I:"\x00\x00\x00\x01"/1 "m"`, &wire.BasicGet{Queue: "q"})
+	})
+}
+
+// Libraries take an end that comes together with close-ok for a lost connection.
+func TestAMQP_AQ14_TheClientClosesTheSocketAfterCloseOk(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.send(0, &wire.ConnectionClose{Code: 200})
+		p.expect("0 connection.close-ok")
+		p.SendString("whatever follows")
+		w.Advance(1900 * time.Millisecond)
+		p.expect("")
+		if _, closed := p.Closed(); closed {
+			t.Fatal("closed before the client did")
+		}
+		w.Advance(200 * time.Millisecond)
+		p.expectClosed(core.Normal)
 	})
 }
 

@@ -32,6 +32,11 @@ func (c *Conn) Tick(t *core.Turn, out *adapters.Output) {
 	switch {
 	case c.state == ended:
 		return
+	case c.state == leaving:
+		if t.Now >= c.deadline {
+			c.end(core.Normal)
+		}
+		return
 	case c.state == refusing && t.Now >= c.deadline:
 		c.sayRefused(c.refused)
 		return
