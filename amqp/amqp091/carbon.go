@@ -37,19 +37,30 @@ func (p *publication) carbon() error {
 			p.more = append(p.more, key)
 		}
 		if name == headerBCC {
-			p.withoutBCC()
+			p.props.Headers = without(p.props.Headers, headerBCC)
+			p.properties = p.props.AppendTo(nil)
 		}
 	}
 	return nil
 }
 
-func (p *publication) withoutBCC() {
-	var left wire.Table
-	for name, v := range p.props.Headers.All() {
-		if string(name) != headerBCC {
-			left = left.Append(string(name), v)
+// without leaves a header out.
+func without(headers wire.Table, name string) (left wire.Table) {
+	for n, v := range headers.All() {
+		if string(n) != name {
+			left = left.Append(string(n), v)
 		}
 	}
-	p.props.Headers = left
-	p.properties = p.props.AppendTo(nil)
+	return left
+}
+
+// copied is the keys of the CC header of a message that was accepted.
+func copied(p *wire.Properties) (keys []string) {
+	v, _ := p.Headers.Get(headerCC)
+	for e := range v.Array() {
+		if key, isText := e.Text(); isText {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }

@@ -77,3 +77,22 @@ func TestAMQP_AQ24_DurableExchangesAndBindingsSurviveARestart(t *testing.T) {
 		w.refused("1 channel.close Code:404", &wire.ExchangeDeclare{Exchange: "transient", Passive: true})
 	})
 }
+
+func TestAMQP_AQ38_AllKeysCountAtEveryExchange(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		for _, q := range []string{"far", "lost"} {
+			p.queue(q)
+		}
+		alternate := wire.Table{}.Append("alternate-exchange", wire.Longstr("amq.fanout"))
+		p.send(1, &wire.ExchangeDeclare{Exchange: "near", Type: "direct", Arguments: alternate}, &wire.ExchangeDeclare{Exchange: "next", Type: "topic"},
+			&wire.ExchangeBind{Source: "near", Destination: "next", RoutingKey: "one"}, &wire.QueueBind{Queue: "far", Exchange: "next", RoutingKey: "two"},
+			&wire.QueueBind{Queue: "lost", Exchange: "amq.fanout"})
+		p.recv()
+		props := &wire.Properties{Flags: wire.FlagHeaders, Headers: wire.Table{}.
+			Append("CC", wire.Array(wire.Longstr("one"))).Append("BCC", wire.Array(wire.Longstr("two")))}
+		p.publishWith(to("near", ""), props, "m")
+		p.counts("far", 1, 0)
+		p.counts("lost", 0, 0) // some key was routed
+	})
+}

@@ -81,13 +81,17 @@ func (l *Listener) deadLetter(t *core.Turn, d core.Dead) {
 	}
 	death := exchange.Death{Queue: d.Queue.Name, Reason: deathOf(&d), Time: t.Now}
 	death.Exchange, death.Key = e.Names()
-	exchange.Die(&p, death)
+	death.More = copied(&p)
 	name, key, hasKey := deadTarget(d.Queue.DeadTo)
-	if !hasKey {
+	more := death.More
+	if hasKey { // instead of all keys that it had
+		p.Headers, more = without(p.Headers, headerCC), nil
+	} else {
 		key = death.Key
 	}
+	exchange.Die(&p, death)
 	l.host.Metrics.Counter("amqp_dead_lettered_total", death.Reason).Add(1)
-	l.republish(t, &d, &p, name, key)
+	l.republish(t, &d, &p, name, key, more)
 }
 
 func deathOf(d *core.Dead) string {
@@ -104,7 +108,7 @@ func deathOf(d *core.Dead) string {
 
 // republish routes a dead letter on behalf of the gateway: as a message of
 // its own for each queue.
-func (l *Listener) republish(t *core.Turn, d *core.Dead, p *wire.Properties, name, key string) {
+func (l *Listener) republish(t *core.Turn, d *core.Dead, p *wire.Properties, name, key string, more []string) {
 	in := exchange.Incoming{
 		Envelope: exchange.Envelope{Place: exchange.Place(nil, name, key), Properties: p.AppendTo(nil)},
 		P:        p, Codec: l.codec, Reliable: d.Message.QoS > 0,
@@ -121,9 +125,9 @@ func (l *Listener) republish(t *core.Turn, d *core.Dead, p *wire.Properties, nam
 		}
 		return
 	}
-	queues := []string{key}
+	queues := append([]string{key}, more...)
 	if name != exchange.Default {
-		queues = l.space(d.Namespace).Route(nil, name, key, p.Headers)
+		queues = l.space(d.Namespace).Route(nil, name, key, p.Headers, more...)
 	}
 	for _, q := range queues {
 		if exchange.Cycles(p, q) {

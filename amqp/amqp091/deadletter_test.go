@@ -140,3 +140,35 @@ func TestAMQP_AQ34_DeadLetteringSurvivesARestart(t *testing.T) {
 		}
 	})
 }
+
+func TestAMQP_AQ34_DeadLettersKeepTheKeysOfCC(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		for _, q := range []string{"one", "two", "own"} {
+			p.queue(q)
+			p.send(1, &wire.QueueBind{Queue: q, Exchange: "amq.direct", RoutingKey: q})
+		}
+		p.send(1, dying("plain", "amq.direct", "", nil), dying("keyed", "amq.direct", "own", nil))
+		for _, q := range []string{"plain", "keyed"} {
+			p.send(1, &wire.QueueBind{Queue: q, Exchange: "amq.fanout"})
+		}
+		p.recv()
+		props := &wire.Properties{Flags: wire.FlagHeaders, Headers: wire.Table{}.Append("CC", wire.Array(wire.Longstr("two")))}
+		p.publishWith(to("amq.fanout", "one"), props, "m")
+		p.send(1, &wire.BasicGet{Queue: "plain"}, &wire.BasicGet{Queue: "keyed"}, &wire.BasicReject{DeliveryTag: 1}, &wire.BasicReject{DeliveryTag: 2})
+		p.recv()
+		for q, from := range map[string]string{"one": "plain", "two": "plain", "own": "keyed"} {
+			p.counts(q, 1, 0)
+			if got := p.deaths(q); got != "rejected "+from+" 1 amq.fanout onetwo;rejected" {
+				t.Errorf("%s: %q", q, got)
+			}
+		}
+		p.publishWith(to("", "keyed"), props, "m")
+		p.send(1, &wire.BasicGet{Queue: "keyed"}, &wire.BasicReject{DeliveryTag: 6})
+		p.recv()
+		p.send(1, &wire.BasicGet{Queue: "own"})
+		if got := p.recv(); len(got) != 1 || contains(got[0], "CC=") {
+			t.Errorf("a key of the queue's own does not replace CC: %q", got)
+		}
+	})
+}

@@ -194,10 +194,7 @@ const queueTopic = "$queue/"
 // meanwhile takes its bindings along.
 func (ch *channel) matchBindings(p *publication) (*core.Match, core.Reason) {
 	s, t, space := ch.c.session, ch.c.t, ch.c.space
-	queues := space.Route(nil, p.place.exchange, p.place.key, p.props.Headers)
-	for _, key := range p.more {
-		queues = space.Route(queues, p.place.exchange, key, p.props.Headers)
-	}
+	queues := space.Route(nil, p.place.exchange, p.place.key, p.props.Headers, p.more...)
 	mt, r := s.RouteQueues(t, p.place.name, queues...)
 	if r != core.NotFound {
 		return mt, r

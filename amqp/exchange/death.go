@@ -24,6 +24,7 @@ type Death struct {
 	Reason   string
 	Exchange string // where it had been published
 	Key      string
+	More     []string // further routing keys that it had
 	Time     core.Time
 }
 
@@ -65,13 +66,17 @@ func Die(p *wire.Properties, d Death) {
 }
 
 func (d *Death) table(count int64) wire.Table {
+	keys := []wire.Value{wire.Longstr(d.Key)}
+	for _, k := range d.More {
+		keys = append(keys, wire.Longstr(k))
+	}
 	return wire.Table{}.
 		Append("count", wire.Long(count)).
 		Append("reason", wire.Longstr(d.Reason)).
 		Append("queue", wire.Longstr(d.Queue)).
 		Append("time", wire.Timestamp(uint64(d.Time/1000))).
 		Append("exchange", wire.Longstr(d.Exchange)).
-		Append("routing-keys", wire.Array(wire.Longstr(d.Key)))
+		Append("routing-keys", wire.Array(keys...))
 }
 
 func isDeath(t wire.Table, d Death) bool {

@@ -255,13 +255,14 @@ func (s *Space) DropQueue(queue string, rec Recorder) {
 	s.dropDestination(queue, rec)
 }
 
-// Route appends the queues that a message with the key and headers reaches,
-// each once, by way of each exchange once (AQ26, AQ28). The names may be of
-// queues that have gone meanwhile.
-func (s *Space) Route(dst []string, name, key string, headers wire.Table) []string {
+// Route appends the queues that a message with the key, the headers and maybe
+// more keys (AQ38) reaches, each once, by way of each exchange once (AQ26,
+// AQ28): all keys count at every exchange. The names may be of queues that have
+// gone meanwhile.
+func (s *Space) Route(dst []string, name, key string, headers wire.Table, more ...string) []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	w := walk{space: s, key: key, headers: headers, queues: dst}
+	w := walk{space: s, key: key, more: more, headers: headers, queues: dst}
 	w.visit(name)
 	return w.queues
 }
@@ -270,6 +271,7 @@ func (s *Space) Route(dst []string, name, key string, headers wire.Table) []stri
 type walk struct {
 	space   *Space
 	key     string
+	more    []string
 	headers wire.Table
 	queues  []string
 	seen    []string
@@ -282,7 +284,7 @@ func (w *walk) visit(name string) {
 	}
 	if !x.onward { // the common case: only queues
 		n := len(w.queues)
-		w.queues = x.router.route(w.queues, w.key, w.headers)
+		w.queues = w.route(x, w.queues)
 		if len(w.queues) > n || x.spec.Alternate == "" {
 			return
 		}
@@ -291,7 +293,7 @@ func (w *walk) visit(name string) {
 		return
 	}
 	w.seen = append(w.seen, name)
-	found := x.router.route(nil, w.key, w.headers)
+	found := w.route(x, nil)
 	if len(found) == 0 && x.spec.Alternate != "" {
 		w.visit(x.spec.Alternate) // AQ25
 	}
@@ -302,6 +304,15 @@ func (w *walk) visit(name string) {
 			w.queues = appendOnce(w.queues, to)
 		}
 	}
+}
+
+// route appends where one exchange sends the message.
+func (w *walk) route(x *exchange, dst []string) []string {
+	dst = x.router.route(dst, w.key, w.headers)
+	for _, key := range w.more {
+		dst = x.router.route(dst, key, w.headers)
+	}
+	return dst
 }
 
 func (b Binding) identity() identity {
