@@ -54,10 +54,11 @@ func (u *unacked) settle(t *core.Turn, it *unackedItem, o core.Outcome) {
 	u.count--
 	if cons := it.cons; cons != nil {
 		cons.held--
+		cons.ch.taken--
 		switch {
 		case cons.ended && cons.held == 0:
 			cons.leave()
-		case cons.hungry:
+		case cons.hungry && cons.ch.shared == 0: // else all of the channel are woken, in their turn
 			cons.want()
 		}
 	}

@@ -23,6 +23,7 @@ type channel struct {
 
 	prefetch  int // window of consumers started later; 0: none
 	shared    int // window of the whole channel; 0: none
+	taken     int // by consumers, with acknowledgement, and not settled: what shared bounds
 	paused    bool
 	consumers map[string]*consumer
 	tag       uint64 // last delivery tag
@@ -261,7 +262,7 @@ func (ch *channel) release() {
 	}
 	ch.unacked.release(t)
 	ch.content.forget(ch.c)
-	ch.consumers, ch.content, ch.tx = nil, content{}, nil
+	ch.consumers, ch.content, ch.tx, ch.taken = nil, content{}, nil, 0
 	ch.confirms = confirms{}
 }
 

@@ -17,6 +17,7 @@ type consumer struct {
 	replies  bool            // of the channel's reply queue
 	prefetch int             // its own window; 0: unlimited
 	held     int             // delivered, not acknowledged
+	last     uint64          // delivery tag of its last delivery
 	carry    []core.Delivery // taken, and not written yet: the output was full
 	hungry   bool            // more may wait, and nobody will call: stopped by window, flow or a full output
 	listed   bool            // in the connection's backlog
@@ -81,6 +82,9 @@ func (ch *channel) cancel(m *wire.BasicCancel) error {
 			ch.replies = ""
 		}
 		cons.leave()
+		if ch.shared > 0 { // what it gave back leaves room for others
+			ch.wakeConsumers()
+		}
 	}
 	if !m.NoWait {
 		ch.send(&wire.BasicCancelOk{ConsumerTag: m.ConsumerTag})
@@ -105,6 +109,10 @@ func (cons *consumer) gone() {
 		return
 	}
 	cons.ended = true
+	if !cons.noAck {
+		ch.taken -= len(cons.carry)
+	}
+	cons.carry = nil
 	delete(ch.consumers, cons.tag)
 	down(ch.c.l.count.consumers, 1)
 	if ch.c.client.cancelNotify && !ch.closing {
@@ -137,7 +145,7 @@ func (cons *consumer) window() int {
 		n = cons.prefetch - cons.held - len(cons.carry)
 	}
 	if shared := cons.ch.shared; shared > 0 {
-		n = min(n, shared-cons.ch.unacked.len())
+		n = min(n, shared-cons.ch.taken)
 	}
 	return n
 }

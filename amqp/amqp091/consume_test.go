@@ -59,6 +59,33 @@ func TestAMQP_AQ44_GlobalPrefetchIsSharedByTheChannel(t *testing.T) {
 	})
 }
 
+func TestAMQP_AQ44_GlobalPrefetchGivesEachConsumerItsTurn(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		for _, q := range []string{"a", "b", "c"} {
+			p.queue(q, "1", "2", "3")
+		}
+		p.call("1 basic.qos-ok\n1 basic.consume-ok ConsumerTag:a\n1 basic.consume-ok ConsumerTag:b\n1 basic.consume-ok ConsumerTag:c\n"+
+			deliver("a", 1, false, "", "a", `"1"`),
+			&wire.BasicQos{PrefetchCount: 1, Global: true}, consume("a", "a"), consume("b", "b"), consume("c", "c"))
+		for n, tag := range []string{"b", "c", "a", "b", "c"} {
+			p.call(deliver(tag, n+2, false, "", tag, sprintf("%q", "11222"[n:n+1])), &wire.BasicAck{DeliveryTag: uint64(n + 1)})
+		}
+	})
+}
+
+func TestAMQP_AQ44_GlobalPrefetchDoesNotCountGets(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.queue("q", "1", "2", "3")
+		p.send(1, &wire.BasicQos{PrefetchCount: 1, Global: true}, consume("q", "c"))
+		p.recv()
+		p.send(1, &wire.BasicGet{Queue: "q"})
+		p.recv()
+		p.call(deliver("c", 3, false, "", "q", `"3"`), &wire.BasicAck{DeliveryTag: 1})
+	})
+}
+
 func TestAMQP_AQ44_PrefetchSizeIsNotOffered(t *testing.T) {
 	simulate(t, func(w *world) { w.refused("0 connection.close Code:540", &wire.BasicQos{PrefetchSize: 1}) })
 }

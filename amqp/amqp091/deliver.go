@@ -1,6 +1,9 @@
 package amqp091
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/amqp/amqp091/wire"
 	"github.com/entrepot/entrepot/core"
@@ -37,12 +40,20 @@ func (cons *consumer) want() {
 	}
 }
 
-// wakeConsumers looks again at those that a window or flow had stopped.
+// wakeConsumers looks again at those that a window or flow had stopped, the one
+// that was served longest ago first: each gets its share of the channel's window.
 func (ch *channel) wakeConsumers() {
+	var hungry []*consumer
 	for _, cons := range ch.consumers {
 		if cons.hungry {
-			cons.want()
+			hungry = append(hungry, cons)
 		}
+	}
+	slices.SortFunc(hungry, func(a, b *consumer) int {
+		return cmp.Or(cmp.Compare(a.last, b.last), cmp.Compare(a.tag, b.tag))
+	})
+	for _, cons := range hungry {
+		cons.want()
 	}
 }
 
@@ -85,6 +96,9 @@ func (cons *consumer) take() (more bool) {
 	n := min(batch, window)
 	got := cons.core.Take(c.t, c.scratch[:0:n], window)
 	more = len(got) == n
+	if !cons.noAck {
+		cons.ch.taken += len(got)
+	}
 	for i := range got {
 		if c.out.Full() { // large bodies: the rest leaves after this is written
 			cons.carry = append(cons.carry, got[i:]...)
@@ -126,6 +140,7 @@ func (cons *consumer) drop() {
 			cons.deliver(d)
 		} else {
 			d.Consumer.Settle(cons.ch.c.t, d.Seq, core.Released)
+			cons.ch.taken--
 		}
 	}
 	cons.carry = nil
@@ -137,6 +152,7 @@ func (cons *consumer) deliver(d *core.Delivery) {
 	c := ch.c
 	env := c.outgoing.Envelope(d, c.t.Now)
 	ch.tag++
+	cons.last = ch.tag
 	if d.Redelivered() {
 		c.l.count.redelivered.Add(1)
 	}
