@@ -22,6 +22,7 @@ type unackedItem struct {
 	from *core.Consumer // nil once it is settled
 	cons *consumer      // nil: basic.get
 	at   core.Time
+	tx   bool // settled in the transaction under way
 }
 
 func (u *unacked) len() int { return u.count }
@@ -31,7 +32,8 @@ func (u *unacked) add(it unackedItem) {
 	u.count++
 }
 
-// find is the place of a tag that is outstanding.
+// find is the place of a tag that is outstanding, be it settled in a
+// transaction or not.
 func (u *unacked) find(tag uint64) (i int, ok bool) {
 	lo, hi := u.head, len(u.items)
 	for lo < hi {
@@ -61,6 +63,27 @@ func (u *unacked) settle(t *core.Turn, it *unackedItem, o core.Outcome) {
 		case cons.hungry && cons.ch.shared == 0: // else all of the channel are woken, in their turn
 			cons.want()
 		}
+	}
+}
+
+// promise marks what a transaction settles once it is committed: nothing else
+// settles it meanwhile.
+func (u *unacked) promise(tag uint64, multiple bool) {
+	i, ok := u.find(tag)
+	switch {
+	case multiple:
+		for j := u.head; j < len(u.items) && u.items[j].tag <= tag; j++ {
+			u.items[j].tx = true
+		}
+	case ok:
+		u.items[i].tx = true
+	}
+}
+
+// withdraw takes the marks off.
+func (u *unacked) withdraw() {
+	for i := range u.items {
+		u.items[i].tx = false
 	}
 }
 
@@ -114,10 +137,11 @@ func (ch *channel) settle(tag uint64, multiple bool, o core.Outcome) error {
 		if ch.unacked.len() == 0 {
 			return nil
 		}
-	} else if _, ok := ch.unacked.find(tag); !ok {
+	} else if i, ok := ch.unacked.find(tag); !ok || ch.unacked.items[i].tx {
 		return &wire.Error{Code: wire.PreconditionFailed, Text: "unknown delivery tag " + strconv.FormatUint(tag, 10)}
 	}
 	if ch.tx != nil {
+		ch.unacked.promise(tag, multiple)
 		return ch.tx.settle(ch, tag, multiple, o)
 	}
 	ch.apply(tag, multiple, o)
@@ -136,8 +160,13 @@ func (ch *channel) apply(tag uint64, multiple bool, o core.Outcome) {
 	case ok:
 		u.settle(ch.c.t, &u.items[i], o)
 	}
-	down(ch.c.l.count.unacked, before-u.count)
-	u.trim()
+	ch.settled(before)
+}
+
+// settled follows the end of deliveries, of which before were outstanding.
+func (ch *channel) settled(before int) {
+	down(ch.c.l.count.unacked, before-ch.unacked.count)
+	ch.unacked.trim()
 	if ch.shared > 0 {
 		ch.wakeConsumers()
 	}
@@ -148,11 +177,23 @@ func (ch *channel) recover(requeue, reply bool) error {
 	if !requeue {
 		return &wire.Error{Code: wire.NotImplemented, Text: "recover without requeue is not offered"}
 	}
-	ch.apply(ch.tag, true, core.Released)
+	ch.recoverAll()
 	if reply {
 		ch.send(&wire.BasicRecoverOk{})
 	}
 	return nil
+}
+
+// recoverAll returns all but what a transaction settles (AQ43).
+func (ch *channel) recoverAll() {
+	u := &ch.unacked
+	before := u.count
+	for i := range u.items {
+		if !u.items[i].tx {
+			u.settle(ch.c.t, &u.items[i], core.Released)
+		}
+	}
+	ch.settled(before)
 }
 
 // oldest is when the delivery that waits longest was sent.

@@ -122,6 +122,7 @@ func (ch *channel) txRollback() error {
 		return err
 	}
 	ch.tx = &transaction{}
+	ch.unacked.withdraw()
 	ch.send(&wire.TxRollbackOk{})
 	return nil
 }

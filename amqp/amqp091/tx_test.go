@@ -93,3 +93,21 @@ func TestMaxTxBoundsATransaction(t *testing.T) {
 		p.expectPrefix("1 channel.close Code:406")
 	})
 }
+
+func TestAMQP_AQ43_WhatATransactionSettlesIsSettledOnce(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.queue("q", "1", "2")
+		get := &wire.BasicGet{Queue: "q"}
+		p.send(1, &wire.TxSelect{}, get, get)
+		p.recv()
+		p.call("1 basic.recover-ok", &wire.BasicAck{DeliveryTag: 1}, &wire.BasicRecover{Requeue: true})
+		p.counts("q", 1, 0) // the other one
+		p.call("1 tx.rollback-ok\n1 basic.recover-ok", &wire.TxRollback{}, &wire.BasicRecover{Requeue: true})
+		p.counts("q", 2, 0)
+		p.send(1, get, &wire.BasicAck{DeliveryTag: 3}, &wire.TxCommit{})
+		p.recv()
+		p.counts("q", 1, 0)
+		w.refused("1 channel.close Code:406", &wire.TxSelect{}, get, &wire.BasicAck{DeliveryTag: 1}, &wire.BasicAck{DeliveryTag: 1})
+	})
+}
