@@ -185,6 +185,15 @@ func (s *Session) Inspect(name string) (QueueInfo, Reason) {
 	return s.inspect(q)
 }
 
+// Touch is Inspect, and counts as a use of the queue.
+func (s *Session) Touch(t *Turn, name string) (QueueInfo, Reason) {
+	info, reason := s.Inspect(name)
+	if q := s.ns.queue(name); q != nil && reason == OK {
+		q.used(t)
+	}
+	return info, reason
+}
+
 func (s *Session) inspect(q *Queue) (QueueInfo, Reason) {
 	if !s.mayUse(q) {
 		return QueueInfo{}, Locked

@@ -55,8 +55,12 @@ func asksRetained(args wire.Table, name string) (bool, error) {
 // binding checks what bind and unbind name, and tells whether the queue
 // outlives a restart.
 func (ch *channel) binding(queue, name, key string, args wire.Table) (b exchange.Binding, durable bool, err error) {
+	unnamed := queue == ""
 	if queue, err = ch.queueName(queue); err != nil {
 		return b, false, err
+	}
+	if unnamed && key == "" {
+		key = queue // specification 1.7.2.3.5
 	}
 	b = exchange.Binding{Exchange: name, Queue: queue, Key: key, Args: args}
 	if name == exchange.Default {
@@ -115,9 +119,18 @@ func matchesEmpty(key string) bool {
 		!strings.HasPrefix(key, ".") && !strings.HasSuffix(key, ".") && !strings.Contains(key, "##")
 }
 
-// queueUnbind removes a binding; one that is not there is fine (AQ32).
+// missing tells whether an error says that a queue or exchange is not there:
+// then it has no binding either.
+func missing(err error) bool { return err != nil && code(err).Code == wire.NotFound }
+
+// queueUnbind removes a binding; one that is not there is fine, also since its
+// queue or exchange has gone (AQ32).
 func (ch *channel) queueUnbind(m *wire.QueueUnbind) error {
 	b, _, err := ch.binding(m.Queue, m.Exchange, m.RoutingKey, m.Arguments)
+	if b.Queue != "" && missing(err) {
+		ch.send(&wire.QueueUnbindOk{})
+		return nil
+	}
 	if err != nil {
 		return err
 	}

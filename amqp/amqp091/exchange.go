@@ -144,6 +144,12 @@ func (ch *channel) exchangeBind(m *wire.ExchangeBind) error {
 // exchangeUnbind undoes it; a binding that is not there is fine.
 func (ch *channel) exchangeUnbind(m *wire.ExchangeUnbind) error {
 	b, _, err := ch.joined(m.Destination, m.Source, m.RoutingKey, m.Arguments)
+	if missing(err) {
+		if !m.NoWait {
+			ch.send(&wire.ExchangeUnbindOk{})
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func (ch *channel) queueDeclare(m *wire.QueueDeclare) error {
 		if err != nil {
 			return err
 		}
-		info, r := ch.c.session.Inspect(name)
+		info, r := ch.c.session.Touch(ch.c.t, name)
 		if r != core.OK {
 			return queueError(r, name)
 		}

@@ -115,6 +115,52 @@ func TestAMQP_AQ32_BindAndUnbind(t *testing.T) {
 	})
 }
 
+func TestAMQP_AQ32_NoQueueAndNoKeyBindTheLastQueueByItsName(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		for _, x := range []string{"amq.direct", "amq.topic"} {
+			q := "last-" + x
+			p.call("1 queue.declare-ok Queue:"+q+" MessageCount:0 ConsumerCount:0\n1 queue.bind-ok",
+				&wire.QueueDeclare{Queue: q}, &wire.QueueBind{Exchange: x})
+			p.publish(x, "", "not this")
+			p.counts(q, 0, 0)
+			p.publish(x, q, "m")
+			p.counts(q, 1, 0)
+			p.call("1 queue.unbind-ok", &wire.QueueUnbind{Exchange: x})
+			p.publish(x, q, "m")
+			p.counts(q, 1, 0)
+		}
+	})
+}
+
+func TestAMQP_AQ32_UnbindOfWhatHasGoneIsFine(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.queue("q")
+		for _, m := range []*wire.QueueUnbind{{Queue: "gone", Exchange: "amq.direct"}, {Queue: "q", Exchange: "gone"}, {Queue: "gone", Exchange: "amq.topic"}} {
+			p.call("1 queue.unbind-ok", m)
+		}
+		p.call("1 exchange.unbind-ok", &wire.ExchangeUnbind{Destination: "gone", Source: "amq.direct"})
+		w.refused("1 channel.close Code:404", &wire.QueueUnbind{Exchange: "amq.direct"}) // no queue was declared
+		w.refused("1 channel.close Code:403", &wire.QueueUnbind{Queue: "q", Exchange: ""})
+	})
+}
+
+func TestAMQP_AQ33_APassiveDeclareIsAUse(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.QueueDeclare{Queue: "q", Arguments: wire.Table{}.Append("x-expires", wire.Int(1000))})
+		p.recv()
+		for range 4 {
+			w.Advance(700 * time.Millisecond)
+			p.counts("q", 0, 0)
+		}
+		w.Advance(1200 * time.Millisecond)
+		p.send(1, &wire.QueueDeclare{Queue: "q", Passive: true})
+		p.expectPrefix("1 channel.close Code:404")
+	})
+}
+
 func TestAMQP_AQ33_Arguments(t *testing.T) {
 	simulate(t, func(w *world) {
 		for name, c := range map[string]struct {
