@@ -154,8 +154,12 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 	shelved := qos == 0 && q.apart > 0
 	if !q.fits(t, m, shelved) {
 		reject := q.overflow() == RejectNew
+		if reject {
+			q.ns.r.drop(DropQueueFull)
+		} else { // nothing that waits made room: the message itself is given up
+			q.giveUp(t, &entry{m: m}, DropQueueFull)
+		}
 		q.mu.Unlock()
-		q.ns.r.drop(DropQueueFull)
 		return !reject
 	}
 	if q.spec.Latest && qos == 0 {

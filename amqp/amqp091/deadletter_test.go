@@ -172,3 +172,19 @@ func TestAMQP_AQ34_DeadLettersKeepTheKeysOfCC(t *testing.T) {
 		}
 	})
 }
+
+func TestAMQP_AQ34_WhatAQueueFullOfDeliveriesGivesUpIsDeadLettered(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.queue("dead")
+		p.send(1, dying("q", "", "dead", wire.Table{}.Append("x-max-length", wire.Int(1))))
+		p.recv()
+		p.publish("", "q", "held")
+		p.send(1, &wire.BasicGet{Queue: "q"})
+		p.recv()
+		p.publish("", "q", "more")
+		if got := p.deaths("dead"); got != "maxlen q 1  q;maxlen" {
+			t.Errorf("%q", got)
+		}
+	})
+}
