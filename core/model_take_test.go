@@ -220,6 +220,7 @@ func (m *model) settle(c *modelClient, at int, o core.Outcome) {
 		one.item.received = true
 	case core.Released:
 		one.item.holder = nil
+		one.item.done = one.item.received && !one.q.own // its receiver has it
 	default:
 		one.item.done, one.item.holder = true, nil
 	}
