@@ -154,7 +154,10 @@ func (q *Queue) dropUnsent(t *Turn, cause DropCause) bool {
 	p := q.paged
 	for i := 0; i < len(p.segs); i++ {
 		s := p.segs[i]
-		if s.first < p.kept() {
+		if kept := p.kept(); s.end <= kept {
+			continue
+		} else if s.first < kept { // one that a start has read knows of no such end
+			q.split(t, i, kept)
 			continue
 		}
 		for s.first < s.end {
@@ -179,6 +182,18 @@ func (q *Queue) dropUnsent(t *Turn, cause DropCause) bool {
 		}
 	}
 	return false
+}
+
+// split cuts a segment at a sequence number in it.
+func (q *Queue) split(t *Turn, i int, at uint64) {
+	s := q.paged.segs[i]
+	q.begin(t, s)
+	front := newSegment(s.first)
+	front.begun, front.refers, front.last = true, s.refers, s.last
+	for s.first < at {
+		front.add(s.pop(), 1)
+	}
+	q.paged.segs = slices.Insert(q.paged.segs, i, front)
 }
 
 // hole notes that what was the first of a segment is not there, before it; the

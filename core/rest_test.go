@@ -174,6 +174,37 @@ func TestAFullQueueKeepsWhatWasInFlightWhenItsClientLeft(t *testing.T) {
 }
 
 // What was asked for before the client left is not taken in after that.
+// A start reads sizes by the segment, which may hold what was sent and what was
+// not.
+func TestAFullQueueKeepsTheSameAfterAStart(t *testing.T) {
+	simulate(t, func(w *world) {
+		options := core.SmallPages(core.Options{}, 1)
+		w.end()
+		w.router.Close()
+		w.store = newMapStore()
+		w.open(options)
+		m := newPagedModel(w, options)
+		s := m.sessions[1] // takes nine messages
+		for i := range 10 {
+			m.publish("s1", uint8([]int{1, 1, 0, 1, 2}[i%5]), 0, false)
+		}
+		m.take(&s.pagedQueue, s.conn.takeAll, 6)
+		m.settle(&s.pagedQueue, 2, core.Accepted)
+		m.away()
+		w.crash(options)
+		m.gone()
+		m.attach(s, s.client)
+		m.detach(s)
+		for range 17 {
+			m.publish("s1", 1, 0, false)
+		}
+		m.attach(s, s.client)
+		m.take(&s.pagedQueue, s.conn.takeAll, 20)
+		m.settle(&s.pagedQueue, 0, core.Accepted)
+		m.take(&s.pagedQueue, s.conn.takeAll, 20)
+	})
+}
+
 func TestWhatIsReadForASessionThatHasLeftIsLetGoOf(t *testing.T) {
 	simulate(t, func(w *world) {
 		p, a := w.attach(core.Client{}), w.attach(durable("a"))
