@@ -61,7 +61,7 @@ func storeError(err error) error {
 		return &exitError{exitConfig, err.Error() + ". Try: stop that process first; a backup can be asked of it: entrepot store backup DIR --url http://127.0.0.1:8088"}
 	case errors.Is(err, disk.ErrOccupied):
 		return &exitError{exitConfig, err.Error() + ". Nothing was changed. Try: a new directory"}
-	case errors.Is(err, disk.ErrForeign), errors.Is(err, disk.ErrNewer), errors.Is(err, disk.ErrIncomplete):
+	case errors.Is(err, disk.ErrForeign), errors.Is(err, disk.ErrNewer), errors.Is(err, disk.ErrIncomplete), errors.Is(err, disk.ErrDamaged):
 		return &exitError{exitConfig, err.Error() + ". Nothing was changed"}
 	}
 	return &exitError{exitConfig, err.Error()}

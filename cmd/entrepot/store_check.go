@@ -58,6 +58,9 @@ func checkStore(s streams, dir string, repair bool) error {
 			fmt.Fprintf(s.out, "damaged  %s %q (key %q): %v\n", cmp.Or(kind, "record"), what, rec.Key, err)
 		}
 	})
+	if errors.Is(err, disk.ErrDamaged) {
+		return &exitError{exitFailed, err.Error() + ": tables that it names may be missing. Try: a backup, by entrepot store restore"}
+	}
 	if err != nil && len(damaged) == 0 {
 		return storeError(err)
 	}

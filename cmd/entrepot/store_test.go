@@ -105,23 +105,33 @@ func TestSECURITY_R5_ADamagedStoreIsDescribed(t *testing.T) {
 	// A second start moves what is in the log to a table.
 	_, stop = serving(t, data)
 	stop()
-	tables, err := filepath.Glob(filepath.Join(data, "store", "*.sst"))
-	if err != nil || len(tables) == 0 {
-		t.Fatal("no table", err)
-	}
-	for _, table := range tables {
-		b, err := os.ReadFile(table)
-		if err != nil {
-			t.Fatal(err)
+	flip := func(ending string) {
+		names, err := filepath.Glob(filepath.Join(data, "store", ending))
+		if err != nil || len(names) == 0 {
+			t.Fatal("no file", ending, err)
 		}
-		b[len(b)/4] ^= 0x10
-		if err := os.WriteFile(table, b, 0o600); err != nil {
-			t.Fatal(err)
+		for _, name := range names {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b[len(b)/4] ^= 0x10
+			if err := os.WriteFile(name, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+	flip("*.sst")
 	code, out, text := check()
 	if code != exitFailed || !strings.Contains(out, ".sst: records between ") || !strings.Contains(out, "retained message") || !strings.Contains(text, "is damaged") {
 		t.Errorf("exit %d, %q, %q", code, out, text)
+	}
+	flip("MANIFEST-*")
+	if code, _, text := check(); code != exitFailed || !strings.Contains(text, "its list of tables, MANIFEST-") {
+		t.Errorf("exit %d, %q", code, text)
+	}
+	if code, _, text := execute(t, "", "serve", "--data", data, "--listen", "mqtt://127.0.0.1:0"); code != exitConfig || !strings.Contains(text, "Nothing was changed. Try: entrepot store restore") {
+		t.Errorf("exit %d, %q", code, text)
 	}
 }
 

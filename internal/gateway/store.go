@@ -61,10 +61,12 @@ func (g *Gateway) openStore(now *settings) error {
 		Synced: func(took time.Duration) { g.syncs.Observe(took) },
 	}
 	s, err := disk.OpenLasting(StoreDir(data), o)
-	if disk.IsFull(err) {
+	switch {
+	case disk.IsFull(err):
 		return fmt.Errorf("store %s cannot be opened: its disk is full. Try: make room on it, or another --data DIR", StoreDir(data))
-	}
-	if err != nil {
+	case errors.Is(err, disk.ErrDamaged), errors.Is(err, disk.ErrIncomplete):
+		return fmt.Errorf("%w. Nothing was changed. Try: entrepot store restore, from a backup", err)
+	case err != nil:
 		return fmt.Errorf("%w. Try: another --data DIR, or --data memory", err)
 	}
 	g.store = s

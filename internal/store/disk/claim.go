@@ -35,6 +35,7 @@ var (
 	ErrLocked  = errors.New("in use by another process")
 
 	ErrIncomplete = errors.New("incomplete")
+	ErrDamaged    = errors.New("damaged")
 )
 
 // claim makes dir a store if it is empty or absent, checks that it is one that
@@ -114,7 +115,7 @@ func inspect(disk vfs.FS, dir string) (fresh bool, err error) {
 			if err := readFormat(disk, dir); err != nil {
 				return false, err
 			}
-			return false, complete(dir, names)
+			return false, whole(disk, dir, names)
 		case "LOCK", formatFile + ".new": // left by a start that was cut short
 		default:
 			other = name
@@ -125,27 +126,6 @@ func inspect(disk vfs.FS, dir string) (fresh bool, err error) {
 	}
 	return true, nil
 }
-
-// complete refuses a store whose list of tables is not there, as in a copy that
-// leaves out empty files: pebble would begin a new one, and remove everything.
-func complete(dir string, names []string) error {
-	content := ""
-	for _, name := range names {
-		switch {
-		case strings.HasPrefix(name, listMark):
-			return nil
-		case strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".log"):
-			content = name
-		}
-	}
-	if content != "" {
-		return fmt.Errorf("store %s is %w: it holds %q, but no file %q", dir, ErrIncomplete, content, listMark+"*")
-	}
-	return nil
-}
-
-// listMark begins the name of the file that tells which list of tables counts.
-const listMark = "marker.manifest."
 
 func readFormat(disk vfs.FS, dir string) error {
 	_, err := formatOf(disk, dir)
