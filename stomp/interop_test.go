@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"log/slog"
@@ -57,7 +58,7 @@ func serve(t testing.TB) (tcp, ws string) {
 // library connects with go-stomp.
 func library(t *testing.T, address string, opts ...func(*gostomp.Conn) error) *gostomp.Conn {
 	t.Helper()
-	opts = append([]func(*gostomp.Conn) error{gostomp.ConnOpt.Login("user", "secret"), gostomp.ConnOpt.HeartBeat(time.Second, time.Second)}, opts...)
+	opts = append([]func(*gostomp.Conn) error{gostomp.ConnOpt.Login("user", "secret"), gostomp.ConnOpt.HeartBeat(time.Second, time.Second), gostomp.ConnOpt.UnsubscribeReceiptTimeout(3 * time.Second)}, opts...)
 	c, err := gostomp.Dial("tcp", address, opts...)
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +78,26 @@ func next(t *testing.T, s *gostomp.Subscription) *gostomp.Message {
 	case <-time.After(patience):
 		t.Fatal("nothing came")
 		return nil
+	}
+}
+
+// unsubscribe waits for the RECEIPT. The library closes the channel when that has
+// come, and may yet miss its own signal to the caller.
+func unsubscribe(t *testing.T, s *gostomp.Subscription) {
+	t.Helper()
+	err := s.Unsubscribe()
+	if errors.Is(err, &gostomp.ErrUnsubscribeReceiptTimeout) {
+		select {
+		case m, ok := <-s.C:
+			if !ok {
+				return
+			}
+			t.Fatalf("no RECEIPT came: %v", m.Err)
+		default:
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -117,9 +138,7 @@ func TestSTOMP_Interop_GoStompInEveryVersionAndAckMode(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if err := s.Unsubscribe(); err != nil {
-					t.Fatal(err)
-				}
+				unsubscribe(t, s)
 				if s, err = c.Subscribe(queue, gostomp.AckAuto); err != nil {
 					t.Fatal(err)
 				}
