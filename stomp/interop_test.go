@@ -1,8 +1,8 @@
 package stomp
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
