@@ -34,6 +34,7 @@ type inflight struct {
 type flights struct {
 	slots    []flight // length 0 or a power of two
 	used     int
+	away     int                 // of them, those that are not in the slot that their low bits name
 	quota    int                 // what still counts against the Receive Maximum
 	reserved map[uint16]struct{} // of exchanges of a connection before, until they are repeated
 }
@@ -95,6 +96,9 @@ func (f *flights) slot(id uint16) *flight {
 	}
 }
 
+// home is the slot that the low bits of an identifier name.
+func (f *flights) home(id uint16) *flight { return &f.slots[int(id)&(len(f.slots)-1)] }
+
 // put enters an exchange under the identifier of x; false when that is in use,
 // reserved or 0.
 func (f *inflight) put(x flight) bool {
@@ -113,6 +117,9 @@ func (f *inflight) put(x flight) bool {
 	}
 	*s = x
 	o.used++
+	if s != o.home(x.id) {
+		o.away++
+	}
 	if x.counts {
 		o.quota++
 	}
@@ -174,8 +181,15 @@ func (f *inflight) done(s *flight) {
 	f.open.remove(s)
 }
 
-// remove empties a slot, which those behind it may have passed on their way.
+// remove empties a slot, which those behind it may have passed on their way. In
+// most tables nobody is away from home: identifiers follow each other.
 func (f *flights) remove(s *flight) {
+	if s != f.home(s.id) {
+		f.away--
+	} else if f.away == 0 {
+		*s = flight{}
+		return
+	}
 	mask := len(f.slots) - 1
 	i := int(s.id) & mask
 	for &f.slots[i] != s {
@@ -183,7 +197,11 @@ func (f *flights) remove(s *flight) {
 	}
 	for j := (i + 1) & mask; f.slots[j].consumer != nil; j = (j + 1) & mask {
 		if way := (j - int(f.slots[j].id)) & mask; way >= (j-i)&mask {
-			f.slots[i], i = f.slots[j], j
+			f.slots[i] = f.slots[j]
+			if way == (j-i)&mask {
+				f.away--
+			}
+			i = j
 		}
 	}
 	f.slots[i] = flight{}
@@ -192,10 +210,14 @@ func (f *flights) remove(s *flight) {
 // grow doubles the table.
 func (f *flights) grow() {
 	old := f.slots
-	f.slots = make([]flight, max(4, 2*len(old)))
+	f.slots, f.away = make([]flight, max(4, 2*len(old))), 0
 	for i := range old {
-		if old[i].consumer != nil {
-			*f.slot(old[i].id) = old[i]
+		if old[i].consumer == nil {
+			continue
+		}
+		s := f.slot(old[i].id)
+		if *s = old[i]; s != f.home(s.id) {
+			f.away++
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/entrepot/entrepot/core"
@@ -122,6 +123,43 @@ func TestMQTT_MQ15_AnIdentifierThatFollowsFromANumberIsFree(t *testing.T) {
 		}
 		if f.open.used != 0 || len(f.open.slots) > 128 {
 			t.Errorf("%d in use, %d slots", f.open.used, len(f.open.slots))
+		}
+	}
+}
+
+func TestTheTableOfIdentifiersIsAMap(t *testing.T) {
+	t.Parallel()
+	rng, c := rand.New(rand.NewPCG(1, 2)), new(core.Consumer)
+	for range 200 {
+		var f inflight
+		want, step := map[uint16]uint64{}, []uint16{1, 2, 16, 64, 256}[rng.IntN(5)] // how many share their low bits
+		for seq := range uint64(600) {
+			id := 1 + step*uint16(rng.IntN(200))
+			_, used := want[id]
+			switch {
+			case used:
+				f.done(f.get(id))
+				delete(want, id)
+			case len(want) < 60:
+				if !f.put(flight{consumer: c, id: id, seq: seq}) {
+					t.Fatalf("%d is not taken", id)
+				}
+				want[id] = seq
+			}
+			for id, seq := range want {
+				if x := f.get(id); x == nil || x.seq != seq {
+					t.Fatalf("%d: %+v, want %d", id, x, seq)
+				}
+			}
+			away := 0
+			for i := range f.some().slots {
+				if s := &f.open.slots[i]; s.consumer != nil && s != f.open.home(s.id) {
+					away++
+				}
+			}
+			if f.open.used != len(want) || f.open.away != away {
+				t.Fatalf("%d used, %d away, want %d and %d", f.open.used, f.open.away, len(want), away)
+			}
 		}
 	}
 }
