@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	coap "github.com/plgd-dev/go-coap/v3/message"
@@ -35,10 +36,7 @@ func (c *Client) Observe(ctx context.Context, filter string, qos int, fn func(Me
 		build: func() (*pool.Message, error) { return build(c.conn.Context()) }}
 	o, err := c.conn.DoObserve(req, w.take)
 	if err != nil {
-		if refused := w.refused(); refused != nil {
-			return refused
-		}
-		return err
+		return w.refused(ctx, err)
 	}
 	if o.Canceled() {
 		return ErrNotObserving
@@ -73,14 +71,28 @@ func (w *watch) take(m *pool.Message) {
 	}
 }
 
-// refused is what the answer to the registration said.
-func (w *watch) refused() error {
+// answerDelay is how long the library may take from its own word about an answer
+// to the answer.
+const answerDelay = time.Second
+
+// refused is what the answer to the registration said, or where there was none,
+// err.
+func (w *watch) refused(ctx context.Context, err error) error {
+	if ctx.Err() != nil || w.c.conn.Context().Err() != nil {
+		return err
+	}
+	late := time.NewTimer(answerDelay)
+	defer late.Stop()
 	select {
 	case n := <-w.parts:
-		return n.err
-	default:
-		return nil
+		if n.err != nil {
+			return n.err
+		}
+	case <-ctx.Done():
+	case <-w.c.conn.Done():
+	case <-late.C:
 	}
+	return err
 }
 
 // run calls fn until the observation or the client ends.
