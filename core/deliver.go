@@ -164,6 +164,7 @@ func (c *Consumer) skips(e *entry) bool {
 // deliver appends one entry to a take, or drops it when it may no longer be
 // sent; false leaves it where it was.
 func (q *Queue) deliver(k *taking, seq uint64, e *entry) bool {
+	k.t.refresh(e.m)
 	if e.attempts == 0 && e.m.Expired(k.t.Now) { // [MQTT-4.3.3-7] [MQTT-4.3.3-13] [MQTT-3.3.2-5]
 		q.giveUp(k.t, e, DropExpired)
 		q.remove(k.t, seq)

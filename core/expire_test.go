@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -66,5 +67,31 @@ func TestLinesOfSessionsAreSpared(t *testing.T) {
 		w.attach(core.Client{ID: "ends", Expiry: time.Second}).Detach(w.turn, core.Normal)
 		w.sleep(time.Minute)
 		expect(t, "lines", h.written, 0)
+	})
+}
+
+// Another loop may have looked at the clock later than ours.
+func TestNobodyIsToldALongerLifeThanTheMessageWasGiven(t *testing.T) {
+	simulate(t, func(w *world) {
+		a := w.attach(core.Client{ID: "a"})
+		a.sub("t", 1)
+		p := w.attach(core.Client{})
+		p.send("r", "kept", func(m *core.Message) { m.Retain, m.Expires = true, w.turn.Now.After(time.Hour) })
+		w.end()
+		older := w.turn.Now
+		for _, retained := range []bool{false, true} {
+			w.sleep(5 * time.Millisecond)
+			if retained {
+				a.sub("r", 1)
+			}
+			p.send("t", "m", func(m *core.Message) { m.QoS, m.Expires = 1, w.turn.Now.After(time.Hour) })
+			w.end()
+			w.turn.Now = older
+			for _, d := range a.take(9) {
+				left, ok := d.Message.Remaining(w.turn.Now, time.Second)
+				expect(t, d.Message.Topic, fmt.Sprint(left, ok), "3600 true")
+				expect(t, "time", w.turn.Now > older, true)
+			}
+		}
 	})
 }

@@ -263,6 +263,7 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 // many follow. [MQTT-4.3.3-1]
 func (q *Queue) walkTo(k *taking, l *lane, p packed, m *Message, qos uint8, about int) (logged bool) {
 	k.walked++
+	k.t.refresh(m)
 	x := q.side
 	seq := x.nextSeq(q)
 	had := entry{m: m, ids: l.ids, free: l.free, qos: qos, retain: true, logged: l.logged && qos > 0}

@@ -48,6 +48,15 @@ func (r *Router) NewTurn(owner any) *Turn {
 // Clock is the router's.
 func (t *Turn) Clock() *Clock { return t.router.clock }
 
+// refresh makes the turn's time that of the clock where a message expires: its
+// publisher may have looked later, and it would have longer to live than it was
+// given. [MQTT-3.3.2-6]
+func (t *Turn) refresh(m *Message) {
+	if m.Expires != 0 {
+		t.Now = t.router.clock.Now()
+	}
+}
+
 // Begin starts a pass.
 func (t *Turn) Begin() {
 	t.Now = t.router.clock.Now()
