@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 )
 
 // listed makes a store whose list of tables has some records, and tells where
@@ -24,13 +26,12 @@ func listed(t *testing.T) (dir, name string, list []byte) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	names := files(t, dir, "")
-	for _, n := range names {
-		if _, after, ok := strings.Cut(filepath.Base(n), listMark); ok {
-			name = filepath.Join(dir, after[strings.Index(after, ".")+1:])
-		}
+	marked, err := atomicfs.ReadMarker(vfs.Default, dir, listName)
+	if err != nil {
+		t.Fatal(err)
 	}
-	list, err := os.ReadFile(name)
+	name = filepath.Join(dir, marked)
+	list, err = os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
