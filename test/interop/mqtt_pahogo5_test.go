@@ -10,6 +10,7 @@ import (
 
 	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/paho"
+	"github.com/eclipse/paho.golang/paho/session"
 )
 
 // pahoGo5 is a client of paho.golang: 5.0.
@@ -187,6 +188,12 @@ func codes(reasons []byte) (all []int) {
 	return all
 }
 
+// down tells that the library took no message, since the connection is lost: its manager says so with an error of its own,
+// its session, which learns of it a moment earlier, with another.
+func down(err error) bool {
+	return errors.Is(err, autopaho.ConnectionDownError) || errors.Is(err, session.ErrNoConnection)
+}
+
 // publish sends one after the other, since the library's order of several at a time is not defined. Its session keeps what
 // a lost connection interrupts.
 func (l *pahoGo5) publish(ctx context.Context, r *mqttRequest) (a mqttAnswer, err error) {
@@ -205,7 +212,7 @@ func (l *pahoGo5) publish(ctx context.Context, r *mqttRequest) (a mqttAnswer, er
 	}
 	for _, p.Payload = range payloads(r) {
 		ack, err := l.m.Publish(ctx, p)
-		for l.again && errors.Is(err, autopaho.ConnectionDownError) {
+		for l.again && down(err) {
 			if err = l.m.AwaitConnection(ctx); err == nil {
 				ack, err = l.m.Publish(ctx, p)
 			}

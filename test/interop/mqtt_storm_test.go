@@ -42,8 +42,13 @@ func playStorm(t *testing.T, s *stage) {
 	times := [3]map[string]int{{}, {}, {}}
 	for round := range rounds {
 		for qos := 1; qos <= 2; qos++ {
-			sent := make(chan error, 1)
-			go func() { sent <- pub.tryBurst(fmt.Sprintf("%s/%d", topic, qos), "", qos, round*count, count) }()
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				if err := pub.tryBurst(fmt.Sprintf("%s/%d", topic, qos), "", qos, round*count, count); err != nil {
+					t.Errorf("the publisher: %v", err) // at once, for then what it has not sent does not come
+				}
+			}()
 			for len(times[qos]) < (round+1)*count {
 				m := sub.next()
 				first := len(times[qos]) == round*count
@@ -54,9 +59,7 @@ func playStorm(t *testing.T, s *stage) {
 					p.cutAll()
 				}
 			}
-			if err := <-sent; err != nil {
-				t.Fatal(err)
-			}
+			<-sent
 		}
 	}
 }
