@@ -24,3 +24,15 @@ func (s *Session) Unfinished(f func(d Delivery)) {
 		}
 	}
 }
+
+// Upcoming is about where the numbers go on (Delivery.Seq) of what was not
+// taken yet from the session's own queue.
+func (s *Session) Upcoming() uint64 {
+	if s.inbox == nil {
+		return 0
+	}
+	q := s.inbox.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.next
+}

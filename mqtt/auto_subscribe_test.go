@@ -70,7 +70,7 @@ func TestMQTT_MY8_RetainedMessagesWaitForTheStore(t *testing.T) {
 		r.want("CONNACK " + announced)
 		open() // and the subscription
 		w.Settle()
-		r.want(`PUBLISH q1 #1 retain a "x"`)
+		r.want(`PUBLISH q1 #2112 retain a "x"`)
 	}, func(o *adaptertest.Options) { o.Store = g })
 }
 
@@ -82,8 +82,8 @@ func TestMQTT_MY8_NothingChangesOnAResumedSessionThatHasTheFilter(t *testing.T) 
 		runHere(t, cfg, func(w *world) {
 			w.connect("p", v5).send(retained("a/r", "kept", 1, 1))
 			r := w.dial("r", v5, keep(600000))
-			r.want("CONNACK "+announced, `PUBLISH q1 #1 retain a/r "kept"`)
-			r.send(ack(packet.PUBACK, 1))
+			r.want("CONNACK "+announced, `PUBLISH q1 #2112 retain a/r "kept"`)
+			r.send(ack(packet.PUBACK, 2112))
 			r.send(sub(1, "a/r", packet.NewOptions(2, false, true, 2), 7)) // the client's own wish
 			r.want("SUBACK #1 02")
 			r.Drop()

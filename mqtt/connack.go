@@ -86,6 +86,9 @@ func (c *conn) accept(t *core.Turn, out *adapters.Output) {
 	c.phase = connected // [MQTT-3.2.0-1] [MQTT-3.2.0-2] [3: MQTT-3.2.0-1]
 	c.freed = true      // what the session holds is to be taken now
 	c.mayHold = c.session.Present()
+	if c.durable {
+		c.inflight.own = numbered(c.session.Upcoming())
+	}
 	if c.mayHold {
 		c.reserve()
 	}

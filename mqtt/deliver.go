@@ -320,9 +320,9 @@ func (c *conn) appendProps(t *core.Turn, dst []byte, d *core.Delivery) (props []
 
 // assign gives a delivery its packet identifier, and tells whether the client
 // may have seen it under that identifier. The session's own queue numbers its
-// messages, and the identifier follows from the number, so that a repetition
-// has that of before without its being stored; where it is taken, another one
-// is found and stored as the delivery's tag. [MQTT-2.2.1-4] [MQTT-4.4.0-1]
+// messages, and what it has of the retained ones; the identifier follows from
+// the number, so that a repetition has that of before without its being stored.
+// Where it is taken, another one is found and stored as the delivery's tag. [MQTT-2.2.1-4] [MQTT-4.4.0-1]
 // [3: MQTT-2.3.1-4]
 func (c *conn) assign(t *core.Turn, d *core.Delivery) (id uint16, dup bool) {
 	x := flight{consumer: d.Consumer, seq: d.Seq, qos: d.QoS, counts: true}
@@ -331,13 +331,16 @@ func (c *conn) assign(t *core.Turn, d *core.Delivery) (id uint16, dup bool) {
 	switch {
 	case again && d.Tag != 0:
 		x.id = uint16(d.Tag)
-	case own && !d.Stored:
-		x.id = numbered(d.Seq)
+	case own && (c.durable || !d.Stored):
+		x.id = follows(d)
 	}
 	if again && c.inflight.restore(x) {
 		return x.id, true // [MQTT-3.3.1-1] [3: MQTT-3.3.1-1] [3: MQTT-4.4.0-1]
 	}
-	if !again && c.inflight.number(x) {
+	if !again && c.inflight.put(x) {
+		if !d.Stored {
+			c.inflight.own = x.id
+		}
 		return x.id, false // [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT-4.3.2-1] [3: MQTT-4.3.2-1]
 	}
 	id = c.inflight.next(x)
@@ -355,14 +358,31 @@ func (c *conn) reserve() {
 		switch {
 		case d.Tag != 0:
 			c.inflight.reserve(uint16(d.Tag))
-		case d.Consumer == own && !d.Stored:
-			c.inflight.reserve(numbered(d.Seq))
+		case d.Consumer == own:
+			c.inflight.reserve(follows(&d))
 		}
 	})
 }
 
-// numbered is the identifier that follows from a number of the own queue.
+// follows is the identifier that follows from the number of a delivery of the
+// own queue.
+func follows(d *core.Delivery) uint16 {
+	if d.Stored {
+		return scattered(d.Seq)
+	}
+	return numbered(d.Seq)
+}
+
+// numbered is the identifier of a message of the own queue.
 func numbered(seq uint64) uint16 { return uint16(seq%65535) + 1 }
+
+// scattered is that of a retained message. 64 that follow each other stay
+// together, and each such block is somewhere else than those before it, for a
+// walk's numbers say nothing of those that the queue is at.
+func scattered(seq uint64) uint16 {
+	const block = 1<<6 - 1
+	return max(1, uint16(seq>>6*0x9E3779B97F4A7C15>>48)&^block|uint16(seq)&block)
+}
 
 // sendRelease repeats the PUBREL of an exchange whose PUBREC had come before
 // the connection was lost. It does not count against the Receive Maximum.
@@ -370,7 +390,7 @@ func numbered(seq uint64) uint16 { return uint16(seq%65535) + 1 }
 func (c *conn) sendRelease(t *core.Turn, d *core.Delivery, out *adapters.Output) {
 	x := flight{consumer: d.Consumer, seq: d.Seq, qos: 2, stage: released, id: uint16(d.Tag)}
 	if d.Tag == 0 {
-		x.id = numbered(d.Seq)
+		x.id = follows(d)
 	}
 	if !c.inflight.restore(x) {
 		d.Consumer.Settle(t, d.Seq, core.Accepted) // the identifier means another message by now

@@ -28,7 +28,7 @@ type flight struct {
 type inflight struct {
 	open *flights // nil while there is nothing, as most of the time
 	last uint16   // identifier given out last by next
-	own  uint16   // of the session's own queue, entered last; 0: none yet
+	own  uint16   // of the session's own queue, entered last or to be entered next; 0: not known
 }
 
 type flights struct {
@@ -133,16 +133,6 @@ func (f *inflight) restore(x flight) bool {
 	}
 	f.some().unreserve(x.id)
 	return f.put(x)
-}
-
-// number is put for the identifier that follows from a number in the session's
-// own queue.
-func (f *inflight) number(x flight) bool {
-	if !f.put(x) {
-		return false
-	}
-	f.own = x.id
-	return true
 }
 
 // ahead is how far next keeps away from the identifiers that the own queue is

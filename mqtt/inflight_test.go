@@ -99,14 +99,18 @@ func TestMQTT_MQ15_IdentifiersOfBeforeAreRestored(t *testing.T) {
 func TestMQTT_MQ15_AnIdentifierThatFollowsFromANumberIsFree(t *testing.T) {
 	t.Parallel()
 	for others := range 4 {
-		var f inflight
+		f := inflight{own: numbered(0)}
 		c := new(core.Consumer)
 		var open []uint16
+		for range others {
+			open = append(open, f.next(flight{consumer: c, counts: true}))
+		}
 		for seq := range uint64(200_000) {
 			x := flight{consumer: c, id: numbered(seq), counts: true}
-			if !f.number(x) {
+			if !f.put(x) {
 				t.Fatalf("%d others: the identifier of number %d is in use", others, seq)
 			}
+			f.own = x.id
 			for open = append(open, x.id); f.free(40) < others; open = open[1:] {
 				f.done(f.get(open[0]))
 			}

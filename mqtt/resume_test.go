@@ -44,8 +44,8 @@ func TestMQTT_MQ15_RetainedMessagesAreRepeatedInTheirPlace(t *testing.T) {
 			t.Parallel()
 			options := adaptertest.Options{Store: adaptertest.NewStore()}
 			want := []string{
-				`PUBLISH q1 #2 dup a/1 "live"`, `PUBLISH q1 #1 dup retain a/2 "old"`, `PUBLISH q2 #21847 dup retain a/3 "old"`, `PUBLISH q1 #3 dup a/2 "new"`,
-				`PUBLISH q1 #21848 dup retain b "old"`, `PUBLISH q2 #4 dup b "new"`,
+				`PUBLISH q1 #2 dup a/1 "live"`, `PUBLISH q1 #59072 dup retain a/2 "old"`, `PUBLISH q2 #59073 dup retain a/3 "old"`, `PUBLISH q1 #3 dup a/2 "new"`,
+				`PUBLISH q1 #50496 dup retain b "old"`, `PUBLISH q2 #4 dup b "new"`,
 			}
 			check := func(w *world) {
 				if _, got := w.resumes("r", v5, keep(1000)); strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -75,6 +75,65 @@ func TestMQTT_MQ15_RetainedMessagesAreRepeatedInTheirPlace(t *testing.T) {
 				adaptertest.Test(t, roomWith(nil), options, func(t *testing.T, d *adaptertest.Driver) { check(&world{d, t}) })
 			}
 		})
+	}
+}
+
+// The client knows a retained QoS 2 message by its identifier: whatever a crash
+// takes of what was to be written, that is the one under which it comes again,
+// and nothing else has it. [MQTT-4.3.3-1] [MQTT-4.4.0-1]
+func TestMQTT_MQ15_AKillDoesNotOutrunTheIdentifiersOfRetainedMessages(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for at, died := 0, true; died; at++ {
+		d := &dying{Store: adaptertest.NewStore(), how: "before", left: -1}
+		var after *adaptertest.Store
+		known := map[string]string{} // identifiers by topic
+		runHere(t, nil, func(w *world) {
+			d.mu.Lock()
+			d.gate, d.left = make(chan struct{}), at
+			d.mu.Unlock()
+			p := w.dial("p", v5)
+			for i := range 20 {
+				p.Send(retained(fmt.Sprintf("a/%02d", i), "kept", 2, uint16(1+i)).AppendTo(nil, v5))
+				p.Send(packet.AppendAck(nil, v5, packet.PUBREL, uint16(1+i), packet.Success))
+			}
+			p.recv()
+			r := w.dial("r", v5, keep(1000))
+			r.send(sub(1, "own", 1))
+			p.send(pub("own", "0", 1, 100))
+			r.recv()
+			r.send(ack(packet.PUBACK, 2), sub(2, "a/#", 2))
+			for _, in := range r.packets() {
+				if m, ok := in.(*packet.Publish); ok {
+					known[string(m.Topic)+string(m.Payload)] = fmt.Sprintf("#%d ", m.ID)
+				}
+			}
+			died = d.dead()
+			after = stored(d.Store)
+			close(d.gate)
+		}, func(o *adaptertest.Options) { o.Store = d })
+		seen = max(seen, len(known))
+		runHere(t, nil, func(w *world) {
+			r := w.dial("r", v5, keep(1000))
+			for _, in := range r.packets() {
+				m, ok := in.(*packet.Publish)
+				if !ok {
+					continue
+				}
+				id := fmt.Sprintf("#%d ", m.ID)
+				for name, other := range known {
+					if same := name == string(m.Topic)+string(m.Payload); same != (id == other) {
+						t.Errorf("write %d: %s was %sand %s %s is %s", at, name, other, m.Topic, m.Payload, id)
+					}
+				}
+			}
+		}, func(o *adaptertest.Options) { o.Store = after })
+		if at > 200 {
+			t.Fatal("the store is written without an end")
+		}
+	}
+	if seen != 20 {
+		t.Errorf("the reader saw %d messages at most", seen)
 	}
 }
 
