@@ -45,8 +45,11 @@ func New(h *adapters.Host, c Config) (*Listener, error) {
 		server:     serverProperties(h.Version),
 		spaces:     &spaces{of: map[string]*exchange.Space{}},
 	}
-	h.Router.OnDead(exchange.Protocol, l.deadLetter)
-	return l, l.restore()
+	if err := l.restore(); err != nil {
+		return nil, err
+	}
+	h.Router.OnDead(exchange.Protocol, l.deadLetter) // there may be some at once: their exchanges are there
+	return l, nil
 }
 
 // restore makes the durable exchanges again, then their bindings.
