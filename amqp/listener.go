@@ -1,6 +1,8 @@
 package amqp
 
 import (
+	"iter"
+
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/amqp/amqp091"
 	"github.com/entrepot/entrepot/amqp/exchange"
@@ -32,6 +34,7 @@ type Room struct {
 var (
 	_ adapters.StreamRoom = (*Room)(nil)
 	_ adapters.Successor  = (*Room)(nil)
+	_ adapters.Lister     = (*Room)(nil)
 )
 
 // Succeed implements adapters.Successor: the exchanges stay.
@@ -40,6 +43,15 @@ func (r *Room) Succeed(old adapters.Room) {
 		r.v091.Succeed(o.v091)
 	}
 }
+
+// Connections implements adapters.Lister.
+func (r *Room) Connections() iter.Seq[adapters.Connection] { return r.v091.Connections() }
+
+// Connection implements adapters.Lister.
+func (r *Room) Connection(name string) (adapters.Connection, bool) { return r.v091.Connection(name) }
+
+// Disconnect implements adapters.Lister.
+func (r *Room) Disconnect(name, why string) bool { return r.v091.Disconnect(name, why) }
 
 // Name implements adapters.Room.
 func (r *Room) Name() string { return exchange.Protocol }

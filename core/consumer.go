@@ -123,6 +123,9 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 	if q.sending != nil && !k.short {
 		q.sending.goOn(q, t)
 	}
+	if !k.short || k.window <= 0 { // else it comes back for more
+		q.shorten(t)
+	}
 	var woken *Consumer
 	if progress := came || k.short || k.parked || q.ranked || len(k.out) > len(into); progress && !k.wait {
 		if woken = q.wakeNext(); woken == c { // its second helping does not count against the others' share

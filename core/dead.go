@@ -13,15 +13,44 @@ type Dead struct {
 // it. It is called in a turn, under no lock.
 type Undertaker func(t *Turn, d Dead)
 
-// OnDead sets the undertaker of a room. Before the room serves anybody.
+// OnDead sets the undertaker of a room, which may be called from then on. Before
+// the room serves anybody.
 func (r *Router) OnDead(room string, u Undertaker) {
 	r.mu.Lock()
 	if r.undertakers == nil {
 		r.undertakers = map[string]Undertaker{}
 	}
 	r.undertakers[room] = u
+	long := r.overlong[room]
+	delete(r.overlong, room)
 	r.mu.Unlock()
 	r.pager.serves(room)
+	for _, q := range long {
+		r.timers.soon(q.becomeShort)
+	}
+}
+
+// shortenAtStart drops what was in flight at the stop and waits now beyond the
+// queue's own limits. Dead letters among that wait for their room.
+func (q *Queue) shortenAtStart(t *Turn) {
+	r := q.ns.r
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if room := q.spec.DeadRoom; room != "" && q.overlong(&q.spec.Limits) {
+		if r.overlong == nil {
+			r.overlong = map[string][]*Queue{}
+		}
+		r.overlong[room] = append(r.overlong[room], q)
+		return
+	}
+	q.shorten(t)
+}
+
+// becomeShort is shorten in a turn of its own.
+func (q *Queue) becomeShort(t *Turn) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.shorten(t)
 }
 
 // bury ends a message for good: its room gets it, or the dead-letter queue

@@ -210,6 +210,9 @@ func (q *Queue) deliver(k *taking, seq uint64, e *entry) bool {
 	}
 	e.owner, e.out = k.c, true
 	q.inflight++
+	if q.wanted != nil {
+		q.wanted.out += int64(e.m.Size())
+	}
 	k.c.inflight++
 	return true
 }

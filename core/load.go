@@ -286,6 +286,7 @@ func (l *loading) finish() {
 			continue
 		}
 		q.used(l.t)
+		q.shortenAtStart(l.t)
 	}
 }
 

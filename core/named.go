@@ -14,10 +14,14 @@ const deadPrefix = "$dead/"
 const maxQueueName = 255
 
 func (ns *Namespace) newQueue(kind queueKind, spec QueueSpec) *Queue {
-	return &Queue{
+	q := &Queue{
 		ns: ns, id: ns.r.newID(), kind: kind, spec: ns.r.specs.of(kind, spec), durable: spec.Durable,
 		head: 1, next: 1, tail: 1, bindings: new(filters),
 	}
+	if q.countsReady() {
+		q.wanted = &wanted{}
+	}
+	return q
 }
 
 // queue finds a named queue; nil when there is none.

@@ -306,7 +306,7 @@ func (q *Queue) unpage(t *Turn) {
 	if q.head == p.edge {
 		q.head, q.next = q.tail, q.tail
 		q.ring = nil
-		q.touch(t)
+		q.emptied(t)
 	}
 	q.paged = nil
 	q.ns.r.pager.clear(clearing{id: q.id, from: p.cleared, to: q.head, drained: true})

@@ -12,11 +12,12 @@ func (s *Session) PassOn(t *Turn) {
 		q := c.queue
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if !c.isOwed || len(q.consumers) < 2 {
+		if !c.isOwed || len(q.consumers) < 2 && !q.countsReady() {
 			return
 		}
 		c.isOwed = false
 		q.owed--
+		q.shorten(t)
 		if next := q.wakeNext(); next != nil {
 			woken = append(woken, next)
 		}

@@ -287,8 +287,7 @@ func (ns *Namespace) route(t *Turn, mt *Match, m *Message, how retaining) (durab
 		return false, Unavailable
 	}
 	for i := range mt.targets {
-		if mt.targets[i].q.refuses(m) {
-			r.drop(DropQueueFull)
+		if mt.targets[i].q.refuses(t, m) {
 			return false, QueueFull
 		}
 	}

@@ -59,7 +59,7 @@ type Queue struct {
 	side      *side       // retained messages on their way; nil until there were some
 	bindings  *filters    // named, group and private queues
 	age       *ageing     // of queues with a TTL
-	idling    *idling     // of queues with an idle expiry
+	wanted    *wanted     // named queues: what their declarations ask to be kept; nil: nothing
 	frees     *frees      // session queues, where there are rules
 	given     *given      // session queues: what memberships gave; nil until the first
 	sending   *sending    // durable session queues that were attached, or lost something
@@ -67,10 +67,12 @@ type Queue struct {
 	shelf     *shelf      // session queues: messages of QoS 0 that have a bound of their own; nil: none wait
 }
 
-// idling is what a queue with an idle expiry knows of its rest.
-type idling struct {
+// wanted is what a queue with limits of its own knows of what is in flight, and
+// one with an idle expiry of its rest.
+type wanted struct {
+	out   int64 // bytes in flight
 	since Time
-	alarm *alarm
+	alarm *alarm // nil: it was not idle yet
 }
 
 // plainSpec is that of sessions without limits of their own.
@@ -153,14 +155,9 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 	}
 	shelved := qos == 0 && q.apart > 0
 	if !q.fits(t, m, shelved) {
-		reject := q.overflow() == RejectNew
-		if reject {
-			q.ns.r.drop(DropQueueFull)
-		} else { // nothing that waits made room: the message itself is given up
-			q.giveUp(t, &entry{m: m}, DropQueueFull)
-		}
+		q.turnAway(t, m) // nothing that waits made room: the message itself is given up
 		q.mu.Unlock()
-		return !reject
+		return !q.rejects()
 	}
 	if q.spec.Latest && qos == 0 {
 		q.replaceLatest(t)
@@ -186,7 +183,7 @@ func (q *Queue) push(t *Turn, m *Message, tg *target) bool {
 // fits makes room for a message, where that is the queue's policy. q.mu is held.
 func (q *Queue) fits(t *Turn, m *Message, shelved bool) bool {
 	if spans := !shelved && q.spans(); spans || q.full(m, shelved) {
-		q.countFull(shelved)
+		q.countFull(m, shelved)
 		if spans || !q.makeRoom(t, m, shelved) {
 			return false
 		}

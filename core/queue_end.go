@@ -88,8 +88,10 @@ func (q *Queue) empty(t *Turn) {
 	q.head, q.inflight = q.tail, 0
 	q.next = q.tail
 	var alarms []*alarm
-	if q.idling != nil {
-		alarms = append(alarms, q.idling.alarm)
+	if w := q.wanted; w != nil {
+		if w.out = 0; w.alarm != nil {
+			alarms = append(alarms, w.alarm)
+		}
 	}
 	if q.age != nil {
 		alarms = append(alarms, q.age.alarm)
@@ -177,15 +179,25 @@ func (c *Consumer) forgetMembership(t *Turn) {
 	}
 }
 
-// touch notes that the queue was used or became empty, for its idle expiry.
-// q.mu is held.
+// touch notes that the queue was used, for its idle expiry. q.mu is held.
 func (q *Queue) touch(t *Turn) {
 	if q.spec.IdleExpiry > 0 && q.idle() {
-		if q.idling == nil {
-			q.idling = &idling{alarm: newAlarm(q.expireIdle)}
+		if q.wanted == nil {
+			q.wanted = &wanted{}
 		}
-		q.idling.since = t.Now
+		if q.wanted.alarm == nil {
+			q.wanted.alarm = newAlarm(q.expireIdle)
+		}
+		q.wanted.since = t.Now
 		q.watchIdle()
+	}
+}
+
+// emptied notes that nothing is left, from when on some queues are idle. It is
+// no use of those that are so with messages too. q.mu is held.
+func (q *Queue) emptied(t *Turn) {
+	if !q.spec.ExpiresFull {
+		q.touch(t)
 	}
 }
 
@@ -196,13 +208,15 @@ func (q *Queue) used(t *Turn) {
 	q.touch(t)
 }
 
-func (q *Queue) idle() bool { return q.count == 0 && len(q.consumers) == 0 && !q.gone }
+func (q *Queue) idle() bool {
+	return (q.count == 0 || q.spec.ExpiresFull) && len(q.consumers) == 0 && !q.gone
+}
 
-func (q *Queue) idleUntil() Time { return q.idling.since.After(q.spec.IdleExpiry) }
+func (q *Queue) idleUntil() Time { return q.wanted.since.After(q.spec.IdleExpiry) }
 
 // watchIdle sets the queue's one timer. q.mu is held.
 func (q *Queue) watchIdle() {
-	q.ns.r.timers.sooner(q.idling.alarm, q.idleUntil())
+	q.ns.r.timers.sooner(q.wanted.alarm, q.idleUntil())
 }
 
 func (q *Queue) expireIdle(t *Turn) {

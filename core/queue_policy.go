@@ -11,9 +11,12 @@ const (
 	DropOldest                      // drop the oldest that waits, counted
 	DropNewest                      // drop the new one, counted
 	RejectNew                       // refuse the publish
+	RejectDead                      // refuse the publish, and give the message to the dead letters
 )
 
-// QueueLimits bounds a queue.
+// QueueLimits bounds a queue. Those that a named queue was declared with count
+// what waits; what is in flight besides is bounded by the router's defaults,
+// which hold for both together where they are more.
 type QueueLimits struct {
 	Messages int   // messages that wait or are in flight; 0: the router's default
 	Bytes    int64 // sum of Message.Size; 0: the router's default
@@ -32,6 +35,7 @@ type QueueSpec struct {
 	Limits       QueueLimits
 	TTL          time.Duration // messages live at most that long in the queue, counted anew at a restart; 0: as they say
 	IdleExpiry   time.Duration // deleted when empty and unused for that long; 0: never
+	ExpiresFull  bool          // by IdleExpiry also with messages that wait, which are dropped: to be unused is enough
 	MaxAttempts  int           // more deliveries reject the message; 0: unlimited
 	DeadLetter   bool          // rejected messages go to the queue "$dead/NAME"
 	DeadRoom     string        // whose Undertaker gets what the queue gives up; "": DeadLetter decides

@@ -75,6 +75,7 @@ func (q *Queue) remove(t *Turn, seq uint64) {
 	if e.out {
 		q.inflight--
 		e.owner.inflight--
+		q.lands(e)
 	}
 	*e = entry{state: settled}
 	q.forget(seq)
@@ -93,7 +94,7 @@ func (q *Queue) remove(t *Turn, seq uint64) {
 			t.rings.give(q.ring)
 		}
 		q.ring = nil
-		q.touch(t)
+		q.emptied(t)
 	}
 }
 

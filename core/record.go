@@ -327,6 +327,7 @@ func (b *Batch) queue(q *Queue) {
 	v = putText(v, q.spec.DeadRoom)
 	v = putText(v, q.spec.DeadTo)
 	v = putBool(v, q.spec.SingleActive)
+	v = putBool(v, q.spec.ExpiresFull)
 	b.Set(key1(keyQueue, q.id), v)
 }
 
@@ -349,5 +350,8 @@ func (r *reader) queueSpec() (queueKind, QueueSpec) {
 	spec.MaxAttempts = int(r.uint())
 	spec.Args = r.text()
 	spec.DeadRoom, spec.DeadTo, spec.SingleActive = r.text(), r.text(), r.bool()
+	if spec.ExpiresFull = spec.IdleExpiry > 0 && spec.Args != ""; len(r.b) > 0 { // an earlier release did not say
+		spec.ExpiresFull = r.bool()
+	}
 	return kind, spec
 }

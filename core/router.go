@@ -129,6 +129,7 @@ type Router struct {
 
 	mu          sync.RWMutex
 	undertakers map[string]Undertaker
+	overlong    map[string][]*Queue // by room: named queues that wait for it to get dead letters; of the start
 	namespaces  map[string]*Namespace
 	tenants     map[string]Tenant
 }

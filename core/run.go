@@ -105,7 +105,7 @@ func (s *Session) PublishRun(t *Turn, mt *Match, r *Run) bool {
 	}
 	refuses := false
 	for i := range mt.targets {
-		refuses = refuses || mt.targets[i].q.overflow() == RejectNew
+		refuses = refuses || mt.targets[i].q.rejects()
 	}
 	r.by, r.shared = s.st.id, len(mt.targets) > 1
 	sampler := t.sampler

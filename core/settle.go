@@ -26,6 +26,7 @@ func (c *Consumer) Settle(t *Turn, seq uint64, o Outcome) (sub uint64, pending b
 		}
 	case Released:
 		woken = q.release(t, seq, e)
+		q.shorten(t)
 	case Rejected: // [MQTT-4.8.2-6]
 		q.origin(seq).giveUp(t, e, DropRejected)
 		q.finish(t, seq)
@@ -131,6 +132,7 @@ func (q *Queue) giveBack(seq uint64, e *entry) {
 		e.out = false
 		q.inflight--
 		e.owner.inflight--
+		q.lands(e)
 	}
 	list := &q.returned
 	if seq&laneBit != 0 {
@@ -139,6 +141,13 @@ func (q *Queue) giveBack(seq uint64, e *entry) {
 	}
 	i, _ := slices.BinarySearch(*list, seq)
 	*list = slices.Insert(*list, i, seq)
+}
+
+// lands takes an entry off what is in flight. q.mu is held.
+func (q *Queue) lands(e *entry) {
+	if q.wanted != nil {
+		q.wanted.out -= int64(e.m.Size())
+	}
 }
 
 // Tag stores a wire identifier with a delivery; it comes back in Delivery.Tag
@@ -243,6 +252,7 @@ func (q *Queue) detach(t *Turn, c *Consumer) (woken []*Consumer) {
 			}
 		}
 	}
+	q.shorten(t)
 	if q.side != nil {
 		for seq, e := range q.side.sent {
 			if e.out && e.owner == c {

@@ -12,7 +12,7 @@ func (s *Session) PublishAll(t *Turn, mt *Match, ms []*Message) (seq uint64, pen
 	}
 	tg := &mt.targets[0]
 	q := tg.q
-	if q.kind != sessionQueue || tg.qos == 0 || q.overflow() == RejectNew {
+	if q.kind != sessionQueue || tg.qos == 0 || q.rejects() {
 		return 0, false, 0, false
 	}
 	for _, m := range ms {

@@ -85,7 +85,7 @@ func (q *Queue) unshelve(t *Turn) {
 	x.head++
 	if x.n--; x.n == 0 {
 		q.shelf = nil
-		q.touch(t)
+		q.emptied(t)
 	}
 }
 

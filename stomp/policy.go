@@ -47,7 +47,7 @@ func queueArgument(spec *core.QueueSpec, name, value string) (string, *failure) 
 		}
 		switch name {
 		case "x-expires":
-			spec.IdleExpiry = time.Duration(n) * time.Millisecond
+			spec.IdleExpiry, spec.ExpiresFull = time.Duration(n)*time.Millisecond, true
 		case "x-max-length":
 			spec.Limits.Messages = int(n)
 		case "x-max-length-bytes":

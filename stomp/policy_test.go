@@ -43,7 +43,7 @@ func TestSTOMP_ST32_AQueueEqualsTheOneThatAMQPDeclares(t *testing.T) {
 	table = field(table, "x-overflow", "reject-publish")
 	table = field(table, "x-max-length-bytes", 1000)
 	table = field(table, "x-delivery-limit", 3)
-	want := core.QueueSpec{Name: "q", Durable: true, IdleExpiry: time.Minute, MaxAttempts: 4, Args: exchange.Canonical(table),
+	want := core.QueueSpec{Name: "q", Durable: true, IdleExpiry: time.Minute, ExpiresFull: true, MaxAttempts: 4, Args: exchange.Canonical(table),
 		Limits: core.QueueLimits{Messages: 10, Bytes: 1000, Overflow: core.RejectNew}}
 	if spec != want {
 		t.Errorf("got  %+v\nwant %+v", spec, want)

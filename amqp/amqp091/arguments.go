@@ -57,7 +57,7 @@ func queueArgument(spec *core.QueueSpec, name string, v wire.Value) error {
 		}
 		spec.TTL = time.Duration(n) * time.Millisecond
 	case "x-expires":
-		spec.IdleExpiry = time.Duration(n) * time.Millisecond
+		spec.IdleExpiry, spec.ExpiresFull = time.Duration(n)*time.Millisecond, true
 	case "x-max-length":
 		if n == 0 {
 			return bad("0 is not offered")
@@ -93,6 +93,8 @@ func overflow(spec *core.QueueSpec, v wire.Value, bad func(string) error) error 
 		spec.Limits.Overflow = core.DropOldest
 	case "reject-publish":
 		spec.Limits.Overflow = core.RejectNew
+	case "reject-publish-dlx":
+		spec.Limits.Overflow = core.RejectDead
 	default:
 		return bad("'" + s + "' is not offered")
 	}

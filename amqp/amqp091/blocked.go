@@ -10,6 +10,7 @@ import (
 func (c *Conn) block() {
 	if c.client.mayBlock && !c.blocked && c.t.Level() >= core.LevelBrake {
 		c.blocked = true
+		c.listed.blocked.Store(true)
 		c.send(&wire.ConnectionBlocked{Reason: "overload"})
 	}
 }
@@ -18,6 +19,7 @@ func (c *Conn) block() {
 func (c *Conn) unblock() {
 	if c.blocked && c.t.Level() < core.LevelBrake {
 		c.blocked = false
+		c.listed.blocked.Store(false)
 		c.send(&wire.ConnectionUnblocked{})
 	}
 }

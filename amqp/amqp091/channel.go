@@ -64,6 +64,7 @@ func (c *Conn) openChannel(f wire.Frame) error {
 	ch := &channel{c: c, id: f.Channel}
 	c.channels[f.Channel] = ch
 	c.l.count.channels.Add(1)
+	c.listed.channels.Add(1)
 	ch.send(&wire.ChannelOpenOk{})
 	return nil
 }
@@ -250,6 +251,7 @@ func (ch *channel) closed() {
 func (ch *channel) gone() {
 	delete(ch.c.channels, ch.id)
 	down(ch.c.l.count.channels, 1)
+	ch.c.listed.channels.Add(-1)
 }
 
 // release gives back what the channel holds.

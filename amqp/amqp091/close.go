@@ -58,6 +58,7 @@ func (c *Conn) detach(r core.Reason) {
 	}
 	s := c.session
 	c.session = nil
+	c.unlist()
 	if c.channels != nil {
 		down(c.l.count.connections, 1)
 		down(c.l.count.channels, len(c.channels))
@@ -78,11 +79,7 @@ func (c *Conn) Evict(t *core.Turn, r core.Reason, out *adapters.Output) {
 		out.CloseAfterFlush(r)
 		return
 	}
-	e := refusal(r, "connection was ended")
-	if !e.Code.Hard() {
-		e.Code = wire.ConnectionForced
-	}
-	c.farewell(e, r)
+	c.farewell(c.evicted(r), r)
 }
 
 // Close implements adapters.Conn.

@@ -45,6 +45,7 @@ type Conn struct {
 	principal *core.Principal
 	loginEnds core.Time // 0: never
 	session   *core.Session
+	listed    *listed // from open on
 	space     *exchange.Space
 	frameMax  uint32 // in force
 	channels  map[uint16]*channel
@@ -66,6 +67,8 @@ type client struct {
 	user          string
 	password      []byte
 	name          string // connection_name
+	mechanism     string
+	properties    wire.Table // until it is listed
 	cancelNotify  bool
 	mayBlock      bool // capability connection.blocked
 	failureCloses bool

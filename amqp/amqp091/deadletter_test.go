@@ -173,7 +173,7 @@ func TestAMQP_AQ34_DeadLettersKeepTheKeysOfCC(t *testing.T) {
 	})
 }
 
-func TestAMQP_AQ34_WhatAQueueFullOfDeliveriesGivesUpIsDeadLettered(t *testing.T) {
+func TestAMQP_AQ34_WhatAQueueGivesUpForItsLengthIsDeadLettered(t *testing.T) {
 	simulate(t, func(w *world) {
 		p := w.dial()
 		p.queue("dead")
@@ -182,7 +182,26 @@ func TestAMQP_AQ34_WhatAQueueFullOfDeliveriesGivesUpIsDeadLettered(t *testing.T)
 		p.publish("", "q", "held")
 		p.send(1, &wire.BasicGet{Queue: "q"})
 		p.recv()
-		p.publish("", "q", "more")
+		p.publish("", "q", "waits")
+		p.counts("dead", 0, 0)
+		p.send(1, &wire.BasicReject{DeliveryTag: 1, Requeue: true}) // the oldest, and one too many
+		if got := p.deaths("dead"); got != "maxlen q 1  q;maxlen" {
+			t.Errorf("%q", got)
+		}
+		p.call(`1 basic.get-ok DeliveryTag:3 Redelivered:false Exchange: RoutingKey:q MessageCount:0 "waits"`, &wire.BasicGet{Queue: "q"})
+	})
+}
+
+func TestAMQP_AQ34_WhatAQueueRefusesIsDeadLetteredIfItSaysSo(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.queue("dead")
+		p.send(1, &wire.ConfirmSelect{}, dying("q", "", "dead", wire.Table{}.Append("x-max-length", wire.Int(1)).Append("x-overflow", wire.Longstr("reject-publish-dlx"))))
+		p.recv()
+		p.publish("", "q", "1")
+		p.publish("", "q", "2")
+		p.expect("1 basic.ack DeliveryTag:1 Multiple:false\n1 basic.nack DeliveryTag:2 Multiple:false Requeue:false")
+		p.counts("q", 1, 0)
 		if got := p.deaths("dead"); got != "maxlen q 1  q;maxlen" {
 			t.Errorf("%q", got)
 		}

@@ -23,7 +23,8 @@ type Listener struct {
 	count      counters
 	server     wire.Table // server-properties
 
-	spaces *spaces
+	spaces      *spaces
+	connections *connections
 }
 
 // spaces are the exchanges, by namespace. Listeners share them.
@@ -43,10 +44,13 @@ func New(h *adapters.Host, c Config) (*Listener, error) {
 		translated: h.Metrics.Translator(exchange.Protocol),
 		count:      newCounters(h.Metrics),
 		server:     serverProperties(h.Version),
-		spaces:     &spaces{of: map[string]*exchange.Space{}},
+		spaces:     &spaces{of: map[string]*exchange.Space{}}, connections: &connections{},
 	}
-	h.Router.OnDead(exchange.Protocol, l.deadLetter)
-	return l, l.restore()
+	if err := l.restore(); err != nil {
+		return nil, err
+	}
+	h.Router.OnDead(exchange.Protocol, l.deadLetter) // there may be some at once: their exchanges are there
+	return l, nil
 }
 
 // restore makes the durable exchanges again, then their bindings.
@@ -82,10 +86,13 @@ func (l *Listener) space(namespace string) *exchange.Space {
 	return s
 }
 
-// Succeed shares the exchanges of another listener, and buries what dies from
-// now on.
+// Succeed shares the exchanges and the list of connections of another listener,
+// and buries what dies from now on.
 func (l *Listener) Succeed(old *Listener) {
 	l.spaces = old.spaces
+	if l.connections != old.connections { // else others may be reading it
+		l.connections = old.connections
+	}
 	l.host.Router.OnDead(exchange.Protocol, l.deadLetter)
 }
 

@@ -49,6 +49,7 @@ func (c *Conn) startOk(m *wire.ConnectionStartOk) error {
 		c.end(core.NotAuthenticated)
 		return nil
 	}
+	c.client.mechanism, c.client.properties = m.Mechanism, kept(m.ClientProperties)
 	c.state, c.startedAt = loggingIn, c.t.Now
 	c.handle.LoggingIn()
 	if len(c.client.user) > c.l.limits.UsernameBytes || len(c.client.password) > c.l.limits.PasswordBytes {
@@ -233,6 +234,7 @@ func (c *Conn) attached() {
 		c.space = c.l.space(c.session.Namespace())
 		c.channels = map[uint16]*channel{}
 		c.l.count.connections.Add(1)
+		c.list()
 		c.send(&wire.ConnectionOpenOk{})
 		c.handle.Connected()
 	}

@@ -168,7 +168,7 @@ func TestAMQP_AQ33_Arguments(t *testing.T) {
 			ok bool
 		}{
 			"x-expires": {wire.Int(1000), true}, "x-max-length": {wire.Int(10), true}, "x-max-length-bytes": {wire.Long(1 << 20), true},
-			"x-overflow": {wire.Longstr("reject-publish"), true}, "x-delivery-limit": {wire.Int(3), true}, "x-queue-mode": {wire.Longstr("lazy"), true},
+			"x-overflow": {wire.Longstr("reject-publish-dlx"), true}, "x-delivery-limit": {wire.Int(3), true}, "x-queue-mode": {wire.Longstr("lazy"), true},
 			"x-queue-type": {wire.Longstr("classic"), true}, "x-unknown": {wire.Bool(true), true},
 			"x-message-ttl": {wire.Int(5), true}, "x-dead-letter-routing-key": {wire.Longstr("x"), false}, "x-max-priority": {wire.Int(9), false},
 			"x-single-active-consumer": {wire.Bool(true), true},
@@ -180,7 +180,7 @@ func TestAMQP_AQ33_Arguments(t *testing.T) {
 			w.refused(want, &wire.QueueDeclare{Queue: name, Arguments: wire.Table{}.Append(name, c.v)})
 		}
 		for name, v := range map[string]wire.Value{
-			"x-expires": wire.Int(0), "x-max-length": wire.Longstr("10"), "x-overflow": wire.Longstr("reject-publish-dlx"),
+			"x-expires": wire.Int(0), "x-max-length": wire.Longstr("10"), "x-overflow": wire.Longstr("drop-tail"),
 			"x-queue-type": wire.Longstr("stream"), "x-message-ttl": wire.Int(0), "x-delivery-limit": wire.Int(-1),
 		} {
 			w.refused("1 channel.close Code:406", &wire.QueueDeclare{Queue: "bad", Arguments: wire.Table{}.Append(name, v)})
@@ -225,5 +225,76 @@ func TestAMQP_AQ33_MaxLengthDropsTheHeadOrRefuses(t *testing.T) {
 		p.publish("", "reject", "1")
 		p.publish("", "reject", "2")
 		p.expect("1 basic.ack DeliveryTag:3 Multiple:false\n1 basic.nack DeliveryTag:4 Multiple:false Requeue:false")
+	})
+}
+
+// Only ready messages are considered.
+func TestAMQP_AQ33_LengthsCountWhatWaits(t *testing.T) {
+	for name, limit := range map[string]wire.Table{
+		"messages": wire.Table{}.Append("x-max-length", wire.Int(2)),
+		"bytes":    wire.Table{}.Append("x-max-length-bytes", wire.Int(250)), // two of about 100
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(w *world) {
+				p := w.dial()
+				p.send(1, &wire.QueueDeclare{Queue: "q", Arguments: limit}, &wire.BasicQos{PrefetchCount: 3}, &wire.BasicConsume{Queue: "q", ConsumerTag: "c"})
+				p.recv()
+				for _, body := range []string{"1", "2", "3", "4", "5", "6"} {
+					p.publish("", "q", body)
+				}
+				if got := p.recv(); len(got) != 3 {
+					t.Fatal(got)
+				}
+				p.counts("q", 2, 1)
+				p.send(1, &wire.BasicCancel{ConsumerTag: "c"}, &wire.BasicNack{DeliveryTag: 3, Multiple: true, Requeue: true}) // the oldest, and too many
+				p.recv()
+				p.counts("q", 2, 0)
+				p.call(`1 basic.get-ok DeliveryTag:4 Redelivered:false Exchange: RoutingKey:q MessageCount:1 "5"`, &wire.BasicGet{Queue: "q"})
+			})
+		})
+	}
+}
+
+// A burst that one read brings is not dropped before consumers that have room for it.
+func TestAMQP_AQ33_ABurstReachesAConsumerPastTheLength(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.send(1, &wire.QueueDeclare{Queue: "q", Arguments: wire.Table{}.Append("x-max-length", wire.Int(1))}, &wire.BasicConsume{Queue: "q", ConsumerTag: "c"})
+		p.recv()
+		var burst []byte
+		for range 200 {
+			burst = append(burst, content(1, to("", "q"), nil, "m", p.max)...)
+		}
+		p.Send(burst)
+		if got := p.recv(); len(got) != 200 {
+			t.Fatal(len(got))
+		}
+	})
+}
+
+func TestAMQP_AQ33_AnUnusedQueueExpiresWithItsMessages(t *testing.T) {
+	simulate(t, func(w *world) {
+		p := w.dial()
+		p.queue("dead")
+		expires := dying("q", "", "dead", wire.Table{}.Append("x-expires", wire.Int(1000)))
+		expires.Durable = true
+		p.send(1, expires)
+		p.recv()
+		p.publish("", "q", "1")
+		p.publish("", "q", "2")
+		w.Advance(700 * time.Millisecond)
+		p.publish("", "q", "3")
+		p.counts("q", 3, 0) // a use, as RabbitMQ takes it
+		w.Advance(700 * time.Millisecond)
+		p.send(1, &wire.BasicGet{Queue: "q"})
+		p.recv()
+		w.Advance(900 * time.Millisecond)
+		p.publish("", "q", "4") // is no use
+		w.Advance(200 * time.Millisecond)
+		p.counts("dead", 0, 0)
+		p.send(1, &wire.BasicAck{DeliveryTag: 1}) // of what has gone with it
+		p.expect("")
+		p.send(1, &wire.QueueDeclare{Queue: "q", Passive: true})
+		p.expectPrefix("1 channel.close Code:404")
 	})
 }

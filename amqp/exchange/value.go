@@ -98,6 +98,9 @@ func appendJSON(dst []byte, v wire.Value) []byte {
 
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
 
+// JSON is a table as a JSON object: what is no text in base64.
+func JSON(t wire.Table) []byte { return appendObject(nil, t) }
+
 func appendObject(dst []byte, t wire.Table) []byte {
 	dst = append(dst, '{')
 	sep := ""

@@ -49,6 +49,8 @@ type Options struct {
 	Admit func(*http.Request, Level) Verdict
 	// Backup writes the store to w; ErrBusy if another backup is being made. nil: there is no store.
 	Backup func(w io.Writer) error
+	// Connections answers /api/connections in RabbitMQ's form; nil for none.
+	Connections Connections
 	// Timeout bounds one request, or one step of an answer that streams; default 10 s.
 	Timeout time.Duration
 	Log     *slog.Logger

@@ -23,7 +23,7 @@ func (o *Options) backup(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "no_store", "this gateway keeps nothing on disk")
 		return
 	}
-	out := &stream{to: w, control: http.NewResponseController(w), timeout: o.Timeout}
+	out := &stream{to: w, control: http.NewResponseController(w), timeout: o.Timeout, kind: "application/x-tar"}
 	_ = out.control.SetReadDeadline(time.Time{})
 	err := o.Backup(out)
 	if err == nil {
@@ -47,12 +47,13 @@ type stream struct {
 	control *http.ResponseController
 	timeout time.Duration
 	bytes   int64
+	kind    string // of the answer
 }
 
 // Write implements io.Writer.
 func (s *stream) Write(p []byte) (int, error) {
 	if s.bytes == 0 {
-		s.to.Header().Set("Content-Type", "application/x-tar")
+		s.to.Header().Set("Content-Type", s.kind)
 	}
 	_ = s.control.SetWriteDeadline(time.Now().Add(s.timeout))
 	n, err := s.to.Write(p)

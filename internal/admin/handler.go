@@ -24,6 +24,7 @@ func Handler(o Options) http.Handler {
 		mux.Handle("GET /metrics", metrics)
 	}
 	mux.HandleFunc("POST /api/v1/store/backup", o.backup)
+	o.rabbitmq(mux)
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusNotFound, "not_found", "there is nothing at this path; try /healthz, /readyz or /metrics")
 	})

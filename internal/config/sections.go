@@ -26,6 +26,8 @@ type Log struct {
 type Admin struct {
 	// Metrics serves /metrics.
 	Metrics bool `yaml:"metrics"`
+	// RabbitMQAPI answers /api/connections as RabbitMQ's management does, for tools that list AMQP connections and end them.
+	RabbitMQAPI bool `yaml:"rabbitmq_api"`
 	// Timeout bounds one request, from its first byte to the last byte of the answer.
 	Timeout time.Duration `yaml:"timeout" min:"100ms" max:"1h"`
 }

@@ -38,6 +38,9 @@ func (g *Gateway) adminOptions(section config.Admin, l config.Listener) admin.Op
 			return err
 		}
 	}
+	if section.RabbitMQAPI {
+		o.Connections = g.floor.shared.listers()
+	}
 	if section.Metrics {
 		o.Metrics = metrics.Handler(metrics.New(g.metrics, g.build, g.state, g.certificates, g.decisions, g.overload), g.logins, g.syncs, g.deliveries)
 	}
