@@ -37,6 +37,7 @@ type upgrading struct {
 	seen    atomic.Bool // something was read
 	expired atomic.Bool // reading ended at the deadline
 	tooMuch atomic.Bool // or with the allowance
+	frames  closeWatch  // Owned by the reader of the WebSocket
 }
 
 // NetConn implements what underneath follows.
@@ -48,8 +49,16 @@ func (u *upgrading) Read(b []byte) (int, error) {
 		u.tooMuch.Store(true)
 		return 0, err
 	}
+	if u.frames.fault != 0 {
+		return 0, u.frames.fault
+	}
 	n, err := u.Conn.Read(b)
 	u.left.Add(-int64(n))
+	if u.frames.on {
+		if n = u.frames.look(b[:n]); n == 0 && u.frames.fault != 0 {
+			return 0, u.frames.fault
+		}
+	}
 	if n > 0 {
 		u.seen.Store(true)
 	}
@@ -227,6 +236,7 @@ func (h *webSocket) run(ws *websocket.Conn, u *upgrading, room adapters.WebSocke
 		info.Certificate = certificate(tc, info.Certificate)
 	}
 	u.left.Store(int64(h.l.limits().PreauthBytes))
+	u.frames.on = true // Upgrade refuses who sent a frame before
 	h.l.runPump(newWSCarrier(ws, o, u), u.a, h.counts[room.Name()], info, room)
 }
 

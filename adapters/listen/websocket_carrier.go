@@ -107,7 +107,11 @@ func (c *wsCarrier) begin() error {
 // the library has answered with 1002, or more than the limit.
 func (c *wsCarrier) ended(err error) error {
 	var farewell *websocket.CloseError
+	var fault closeFault
 	switch {
+	case errors.As(err, &fault):
+		c.control(int(fault))
+		return c.refuse(core.Malformed)
 	case err == websocket.ErrReadLimit, errors.Is(err, errAllowance):
 		c.control(websocket.CloseMessageTooBig) // said already, unless the length was beyond 63 bits
 		return c.refuse(core.TooLarge)
@@ -123,6 +127,7 @@ func (c *wsCarrier) ended(err error) error {
 // that no reset destroys the frame on its way, and returns r.
 func (c *wsCarrier) refuse(r core.Reason) error {
 	c.loggingIn() // what is discarded costs nothing
+	c.conn.frames = closeWatch{}
 	below := c.ws.NetConn()
 	below.SetReadDeadline(time.Now().Add(linger)) //nolint:errcheck // a deadline on an open connection
 	io.Copy(io.Discard, below)                    //nolint:errcheck // it ends with the peer or the deadline

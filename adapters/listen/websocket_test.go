@@ -206,6 +206,62 @@ func TestWebSocketCloseCodes(t *testing.T) {
 	}
 }
 
+// RFC 6455, sections 5.5.1 and 7.4: what a Close frame may carry.
+func TestWebSocketMalformedCloseFrames(t *testing.T) {
+	t.Parallel()
+	r := webSockets(t)
+	for _, c := range []struct {
+		name, payload string
+		code          int
+	}{
+		{"empty", "", 1005},
+		{"one octet", "\x03", 1002},
+		{"normal", "\x03\xe8", 1000},
+		{"with a reason", "\x03\xe8gr\xc3\xbcezi", 1000},
+		{"the longest reason", "\x03\xe8" + strings.Repeat("r", 123), 1000},
+		{"an application's", "\x0f\xa0bye", 4000},
+		{"999", "\x03\xe7", 1002},
+		{"reserved 1004", "\x03\xec", 1002},
+		{"no status 1005", "\x03\xed", 1002},
+		{"abnormal 1006", "\x03\xee", 1002},
+		{"TLS 1015", "\x03\xf7", 1002},
+		{"unassigned 2999", "\x0b\xb7", 1002},
+		{"5000", "\x13\x88", 1002},
+		{"65535", "\xff\xff", 1002},
+		{"not UTF-8", "\x03\xe8\xff", 1007},
+		{"UTF-8 that is cut", "\x03\xe8gr\xc3", 1007},
+		{"a surrogate", "\x03\xe8\xed\xa0\x80", 1007},
+	} {
+		key := "\x0a\x1b\x2c\x3d"
+		frame := []byte("\x89\x81\x00\x00\x00\x00p" + "\x88" + string([]byte{0x80 | byte(len(c.payload))}) + key)
+		for i := range len(c.payload) {
+			frame = append(frame, c.payload[i]^key[i%4])
+		}
+		frame = append(frame, "\x82\x80\x00\x00\x00\x00"...)
+		for i := range r.Addrs() {
+			for _, at := range []int{len(frame), 1} {
+				ws, _, err := r.upgrade(t, i, request{path: "/line"})
+				if err != nil {
+					t.Fatalf("%s: %v", c.name, err)
+				}
+				for b := frame; len(b) > 0; {
+					n := min(at, len(b))
+					if _, err := ws.NetConn().Write(b[:n]); err != nil {
+						t.Fatalf("%s: %v", c.name, err)
+					}
+					b = b[n:]
+				}
+				var pong string
+				ws.SetPongHandler(func(s string) error { pong = s; return nil })
+				if code := closedWith(t, ws); code != c.code || pong != "p" {
+					t.Errorf("%s: pong %q, close code %d, want %d", c.name, pong, code, c.code)
+				}
+				ws.Close()
+			}
+		}
+	}
+}
+
 // What a client goes on sending is discarded, and does not get in before the
 // close code of what it did wrong.
 func TestWebSocketCloseCodeIsOfTheFirstFault(t *testing.T) {
