@@ -13,6 +13,9 @@ import (
 // The connection mode of section 5.2: a login once, and a token with each request instead of the password. A token is
 // 128 random bits, stands for the principal and client identifier of one login at one listener, and dies with it.
 
+// connectionPath is where connections are made; there is no listener where they are not.
+const connectionPath = "/mqtt/connection"
+
 // isConnection tells whether a path is that of the connection resource.
 func isConnection(path message.Options) bool {
 	return len(path) == 2 && string(path[0].Value) == "mqtt" && string(path[1].Value) == "connection"

@@ -20,7 +20,10 @@ const listAtOnce = 1024
 
 // wellKnown answers /.well-known/core (R1, R2; RFC 6690, section 4).
 func (h *topics) wellKnown(t *core.Turn, q *request, r *response) {
-	links := []link{{target: "/" + h.cfg.Prefix, attrs: []attr{{"rt", rtCollection}, {"ct", "40"}}}}
+	links := []link{
+		{target: string(appendEscaped([]byte{'/'}, h.cfg.Prefix)), attrs: []attr{{"rt", rtCollection}, {"ct", "40"}}},
+		{target: connectionPath},
+	}
 	if h.cfg.ListTopics {
 		links = append(links, h.values(t)...)
 	}

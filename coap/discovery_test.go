@@ -14,7 +14,7 @@ func TestCoAP_R1_WellKnownCore(t *testing.T) {
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
 		c.expect(message.Created, message.PUT, "ps/a", payload("v"))
 		m := c.expect(message.Content, message.GET, ".well-known/core")
-		if string(m.Payload) != `</ps>;rt="core.ps core.ps.coll";ct=40` || uintOption(t, m, message.ContentFormat) != 40 {
+		if string(m.Payload) != `</ps>;rt="core.ps core.ps.coll";ct=40,</mqtt/connection>` || uintOption(t, m, message.ContentFormat) != 40 {
 			t.Fatal(m)
 		}
 		e := etag(t, m)
@@ -26,12 +26,15 @@ func TestCoAP_R1_WellKnownCore(t *testing.T) {
 func TestCoAP_R2_FiltersSelect(t *testing.T) {
 	t.Parallel()
 	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
-		for query, want := range map[string]bool{
-			"rt=core.ps.coll": true, "rt=core.ps": true, "rt=core.ps*": true, "rt=core.ps.conf": false, "href=/ps*": true, "href=/ps": true,
-			"href=/p": false, "ct=40": true, "ct=4": false, "if=x": false, "rt=core.ps&href=/x": false, "rt=*": true, "title=*": false,
+		const ps, conn = `</ps>;rt="core.ps core.ps.coll";ct=40`, `</mqtt/connection>`
+		for query, want := range map[string]string{
+			"rt=core.ps.coll": ps, "rt=core.ps": ps, "rt=core.ps*": ps, "rt=core.ps.conf": "", "href=/ps*": ps, "href=/ps": ps,
+			"href=/p": "", "ct=40": ps, "ct=4": "", "if=x": "", "rt=core.ps&href=/x": "", "rt=*": ps, "title=*": "",
+			"href=/mqtt/connection": conn, "href=/mqtt*": conn, "href=/mqtt": "", "href=/mqtt/*": conn, "href=mqtt/connection": "",
+			"href=*": ps + "," + conn, "href=/*": ps + "," + conn, "rt=core.ps&href=/mqtt*": "", "rt=": "", "href=": "",
 		} {
 			m := c.expect(message.Content, message.GET, ".well-known/core?"+query)
-			if got := len(m.Payload) > 0; got != want {
+			if string(m.Payload) != want {
 				t.Errorf("%s: %q", query, m.Payload)
 			}
 		}
@@ -61,8 +64,33 @@ func TestCoAP_R1_LongListsAreBlockwise(t *testing.T) {
 		for i := range 100 {
 			c.expect(message.Created, message.PUT, fmt.Sprintf("ps/topic/%d", i), payload("v"))
 		}
-		if got := c.fetch(message.GET, ".well-known/core", 6); strings.Count(got, "<") != 101 {
+		if got := c.fetch(message.GET, ".well-known/core", 6); strings.Count(got, "<") != 102 {
 			t.Fatal(got)
+		}
+	})
+}
+
+// The smallest blocks carry the list as well, and each has the list's ETag.
+func TestCoAP_R1_SmallBlocks(t *testing.T) {
+	t.Parallel()
+	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
+		whole := c.expect(message.Content, message.GET, ".well-known/core")
+		if got := c.fetch(message.GET, ".well-known/core", 0); got != string(whole.Payload) {
+			t.Fatalf("%q", got)
+		}
+		if got := c.fetch(message.GET, ".well-known/core?href=/mqtt*", 0); got != "</mqtt/connection>" {
+			t.Fatalf("%q", got)
+		}
+	})
+}
+
+// What ends a target in the link format does not stand in one.
+func TestCoAP_R1_PrefixIsEscaped(t *testing.T) {
+	t.Parallel()
+	script(t, Config{Prefix: `a b>,;"`}, func(d *adaptertest.Driver, c *client) {
+		m := c.expect(message.Content, message.GET, ".well-known/core?rt=core.ps")
+		if string(m.Payload) != `</a%20b%3E%2C%3B%22>;rt="core.ps core.ps.coll";ct=40` {
+			t.Fatal(m)
 		}
 	})
 }
