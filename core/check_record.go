@@ -36,6 +36,9 @@ func CheckRecord(rec Record) (kind, what string, err error) {
 	case keyWalk:
 		r.text()
 		r.uint()
+		if len(r.b) > 0 {
+			r.uint()
+		}
 	case keySeen:
 		r.bad = len(key) != 16
 	case keyQueue:

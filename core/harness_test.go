@@ -117,9 +117,9 @@ func (c *conn) sub(filter string, qos uint8) core.Grant {
 	return c.subscribe(core.Subscription{Filter: filter, QoS: qos})
 }
 
-func (c *conn) subscribe(s core.Subscription) core.Grant {
+func (c *conn) subscribe(subs ...core.Subscription) core.Grant {
 	c.w.t.Helper()
-	g, _, _ := c.Subscribe(c.w.turn, []core.Subscription{s}, nil)
+	g, _, _ := c.Subscribe(c.w.turn, subs, nil)
 	c.w.end()
 	return g[0]
 }

@@ -22,7 +22,9 @@ type lane struct {
 	owner  *Session // the walk starts when owner.Safe() >= hold; nil: at once
 	hold   uint64
 	logged bool
-	again  bool   // the filter was subscribed before: a walk of it may be under way
+	again  bool   // the filter was subscribed before: there may be walks of it
+	begun  bool   // it has been asked for messages
+	behind uint8  // how many logged walks of the same filter follow
 	rests  Time   // under pressure: the walk goes on then
 	alarm  *alarm // wakes the receiver for it; nil until one was needed
 }
@@ -76,24 +78,68 @@ func (ns *Namespace) newLane(b *binding) *lane {
 	return &lane{sub: b.sub, ids: b.ids, free: b.free.Load(), rev: ns.revision.Load(), logged: logged}
 }
 
-// walkFor starts retained walks on a session's own queue, in place of those
-// that the same filters began before.
+// mostRepeats bounds the walks of one filter that have not begun.
+const mostRepeats = 8
+
+// walkFor starts retained walks on a session's own queue. A filter that was
+// subscribed twice before anything was sent is walked twice, as several filters
+// of a packet are like so many packets; one whose walk is under way begins it
+// again. [MQTT-3.8.4-5] [MQTT-3.8.4-3]
 func (q *Queue) walkFor(t *Turn, s *Session, hold uint64, lanes []*lane) {
 	q.mu.Lock()
 	for _, l := range lanes {
-		had := l.again && q.dropLanes(l.sub.Filter)
+		had := l.again && q.makeWay(l.sub.Filter)
 		l.owner, l.hold = s, hold
 		q.aside().lanes = append(q.aside().lanes, l)
-		if l.logged {
+		switch {
+		case had:
+			q.noteWalks(t, l.sub.Filter)
+		case l.logged:
 			t.putWalk(q.own, l)
-		} else if had {
-			t.deleteWalk(q.own, l.sub.Filter)
 		}
 	}
 	woken := q.wakeOne(nil)
 	q.mu.Unlock()
 	if woken != nil {
 		woken.notify(t)
+	}
+}
+
+// makeWay drops the walks of a filter that are under way, and the last of too
+// many that are not. had tells that there was any.
+func (q *Queue) makeWay(filter string) (had bool) {
+	if q.side == nil {
+		return false
+	}
+	fresh := 0
+	q.side.lanes = slices.DeleteFunc(q.side.lanes, func(l *lane) bool {
+		if l.sub.Filter != filter {
+			return false
+		}
+		had = true
+		if !l.begun {
+			fresh++
+		}
+		return l.begun || fresh == mostRepeats
+	})
+	return had
+}
+
+// noteWalks records the walks of a filter, of which there are several or were
+// others.
+func (q *Queue) noteWalks(t *Turn, filter string) {
+	var first *lane
+	n := uint8(0)
+	for _, l := range slices.Backward(q.side.lanes) {
+		if l.logged && l.sub.Filter == filter {
+			l.behind = n
+			first, n = l, n+1
+		}
+	}
+	if first == nil {
+		t.deleteWalk(q.own, filter)
+	} else {
+		t.putWalk(q.own, first)
 	}
 }
 
@@ -209,6 +255,7 @@ func (q *Queue) resumeWalk(t *Turn) {
 // walk serves one lane; false when it has to be continued later.
 func (q *Queue) walk(k *taking, l *lane) bool {
 	defer k.t.forgetItems()
+	l.begun = true
 	logged := false
 	braked := k.t.Level() >= LevelBrake
 	for scans, began := 0, k.walked; k.has(l.sub.QoS); scans++ {
@@ -246,7 +293,12 @@ func (q *Queue) walk(k *taking, l *lane) bool {
 			logged = q.walkTo(k, l, items[i], m, qos, len(items)-i) || logged
 		}
 		if l.after = next; done {
-			if l.logged {
+			switch {
+			case !l.logged:
+			case l.behind > 0:
+				i := slices.IndexFunc(q.side.lanes, func(x *lane) bool { return x != l && x.logged && x.sub.Filter == l.sub.Filter })
+				k.t.putWalk(q.own, q.side.lanes[i])
+			default:
 				k.t.deleteWalk(q.own, l.sub.Filter)
 			}
 			return true

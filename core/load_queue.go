@@ -135,7 +135,10 @@ func (l *loading) walk(key, value []byte) error {
 		return err
 	}
 	r := &reader{b: value, ages: &l.r.ages}
-	w := &lane{after: r.text(), rev: r.uint(), logged: true}
+	w := &lane{after: r.text(), rev: r.uint(), logged: true, begun: true}
+	if len(r.b) > 0 {
+		w.behind = uint8(min(r.uint(), mostRepeats))
+	}
 	if r.err() != nil {
 		return r.err()
 	}
@@ -151,6 +154,11 @@ func (l *loading) walk(key, value []byte) error {
 	w.sub, w.ids = b.sub, b.ids
 	x := st.inbox.aside()
 	x.lanes = append(x.lanes, w)
+	for n := w.behind; n > 0; n-- {
+		next := *w
+		next.after, next.behind = "", n-1
+		x.lanes = append(x.lanes, &next)
+	}
 	if st.ns.revision.Load() < w.rev {
 		st.ns.revision.Store(w.rev)
 	}

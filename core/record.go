@@ -269,9 +269,14 @@ func (t *Turn) putSeen(st *session, key uint64) { t.set(key2(keySeen, st.id, key
 
 func (t *Turn) deleteSeen(st *session, key uint64) { t.delete(key2(keySeen, st.id, key)) }
 
-// putWalk notes how far a walk has come: what is before that is in the queue.
+// putWalk notes how far a walk has come: what is before that is in the queue;
+// and how many others of the filter follow, if any.
 func (t *Turn) putWalk(st *session, l *lane) {
-	t.set(keyText(keyWalk, st.id, l.sub.Filter), putUint(putText(nil, l.after), l.rev))
+	b := putUint(putText(nil, l.after), l.rev)
+	if l.behind > 0 {
+		b = putUint(b, uint64(l.behind))
+	}
+	t.set(keyText(keyWalk, st.id, l.sub.Filter), b)
 }
 
 func (t *Turn) deleteWalk(st *session, filter string) {

@@ -172,6 +172,51 @@ func TestARetainedWalkGoesOnAfterARestart(t *testing.T) {
 	}
 }
 
+// Walks of the same filter follow each other, and are not forgotten at a restart.
+func TestRepeatedRetainedWalksGoOnAfterARestart(t *testing.T) {
+	simulate(t, func(w *world) {
+		const n = 20
+		p, a := w.attach(core.Client{}), w.attach(durable("a"))
+		for i := range n {
+			p.send(fmt.Sprintf("r/%02d", i), "v", func(m *core.Message) { m.Retain, m.QoS = true, 1 })
+		}
+		again := core.Subscription{Filter: "r/+", QoS: 1}
+		other := core.Subscription{Filter: "r/01", QoS: 1}
+		a.subscribe(again, other, again, core.Subscription{Filter: "r/+", QoS: 1, RetainHandling: 1}, again)
+		var names []string
+		take := func(most int) {
+			t.Helper()
+			got := a.takeAll(most)
+			for _, d := range got {
+				names = append(names, d.Message.Topic)
+			}
+			a.settle(core.Accepted, got...)
+		}
+		for _, most := range []int{5, 10, 10, 10} { // in the first, at its end, in the second
+			take(most)
+			w.crash(core.Options{})
+			a = w.attach(durable("a"))
+		}
+		for had := -1; had < len(names); {
+			had = len(names)
+			take(64)
+		}
+		expect(t, "deliveries", len(names), 3*n+1)
+		times := map[string]int{}
+		for _, name := range names {
+			times[name]++
+		}
+		for i := range n {
+			want := 3
+			if i == 1 {
+				want++
+			}
+			expect(t, fmt.Sprint(i), times[fmt.Sprintf("r/%02d", i)], want)
+		}
+		expect(t, "walks in the store", w.store.count('w'), 0)
+	})
+}
+
 // takeAll takes up to a window, with what waits for the store.
 func (c *conn) takeAll(window int) (got []core.Delivery) {
 	for {

@@ -39,6 +39,43 @@ func TestRetainHandlingAndRetainAsPublished(t *testing.T) {
 	})
 }
 
+// Several filters are like so many packets [MQTT-3.8.4-5]: what one of them
+// brings does not depend on those behind it.
+func TestTheSameFilterTwiceBringsRetainedTwice(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, a := w.attach(core.Client{}), w.attach(core.Client{ID: "a"})
+		for _, name := range []string{"x/1", "x/2"} {
+			p.send(name, "m", func(m *core.Message) { m.Retain, m.QoS = true, 2 })
+		}
+		sub := func(f string, qos, handling uint8, id uint32) core.Subscription {
+			return core.Subscription{Filter: f, QoS: qos, RetainHandling: handling, ID: id}
+		}
+		a.subscribe(sub("x/+", 0, 0, 1), sub("x/1", 1, 0, 2), sub("x/+", 2, 0, 3), sub("x/+", 1, 1, 4), sub("x/+", 1, 2, 5))
+		a.expect(9, "x/1=mr[1] x/2=mr[1] x/1=m/1r[2] x/1=m/2r[3] x/2=m/2r[3]")
+		a.subscribe(sub("y", 1, 1, 1), sub("x/2", 1, 1, 1), sub("x/2", 1, 1, 2))
+		a.expect(9, "x/2=m/1r[1]")
+	})
+}
+
+// A walk that is under way begins again.
+func TestSubscribingAgainBeginsTheWalkAgain(t *testing.T) {
+	simulate(t, func(w *world) {
+		p, a := w.attach(core.Client{}), w.attach(durable("a"))
+		for _, name := range []string{"x/1", "x/2", "x/3"} {
+			p.send(name, "m", func(m *core.Message) { m.Retain, m.QoS = true, 1 })
+		}
+		a.sub("x/+", 1)
+		w.end()
+		a.settle(core.Accepted, a.takeAll(1)...)
+		a.sub("x/+", 1)
+		got := a.takeAll(9)
+		expect(t, "again", text(got), "x/1=m/1r x/2=m/1r x/3=m/1r")
+		a.settle(core.Accepted, got...)
+		w.end()
+		expect(t, "walks in the store", w.store.count('w'), 0)
+	})
+}
+
 func TestLiveMessagesComeAfterTheRetainedWalk(t *testing.T) {
 	simulate(t, func(w *world) {
 		p, a := w.attach(core.Client{}), w.attach(core.Client{ID: "a"})

@@ -147,6 +147,27 @@ func TestMQTT_MB5_IdentifiersUpToTheLargest(t *testing.T) {
 	})
 }
 
+// [MQTT-3.8.4-5] [3: MQTT-3.8.4-4]: several filters are like so many packets.
+func TestMQTT_MB1_FiltersOfAPacketAreHandledOneByOne(t *testing.T) {
+	run(t, nil, func(w *world) {
+		w.connect("p", v5).send(retained("a/1", "x", 2, 1))
+		r := w.connect("r", v5)
+		s := &packet.Subscribe{ID: 1}
+		s.AppendFilter("a/1", packet.NewOptions(0, false, false, 1))
+		s.AppendFilter("a/+", packet.NewOptions(1, false, false, 0)) // overlaps
+		s.AppendFilter("a/1", packet.NewOptions(1, false, false, 0)) // again
+		s.AppendFilter("a/1", packet.NewOptions(1, false, false, 1)) // there already
+		s.AppendFilter("a/1", packet.NewOptions(0, false, false, 0))
+		s.Properties.SubscriptionIDs = []uint32{7}
+		r.send(s)
+		r.want("SUBACK #1 00 01 01 01 00", `PUBLISH retain a/1 "x" id=7`, `PUBLISH q1 #1 retain a/1 "x" id=7`,
+			`PUBLISH q1 #2 retain a/1 "x" id=7`, `PUBLISH retain a/1 "x" id=7`)
+		old := w.connect("old", v311)
+		old.send(subs(1, "a/1", "a/1"))
+		old.want("SUBACK #1 01 01", `PUBLISH q1 #1 retain a/1 "x"`, `PUBLISH q1 #2 retain a/1 "x"`)
+	})
+}
+
 func TestMQTT_MB6_WhatIsNotAvailableIsRefusedPerFilter(t *testing.T) {
 	no := false
 	run(t, &Config{WildcardAvailable: &no, SharedAvailable: &no}, func(w *world) {
