@@ -121,8 +121,10 @@ func (m *Metrics) ProtocolError(protocol, reason string) {
 	m.Counter("protocol_errors_total", protocol, reason).Add(1)
 }
 
-// Refused counts an action that a reason refused
-// (entrepot_limit_refused_total for limits).
+// Refused counts what a client asked for and did not get
+// (entrepot_refused_total): a login, a publish, a subscription, a queue. Each
+// protocol calls it where it turns the reason into its answer; where there is
+// none, as for QoS 0 of MQTT, Dropped counts.
 func (m *Metrics) Refused(protocol string, r core.Reason) {
 	m.Counter("refused_total", protocol, r.String()).Add(1)
 }

@@ -80,14 +80,14 @@ func (p *peer) byToken(t *core.Turn, q *query, r *response) *identity {
 	holder := p.ep.tokens[q.token]
 	if holder == nil {
 		p.denied(q, "token")
-		r.fail(message.Unauthorized, "unknown token")
+		r.refuse(message.Unauthorized, core.NotAuthenticated, "unknown token")
 		return nil
 	}
 	id := holder.holding(q.token)
 	switch {
 	case id.client != q.clientID || q.hasUser && q.user != id.user || holder != p && !holder.secure.Same(p.secure): // N5
 		p.denied(q, "token")
-		r.fail(message.Unauthorized, "unknown token")
+		r.refuse(message.Unauthorized, core.NotAuthenticated, "unknown token")
 		return nil
 	case t.Now >= id.until, id.expires != 0 && t.Now >= id.expires:
 		id.reason = core.LoginExpired

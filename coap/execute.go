@@ -180,13 +180,13 @@ func (p *peer) blockFailed(st step, r *response) {
 		p.tooLarge(r) // B5
 	case stepNoMemory:
 		p.ep.room.count.blockError("memory")
-		r.fail(message.ServiceUnavailable, "too many transfers") // B13
+		r.refuse(message.ServiceUnavailable, core.Quota, "too many transfers") // B13
 		r.setMaxAge(busyFor)
 	}
 }
 
 func (p *peer) tooLarge(r *response) {
-	r.fail(message.RequestEntityTooLarge, "body too large")
+	r.refuse(message.RequestEntityTooLarge, core.TooLarge, "body too large")
 	r.setSize1(uint32(p.ep.cfg.MaxBody))
 }
 
@@ -195,7 +195,7 @@ func (p *peer) suspend(t *core.Turn, q *request, s suspension, out *adapters.Out
 	if len(p.suspended) >= maxSuspended {
 		s.w.cancel(t)
 		var r response
-		r.fail(message.ServiceUnavailable, "too many requests at once")
+		r.refuse(message.ServiceUnavailable, core.Quota, "too many requests at once")
 		r.setMaxAge(busyFor)
 		p.answer(t, &s, q.key, &r, out)
 		return

@@ -91,7 +91,7 @@ func (p *peer) identify(t *core.Turn, q *query, r *response) *identity {
 	switch {
 	case q.hasUser && !plain:
 		p.denied(q, "password without DTLS")
-		r.fail(message.Unauthorized, "a user and password need DTLS, or a client on this machine")
+		r.refuse(message.Unauthorized, core.NotAuthenticated, "a user and password need DTLS, or a client on this machine")
 		return nil
 	case q.hasToken:
 		return p.byToken(t, q, r)

@@ -127,7 +127,7 @@ func (h *topics) hurries(t *core.Turn, p *peer, q *request, r *response) bool {
 func (h *topics) refuse(r *response, why core.Reason) {
 	reserved := h.where == value && bytes.HasPrefix(h.topic, []byte("$"))
 	if why == core.NotAuthorized && !reserved && h.who.session.Principal().Method == core.Anonymous.Method {
-		r.fail(message.Unauthorized, "topic not authorized without a login")
+		r.refuse(message.Unauthorized, why, "topic not authorized without a login")
 		return
 	}
 	r.failWith(why, h.cfg)

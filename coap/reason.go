@@ -44,7 +44,7 @@ func (r *response) failWith(why core.Reason, c *Config) {
 	if code == message.InternalServerError {
 		text = "" // no detail of a defect of ours
 	}
-	r.fail(code, text)
+	r.refuse(code, why, text)
 	switch code {
 	case message.ServiceUnavailable, message.TooManyRequests:
 		r.setMaxAge(busyFor)

@@ -12,6 +12,9 @@ import (
 func (p *peer) answer(t *core.Turn, s *suspension, key []byte, whole *response, out *adapters.Output) {
 	a := &s.ask
 	p.ep.room.count.request(a.method, whole.code)
+	if whole.why.Refuses() && !(whole.silent && a.typ == message.NON) { // that one was dropped
+		p.ep.room.count.metrics.Refused(Protocol, whole.why)
+	}
 	r := response{}
 	p.block(t, a, key, p.ep.szx, whole, &r)
 	again := a.method == message.GET && !whole.has(hasObserve)

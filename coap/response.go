@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/entrepot/entrepot/coap/message"
+	"github.com/entrepot/entrepot/core"
 )
 
 // maxDiagnostic bounds the text of a 4.xx or 5.xx, in octets (M19).
@@ -27,6 +28,7 @@ type response struct {
 	payload  []byte       // never written to: it may be a message's
 	opens    *observation // what this answer registers; not on the wire
 	silent   bool         // nothing is sent to who sent a NON
+	why      core.Reason  // of an error: what refused; not on the wire
 	lossy    bool         // the message that it represents has more; not on the wire
 }
 
@@ -53,6 +55,12 @@ func (r *response) has(f fields) bool { return r.set&f != 0 }
 // internal (M19).
 func (r *response) fail(c message.Code, why string) {
 	*r = response{code: c, payload: []byte(why[:min(len(why), maxDiagnostic)])}
+}
+
+// refuse is fail with the reason to count.
+func (r *response) refuse(c message.Code, why core.Reason, text string) {
+	r.fail(c, text)
+	r.why = why
 }
 
 func (r *response) setFormat(f message.Format) { r.set |= hasFormat; r.format = f }

@@ -75,18 +75,18 @@ func (h *topics) admit(t *core.Turn, p *peer, q *request, r *response) (waiter, 
 		return nil, false
 	}
 	if h.where >= value && (q.observe < 0 || q.method != message.GET) && h.wild(q) {
-		r.fail(message.BadRequest, "wildcard in a topic") // R5
+		r.refuse(message.BadRequest, core.BadTopic, "wildcard in a topic") // R5
 		return nil, false
 	}
 	if id := h.query.clientID; h.where >= connection && (!legalID(id) || len(id) > h.room.host.Limits.WithDefaults().ClientIDBytes) {
-		r.fail(message.BadRequest, "bad query: clientid") // SECURITY U6
+		r.refuse(message.BadRequest, core.BadClientID, "bad query: clientid") // SECURITY U6
 		return nil, false
 	}
 	if h.query.connects = h.where == connection && q.method == message.POST; h.where == connection && !h.checkConnection(q, r) {
 		return nil, false
 	}
 	if h.where >= value && h.cfg.ConnectionRequired && !h.query.hasToken {
-		r.fail(message.Unauthorized, "a connection is required") // N7
+		r.refuse(message.Unauthorized, core.NotAuthenticated, "a connection is required") // N7
 		return nil, false
 	}
 	h.who = p.identify(t, &h.query, r)

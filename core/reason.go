@@ -78,6 +78,18 @@ func (r Reason) Err() error {
 	return r
 }
 
+// Refuses tells that the reason is why something was refused that a client
+// asked for in due form: a rule, a limit, overload or a disk. The others tell of
+// malformed input, of how things are, or of an end.
+func (r Reason) Refuses() bool {
+	switch r {
+	case NotAuthenticated, NotAuthorized, BadClientID, BadTopic, BadFilter, BadPayload, BadSelector, Exists, InUse, Locked,
+		TooLarge, NotSupported, Quota, QueueFull, RateExceeded, Busy, Unavailable, DiskFull, Internal:
+		return true
+	}
+	return false
+}
+
 // Reasons lists every value, for the table tests of the protocols.
 func Reasons() []Reason {
 	all := make([]Reason, reasonCount)

@@ -141,6 +141,7 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 	row := codesOf(core.Unavailable)
 	switch a.kind {
 	case packet.PUBACK, packet.PUBREC:
+		c.room.count.refuse(t, core.Unavailable)
 		if a.kind == packet.PUBREC {
 			c.free(t, a.id)
 		}
@@ -150,6 +151,7 @@ func (c *conn) failed(t *core.Turn, out *adapters.Output, a *answer) bool {
 		}
 		a.code, a.text = row.puback, core.Unavailable.String()
 	case packet.SUBACK, packet.UNSUBACK:
+		c.room.count.refuse(t, core.Unavailable)
 		code := row.suback
 		if a.kind == packet.UNSUBACK {
 			code = unspecified

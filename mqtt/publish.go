@@ -226,6 +226,7 @@ func (c *conn) acknowledge(t *core.Turn, out *adapters.Output, seq uint64, pendi
 		case r == core.NotAuthorized && c.room.set.v3DeniedCloses:
 			return errDenied3 // [3: MQTT-3.3.5-2]
 		case r != core.NotAuthorized:
+			c.room.count.refuse(t, r)
 			c.withhold(t, out)
 			return nil
 		}

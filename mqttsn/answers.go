@@ -126,7 +126,7 @@ func (p *peer) flushAnswers(t *core.Turn, out *adapters.Output) {
 func (p *peer) sendAnswer(now core.Time, a pendingAnswer, out *adapters.Output) {
 	c := packet.Accepted
 	if a.seq != 0 && p.session.Failed(a.seq) {
-		c = code(core.Unavailable, p.e.cfg.EMQXCodes)
+		c = p.e.refusal(core.Unavailable)
 		p.e.metrics.refused(a.of, c)
 	}
 	switch a.of {

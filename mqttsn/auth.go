@@ -93,7 +93,7 @@ func (e *endpoint) refuseAuth(t *core.Turn, from origin, p *peer, why string, ou
 	case p != nil && p.state != greeted && !p.connected():
 		p.fail(t, core.NotAuthenticated, out)
 	case p == nil && e.unsolicited(t.Now, from, "connack"):
-		e.refuse(from, code(core.NotAuthenticated, e.cfg.EMQXCodes), out)
+		e.refuse(from, e.refusal(core.NotAuthenticated), out)
 	}
 }
 

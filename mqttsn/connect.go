@@ -368,10 +368,11 @@ func (c *Config) patience() time.Duration { return c.RetryInterval * time.Durati
 
 // fail refuses the client.
 func (p *peer) fail(t *core.Turn, r core.Reason, out *adapters.Output) {
+	c := p.e.refusal(r)
 	if p.opening != nil && p.opening.told {
 		p.send(packet.Disconnect{}, out)
 	} else {
-		no := packet.Result{Of: packet.CONNACK, Code: code(r, p.e.cfg.EMQXCodes)}
+		no := packet.Result{Of: packet.CONNACK, Code: c}
 		p.e.metrics.refused(no.Of, no.Code)
 		p.send(no, out)
 	}

@@ -75,16 +75,16 @@ func (o *minusOne) publish(t *core.Turn, from origin, q packet.Publish, out *ada
 	case c != packet.Accepted:
 		o.refuse(t.Now, h, c, out)
 	case !o.ready(t):
-		c := code(o.refused, o.e.cfg.EMQXCodes)
+		why := o.refused
 		if o.login != nil {
 			if len(o.held) < o.maxHeld() {
 				h.data = bytes.Clone(h.data)
 				o.held = append(o.held, h)
 				return
 			}
-			c = packet.Congestion
+			why = core.Quota
 		}
-		o.refuse(t.Now, h, c, out)
+		o.refuse(t.Now, h, o.e.refusal(why), out)
 	default:
 		o.route(t, h, out)
 	}
@@ -174,7 +174,7 @@ func (o *minusOne) route(t *core.Turn, h heldPublish, out *adapters.Output) {
 		_, _, r = o.session.Publish(t, match, m)
 	}
 	if r.Err() != nil {
-		o.refuse(t.Now, h, code(r, o.e.cfg.EMQXCodes), out)
+		o.refuse(t.Now, h, o.e.refusal(r), out)
 		return
 	}
 	o.e.metrics.traffic.Count(t, adapters.In, 0, len(h.data))
@@ -203,7 +203,7 @@ func (o *minusOne) Wake(t *core.Turn, out *adapters.Output) {
 		if o.session != nil {
 			o.route(t, h, out)
 		} else {
-			o.refuse(t.Now, h, code(o.refused, o.e.cfg.EMQXCodes), out)
+			o.refuse(t.Now, h, o.e.refusal(o.refused), out)
 		}
 	}
 }

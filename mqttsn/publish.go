@@ -26,7 +26,7 @@ func (p *peer) onPublish(t *core.Turn, body []byte, out *adapters.Output) error 
 	}
 	name, data, c := p.resolve(q)
 	if q.QoS > 0 && c == packet.Accepted && p.inbound.busy() {
-		c = packet.Congestion // P13
+		c = p.e.refusal(core.Quota) // P13
 	}
 	if c == packet.Accepted && t.Level() >= core.LevelBrake {
 		p.refusePublish(t.Now, q, core.Busy, out) // a datagram's sender is slowed down by the code
@@ -120,8 +120,7 @@ func (p *peer) publish(t *core.Turn, q packet.Publish, name, data []byte, out *a
 
 // refusePublish answers for the core; a refused QoS 0 stays silent (P11).
 func (p *peer) refusePublish(now core.Time, q packet.Publish, r core.Reason, out *adapters.Output) {
-	p.e.metrics.set.Refused(Name, r)
-	c := code(r, p.e.cfg.EMQXCodes)
+	c := p.e.refusal(r)
 	if q.QoS <= 0 && r != core.BadTopic {
 		return
 	}

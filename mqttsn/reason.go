@@ -9,6 +9,14 @@ import (
 // on.
 const notAuthorized packet.Code = 0x80
 
+// refusal is the code for what is refused, which is counted, or for what is not.
+func (e *endpoint) refusal(r core.Reason) packet.Code {
+	if r.Refuses() {
+		e.metrics.set.Refused(Name, r)
+	}
+	return code(r, e.cfg.EMQXCodes)
+}
+
 // code turns a neutral reason into a return code.
 func code(r core.Reason, emqx bool) packet.Code {
 	switch r {

@@ -16,7 +16,7 @@ func (p *peer) onRegister(t *core.Turn, body []byte, out *adapters.Output) error
 	switch {
 	case !validName(q.Name): // R3
 	case t.Level() >= core.LevelBrake:
-		ack.Code = packet.Congestion
+		ack.Code = p.e.refusal(core.Busy)
 	default:
 		if r, ok := p.topics.add(string(q.Name), true, p.e.cfg.MaxTopics); ok { // R2, R5
 			p.topics.tell(r, true)

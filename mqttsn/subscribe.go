@@ -41,7 +41,7 @@ func (p *peer) onSubscribe(t *core.Turn, body []byte, out *adapters.Output) erro
 		}
 	}
 	if a.topicID, c = p.subscriptionID(q.Topic, filter); p.inbound.busy() {
-		a.topicID, c = packet.NoTopicID, packet.Congestion
+		a.topicID, c = packet.NoTopicID, p.e.refusal(core.Quota)
 	}
 	if c != packet.Accepted {
 		p.refuseSubscribe(a, c, out)
@@ -78,7 +78,7 @@ func (p *peer) subscriptionID(q packet.Topic, filter string) (uint16, packet.Cod
 	}
 	r, ok := p.topics.add(filter, true, p.e.cfg.MaxTopics)
 	if !ok {
-		return packet.NoTopicID, packet.Congestion
+		return packet.NoTopicID, p.e.refusal(core.Quota)
 	}
 	p.topics.tell(r, true)
 	return r.id, packet.Accepted
@@ -89,7 +89,7 @@ func (p *peer) subscriptionID(q packet.Topic, filter string) (uint16, packet.Cod
 func (p *peer) subscribe(t *core.Turn, filter string, kind packet.TopicKind, a pendingAnswer, out *adapters.Output) {
 	if p.full(filter) { // S14
 		a.topicID = packet.NoTopicID
-		p.refuseSubscribe(a, packet.Congestion, out)
+		p.refuseSubscribe(a, p.e.refusal(core.Quota), out)
 		return
 	}
 	sub := core.Subscription{Filter: filter, QoS: uint8(a.qos)}
@@ -98,7 +98,7 @@ func (p *peer) subscribe(t *core.Turn, filter string, kind packet.TopicKind, a p
 	g := grants[0]
 	if g.Reason != core.OK { // S13
 		a.topicID = packet.NoTopicID
-		p.refuseSubscribe(a, code(g.Reason, p.e.cfg.EMQXCodes), out)
+		p.refuseSubscribe(a, p.e.refusal(g.Reason), out)
 		return
 	}
 	if !g.Existed {

@@ -139,7 +139,7 @@ func (p *peer) setWill(t *core.Turn, of packet.Type, w *core.Will, r core.Reason
 	if r == core.OK {
 		r = p.session.SetWill(t, w)
 	}
-	c := code(r, p.e.cfg.EMQXCodes)
+	c := p.e.refusal(r)
 	if r == core.OK {
 		p.some().will = w
 	} else {

@@ -42,7 +42,11 @@ func newCounters(m *adapters.Metrics) counters {
 	return c
 }
 
+// failed counts an ERROR.
 func (c *counters) failed(bad *failure) {
+	if bad.reason.Refuses() {
+		c.metrics.Refused(Name, bad.reason)
+	}
 	c.metrics.Counter("stomp_errors_total", bad.message).Add(1)
 	c.metrics.ProtocolError(Name, bad.reason.String())
 }

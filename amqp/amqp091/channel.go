@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/entrepot/entrepot/amqp/amqp091/wire"
-	"github.com/entrepot/entrepot/amqp/exchange"
 )
 
 // channel is one channel of a connection.
@@ -212,8 +211,7 @@ func (ch *channel) fault(e *wire.Error) {
 		c.fail(e)
 		return
 	}
-	c.l.host.Metrics.ProtocolError(exchange.Protocol, e.Code.String())
-	c.l.count.failed(e.Code)
+	c.l.failed(e)
 	ch.confirms.flush(ch) // earlier publishes keep their confirm (AQ40)
 	ch.release()
 	ch.closing = true

@@ -5,7 +5,6 @@ import (
 
 	"github.com/entrepot/entrepot/adapters"
 	"github.com/entrepot/entrepot/amqp/amqp091/wire"
-	"github.com/entrepot/entrepot/amqp/exchange"
 	"github.com/entrepot/entrepot/core"
 )
 
@@ -17,8 +16,7 @@ func (c *Conn) fail(err error) {
 	if c.state == ended {
 		return
 	}
-	c.l.host.Metrics.ProtocolError(exchange.Protocol, e.Code.String())
-	c.l.count.failed(e.Code)
+	c.l.failed(e)
 	c.farewell(e, reasonOf(e.Code))
 }
 

@@ -75,6 +75,11 @@ func (x *confirms) flush(ch *channel) {
 			}
 			run++
 		}
+		for i := range x.open[n : n+run] {
+			if refused && x.open[n+i].pending { // the store failed
+				ch.c.l.refused(core.Unavailable)
+			}
+		}
 		n += run
 		x.done += uint64(run)
 		x.answer(ch, refused, run > 1)

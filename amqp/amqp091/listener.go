@@ -115,5 +115,19 @@ func serverProperties(version string) wire.Table {
 		Append("capabilities", wire.Nested(can))
 }
 
+// failed counts an error that ends a channel or a connection. What refused is
+// the reason that it has, else that of its code.
+func (l *Listener) failed(e *wire.Error) {
+	l.host.Metrics.ProtocolError(exchange.Protocol, e.Code.String())
+	l.count.failed(e.Code)
+	why, ok := e.Why.(core.Reason)
+	if !ok {
+		why = reasonOf(e.Code)
+	}
+	if why.Refuses() && (ok || why != core.Internal) {
+		l.refused(why)
+	}
+}
+
 // refused counts what a reason refused.
 func (l *Listener) refused(r core.Reason) { l.host.Metrics.Refused(exchange.Protocol, r) }

@@ -104,14 +104,13 @@ func (ch *channel) submit(p *publication) error {
 			ch.giveBack(p) // before the confirm (AQ37)
 		}
 	case core.QueueFull, core.Quota, core.Unavailable, core.DiskFull, core.RateExceeded, core.Busy:
-		ch.c.l.refused(r)
 		if ch.confirms.selected {
+			ch.c.l.refused(r)
 			ch.confirms.add(ch, 0, false, true)
 			return nil
 		}
 		return refusal(r, "publish to exchange '"+p.place.exchange+"'")
 	default:
-		ch.c.l.refused(r)
 		return refusal(r, "publish to exchange '"+p.place.exchange+"' with key '"+p.place.key+"'")
 	}
 	if ch.confirms.selected {

@@ -51,7 +51,7 @@ func refusal(r core.Reason, text string) *wire.Error {
 	if !ok {
 		c = wire.InternalError
 	}
-	return &wire.Error{Code: c, Text: text + ": " + r.String()}
+	return &wire.Error{Code: c, Text: text + ": " + r.String(), Why: r}
 }
 
 // reasonOf is what logs and metrics show for a connection that we closed with

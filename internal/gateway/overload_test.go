@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	amqp "github.com/entrepot/entrepot/amqp/amqp091/wire"
 	"github.com/entrepot/entrepot/core"
 	"github.com/entrepot/entrepot/internal/config"
 	"github.com/entrepot/entrepot/internal/overload"
@@ -200,6 +201,66 @@ func TestSecurity_O6_ADiskThatIsFullIsNamedAndLeavesByItself(t *testing.T) {
 	m.become(t, g, func(r *overload.Reading) { r.DiskFree = 50 << 30 }, core.Pressure{})
 	c.send(publish5)
 	c.want("the message", "x")
+}
+
+// Every protocol counts what it refuses by the same reason, once.
+func TestRefusalsOfAFullDiskAreCountedInEveryProtocol(t *testing.T) {
+	t.Parallel()
+	g, m := metered(t, "mqtt://127.0.0.1:0", "coap://127.0.0.1:0", "stomp://127.0.0.1:0", "mqttsn://127.0.0.1:0", "amqp://127.0.0.1:0")
+	five, three, coap, stomp, sn, rabbit := dialTo(t, g, 0), dialTo(t, g, 0), dialTo(t, g, 1), dialTo(t, g, 2), dialTo(t, g, 3), dialTo(t, g, 4)
+	five.send(connect5 + "c5")
+	five.want("CONNACK", "\x00\x00")
+	five.send("\x82\x07\x00\x01\x00\x00\x01#\x01") // what nobody gets is not refused
+	five.want("SUBACK", "\x90\x04\x00\x01\x00\x01")
+	three.send(connect3 + "c3")
+	three.want("CONNACK", "\x20\x02\x00\x00")
+	stomp.send(stompHello)
+	stomp.want("CONNECTED", "CONNECTED")
+	sn.send("\x08\x04\x04\x01\x00\x3csn")
+	sn.want("CONNACK", "\x03\x05\x00")
+	rabbit.send(amqp.ProtocolHeader)
+	rabbit.want("start", "PLAIN")
+	rabbit.send(string(amqp.AppendMethodFrame(nil, 0, &amqp.ConnectionStartOk{Mechanism: "PLAIN", Response: []byte("\x00guest\x00guest"), Locale: "en_US"})))
+	rabbit.want("tune", "\xce")
+	in := amqp.AppendMethodFrame(nil, 0, &amqp.ConnectionTuneOk{ChannelMax: 10, FrameMax: 131072})
+	rabbit.send(string(amqp.AppendMethodFrame(in, 0, &amqp.ConnectionOpen{VirtualHost: "/"})))
+	rabbit.want("open-ok", "\xce")
+	rabbit.send(string(amqp.AppendMethodFrame(nil, 1, &amqp.ChannelOpen{})))
+	rabbit.want("channel open-ok", "\xce")
+	m.become(t, g, func(r *overload.Reading) { r.DiskFree = 1 }, core.Pressure{DiskFull: true})
+
+	five.send(publish5)
+	five.want("PUBACK 0x97", "\x97\x0c\x1f\x00\x09disk full")
+	three.send("\x32\x06\x00\x01a\x00\x07x") // no answer
+	coap.send(putA)
+	coap.want("5.03", "\xa3\x00\x07")
+	coap.send(putA) // a repetition: it is not executed
+	coap.want("5.03", "\xa3\x00\x07")
+	coap.send("\x50\x03\x00\x08\xb2ps\x01a\xffx") // NON
+	coap.want("5.03", "\x50\xa3")
+	coap.send("\x40\x01\x00\x09\xb2ps\x01a") // not there: no refusal
+	coap.want("4.04", "\x84\x00\x09")
+	stomp.send("SEND\ndestination:/topic/a\nreceipt:1\n\nx\x00")
+	stomp.want("ERROR", "disk full")
+	sn.send("\x08\x0c\x22ab\x00\x01x")
+	sn.want("PUBACK 01", "\x07\x0dab\x00\x01\x01")
+	rabbit.send(string(amqp.AppendMethodFrame(nil, 1, &amqp.QueueDeclare{Queue: "q", Durable: true})))
+	rabbit.want("channel.close 406", "disk full")
+
+	for protocol, want := range map[string]uint64{"mqtt": 2, "coap": 2, "stomp": 1, "mqttsn": 1, "amqp": 1} {
+		n := g.metrics.Counter("refused_total", protocol, "disk full")
+		eventually(t, func() bool { return n.Load() >= want })
+		if n.Load() != want {
+			t.Errorf("%s: %d refusals, want %d", protocol, n.Load(), want)
+		}
+	}
+	for _, reason := range core.Reasons() {
+		for _, protocol := range []string{"mqtt", "coap", "stomp", "mqttsn", "amqp"} {
+			if n := g.metrics.Counter("refused_total", protocol, reason.String()).Load(); n != 0 && reason != core.DiskFull {
+				t.Errorf("%s: %d %v", protocol, n, reason)
+			}
+		}
+	}
 }
 
 func TestSecurity_O3_PublishersAreReadOnceASecondAndConsumersGoOn(t *testing.T) {

@@ -42,7 +42,7 @@ var commonDefinitions = []Definition{
 	{"entrepot_limit_refused_total", []string{"protocol", "limit"}, Counter, "Actions that a limit refused, by the limit's key."},
 	{"entrepot_namespace_limit_refused_total", []string{"namespace", "limit"}, Counter, "What a limit refused or dropped in a namespace, by the limit's key; those of protocol core in entrepot_limit_refused_total are their sums."},
 	{"entrepot_namespace_imported_total", []string{"from", "to"}, Counter, "Messages that were routed in another namespace too."},
-	{"entrepot_refused_total", []string{"protocol", "reason"}, Counter, "Actions that were refused, by reason."},
+	{"entrepot_refused_total", []string{"protocol", "reason"}, Counter, "Logins, publishes, subscriptions and the like that were refused, by reason, in every protocol where it answers (MQTT 3.x: where it leaves unanswered). Messages of QoS 0 of MQTT, and others that get no answer, count in entrepot_messages_dropped_total."},
 	{"entrepot_messages_total", []string{"protocol", "direction", "qos"}, Counter, "Messages, in from publishers or out to receivers."},
 	{"entrepot_message_bytes_total", []string{"protocol", "direction", "qos"}, Counter, "Bytes of their payloads."},
 	{"entrepot_messages_dropped_total", []string{"protocol", "reason"}, Counter, "Messages that were not delivered: queue_full, expired, acl, too_large, shed, no_subscriber, rate, slow_consumer, loop."},

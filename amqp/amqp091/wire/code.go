@@ -58,9 +58,13 @@ type Error struct {
 	Code Code
 	Text string // a sentence, without the code's name
 	ID   ID     // the method that failed, 0 where none did
+	Why  error  // what the server's side knows of the cause; not on the wire
 }
 
 func (e *Error) Error() string { return "amqp: " + e.ReplyText() }
+
+// Unwrap is Why.
+func (e *Error) Unwrap() error { return e.Why }
 
 // ReplyText is "NAME - text", cut on a rune to the 255 octets of a shortstr.
 func (e *Error) ReplyText() string { return cut(e.Code.String() + " - " + e.Text) }
