@@ -71,7 +71,7 @@ func (l *lasting) subscribe(t *core.Turn, o *observation, noLocal bool) (seq uin
 	if sub == nil {
 		sub = &kept{filter: o.filter}
 	} else {
-		o.resumed = true
+		o.resumed, o.since = true, l.session.Inbox().Newest()
 	}
 	if sub.id == 0 || l.shares(sub) { // made by another protocol
 		if sub.id = l.lastID + 1; sub.id > maxSubscriptionID {
@@ -128,6 +128,17 @@ func (l *lasting) leave(t *core.Turn, o *observation, ends bool) {
 			l.subs = append(l.subs[:i], l.subs[i+1:]...)
 			break
 		}
+	}
+}
+
+// release gives back a delivery that was taken for an observation that has ended
+// meanwhile, or settles it with the subscription.
+func (l *lasting) release(t *core.Turn, sub *kept, d *core.Delivery) {
+	switch {
+	case !slices.Contains(l.subs, sub):
+		done(t, d)
+	case d.QoS > 0 && d.Consumer != nil:
+		d.Consumer.Settle(t, d.Seq, core.Released)
 	}
 }
 
@@ -284,7 +295,7 @@ func (l *lasting) follow(t *core.Turn, from *peer, old *identity) {
 		}
 		from.remove(t, o)
 		l.moved = append(l.moved, &observation{
-			token: o.token, key: o.key, filter: o.filter, after: o.after, accept: o.accept, seq: o.seq, qos: o.qos,
+			token: o.token, key: o.key, filter: o.filter, since: o.since, after: o.after, accept: o.accept, seq: o.seq, qos: o.qos,
 			env: o.env, exact: o.exact, walking: o.walking, begun: o.begun,
 		})
 	}

@@ -121,7 +121,8 @@ func (p *peer) takeSome(t *core.Turn, o *observation, limit, window int, out *ad
 		p.ep.batch = make([]core.Delivery, 0, takeAtOnce)
 	}
 	var ds []core.Delivery
-	if o.kept != nil {
+	sub := o.kept
+	if sub != nil {
 		ds = o.who.lasting.take(t, p, o, p.ep.batch[:0:limit], window)
 	} else {
 		ds = o.consumer.Take(t, p.ep.batch[:0:limit], window)
@@ -131,8 +132,11 @@ func (p *peer) takeSome(t *core.Turn, o *observation, limit, window int, out *ad
 		if d.QoS > 0 {
 			confirmed++
 		}
-		if o.gone {
-			continue // a final notification came before; Cancel released it
+		if o.gone { // a final notification came before; Cancel released it
+			if sub != nil {
+				o.who.lasting.release(t, sub, d)
+			}
+			continue
 		}
 		p.notify(t, o, d, out)
 	}
@@ -149,6 +153,13 @@ func (p *peer) notify(t *core.Turn, o *observation, d *core.Delivery, out *adapt
 		settle.consumer = o.consumer
 	}
 	var whole response
+	if o.endsWith(d) {
+		settle.settle(t, core.Accepted)
+		p.ep.room.count.traffic.Count(t, adapters.Out, d.QoS, 0)
+		p.ep.room.count.translated.Sent(out, d, adapters.Outcome(false))
+		p.final(t, o, message.NotFound, out)
+		return
+	}
 	represent(&whole, d.Message, envelope{on: o.env, qos: d.QoS, retain: d.Retain}, p.ep, t.Now)
 	if !acceptable(o.accept, &whole) {
 		settle.settle(t, core.Accepted)
@@ -159,6 +170,14 @@ func (p *peer) notify(t *core.Turn, o *observation, d *core.Delivery, out *adapt
 	p.ep.room.count.traffic.Count(t, adapters.Out, d.QoS, len(d.Message.Payload))
 	p.ep.room.count.translated.Sent(out, d, adapters.Outcome(whole.lossy))
 	p.tell(t, o, &whole, p.confirms(o, d.QoS, t.Now), settle, out)
+}
+
+// endsWith tells that a delivery is the deletion of what is observed (RFC 7641,
+// section 4.2). Who observes a wildcard has others to hear of; who is back gets
+// what happened before as it was.
+func (o *observation) endsWith(d *core.Delivery) bool {
+	m := d.Message.Meta
+	return m != nil && m.Deletes && o.exact && d.Seq >= o.since
 }
 
 // confirms says whether a notification is a CON (O13).
@@ -238,6 +257,11 @@ func (p *peer) refresh(t *core.Turn, x *exchange) {
 	if len(ds) == 0 {
 		return
 	}
+	if o.endsWith(&ds[0]) {
+		p.refreshFinal(t, x)
+		clear(ds)
+		return
+	}
 	var whole, r response
 	represent(&whole, ds[0].Message, envelope{on: o.env, retain: ds[0].Retain}, p.ep, t.Now)
 	clear(ds)
@@ -251,4 +275,21 @@ func (p *peer) refresh(t *core.Turn, x *exchange) {
 	x.frame = r.appendTo(x.frame[:0], message.CON, id, o.token)
 	x.setID(id)
 	o.sent(id)
+}
+
+// refreshFinal is refresh for the end of the observation (O10): what is sent
+// again says so.
+func (p *peer) refreshFinal(t *core.Turn, x *exchange) {
+	o := x.note
+	x.note = nil
+	p.drop(t, o, "deleted")
+	r := response{code: message.NotFound}
+	id, ok := p.ids.take(t.Now)
+	if !ok {
+		a := p.act()
+		a.outbox = append(a.outbox, &exchange{frame: r.appendTo(nil, message.CON, 0, o.token)})
+		return
+	}
+	x.frame = r.appendTo(x.frame[:0], message.CON, id, o.token)
+	x.setID(id)
 }

@@ -18,6 +18,7 @@ type observation struct {
 	kept     *kept          // the subscription of the session that it is; nil: consumer
 	key      string         // of the registration, as request.key
 	filter   string
+	since    uint64 // deliveries with lower numbers were published before the registration
 	after    string // retained values up to this topic have been sent
 	accept   int32  // Accept of the registration, -1 none
 	seq      uint32 // the last Observe value, 24 bits

@@ -160,7 +160,11 @@ func (h *topics) holds(t *core.Turn, s *core.Session, q *request, topic string, 
 	return true
 }
 
-// remove executes DELETE: it clears the retained value.
+// deletion is the meta of every message that a DELETE makes.
+var deletion = &core.Meta{Deletes: true}
+
+// remove executes DELETE: it clears the retained value, and tells those who
+// observe the topic that it did.
 func (h *topics) remove(t *core.Turn, p *peer, q *request, r *response) waiter {
 	s := h.who.session
 	if h.hurries(t, p, q, r) {
@@ -172,7 +176,7 @@ func (h *topics) remove(t *core.Turn, p *peer, q *request, r *response) waiter {
 		return nil
 	}
 	m := core.NewMessage(nil)
-	m.Topic, m.Origin, m.Retain = mt.Topic(), Protocol, true
+	m.Topic, m.Origin, m.Retain, m.Meta = mt.Topic(), Protocol, true, deletion
 	m.QoS = h.qos(q)
 	h.cond = condition{ifMatch: q.ifMatch, ifNone: q.ifNone, delete: true}
 	seq, pending, reason := s.PublishIf(t, mt, m, h.cond.check)

@@ -112,7 +112,8 @@ func (r *reader) err() error {
 const (
 	flagRetain = 1 << iota
 	flagMeta
-	flagLoaded // of packed ones alone: Message.loaded
+	flagLoaded  // of packed ones alone: Message.loaded
+	flagDeletes // Meta.Deletes
 )
 
 // appendMessage is the stored form of a message.
@@ -123,6 +124,9 @@ func appendMessage(b []byte, m *Message, x *ages) []byte {
 	}
 	if m.Meta != nil {
 		flags |= flagMeta
+		if m.Meta.Deletes {
+			flags |= flagDeletes
+		}
 	}
 	b = append(b, flags, m.QoS)
 	b = putText(b, m.Topic)
@@ -184,6 +188,7 @@ func (r *reader) messageTo(m *Message) {
 	m.Payload = r.data()
 	if m.Meta = nil; flags&flagMeta != 0 {
 		m.Meta = r.meta()
+		m.Meta.Deletes = flags&flagDeletes != 0
 	}
 	if m.QoS > 2 {
 		r.bad = true

@@ -74,6 +74,14 @@ func (c *Consumer) Waiting() int {
 	return c.queue.waitingCount()
 }
 
+// Newest is the sequence number that the next message of the consumer's queue
+// gets: those with a lower one were there before.
+func (c *Consumer) Newest() uint64 {
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	return c.queue.tail
+}
+
 // holds tells whether a delivery of that QoS stays in flight until Settle.
 func (c *Consumer) holds(qos uint8) bool { return qos > 0 || (c.opts.AckAll && !c.opts.NoAck) }
 

@@ -38,6 +38,7 @@ type Meta struct {
 	ContentType     string
 	ContentEncoding string
 	Text            bool   // the payload is UTF-8 text (MQTT's Payload Format Indicator 1)
+	Deletes         bool   // it was published to delete the retained message, not with an empty value for it
 	ReplyTo         string // canonical topic, or "$queue/NAME"
 	Correlation     []byte
 	MessageID       string

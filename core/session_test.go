@@ -207,7 +207,7 @@ func TestDurableStateSurvivesARestart(t *testing.T) {
 			m.QoS, m.Retain = 1, true
 			m.Meta = &core.Meta{ContentType: "t", Correlation: []byte{0, 1}, Headers: []core.Header{{Name: "k", Text: "v"}, {Name: "n", Kind: core.Int, Bits: 7}}}
 		})
-		p.pub("x/2", "2", 2)
+		p.send("x/2", "2", func(m *core.Message) { m.QoS, m.Meta = 2, &core.Meta{Deletes: true} })
 		p.pub("s", "3", 1)
 		p.pub("jobs", "4", 1)
 		a.Detach(w.turn, core.ConnectionLost)
@@ -222,6 +222,8 @@ func TestDurableStateSurvivesARestart(t *testing.T) {
 		meta := got[0].Message.Meta
 		expect(t, "header", meta.Headers[1].String(), "7")
 		expect(t, "correlation", string(meta.Correlation), "\x00\x01")
+		expect(t, "a value", meta.Deletes, false)
+		expect(t, "a deletion", got[1].Message.Meta.Deletes, true)
 		b.settle(core.Accepted, got...)
 		m, reason := q.Retained(w.turn, "x/1")
 		expect(t, "retained", reason, core.OK)
