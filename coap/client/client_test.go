@@ -279,6 +279,38 @@ func TestCoAP_Q11_GoCoapClientBlockwise(t *testing.T) {
 	}
 }
 
+// Who observes by this client does not notice that the topic was deleted.
+func TestCoAP_Q12_ADeletedTopicIsObservedAgain(t *testing.T) {
+	t.Parallel()
+	addr := gateway(t, coap.Config{})
+	other, ctx := plain(t, addr)
+	c, err := client.Dial(ctx, addr, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	seen, ended := make(chan string, 10), make(chan error, 1)
+	if err := c.Observe(ctx, "a", 1, func(m client.Message) { seen <- string(m.Payload) }, func(err error) { ended <- err }); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1", "2", "3"} {
+		m, err := other.Put(ctx, "/ps/a", coapmsg.TextPlain, strings.NewReader(want))
+		code(t, codes.Created, m, err)
+		select {
+		case got := <-seen:
+			if got != want {
+				t.Fatalf("%q, want %q", got, want)
+			}
+		case err := <-ended:
+			t.Fatalf("the observation ended before %q: %v", want, err)
+		case <-ctx.Done():
+			t.Fatalf("%q did not come", want)
+		}
+		m, err = other.Delete(ctx, "/ps/a")
+		code(t, codes.Deleted, m, err)
+	}
+}
+
 func TestCoAP_Q12_GoCoapClientObserveAndCancel(t *testing.T) {
 	t.Parallel()
 	addr := gateway(t, coap.Config{})

@@ -2,13 +2,16 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	coap "github.com/plgd-dev/go-coap/v3/message"
 	"github.com/plgd-dev/go-coap/v3/message/pool"
+	netclient "github.com/plgd-dev/go-coap/v3/net/client"
 
 	"github.com/entrepot/entrepot/coap/message"
 )
@@ -21,7 +24,9 @@ const waiting = 64
 // 2) and calls fn with each message, in order, on a goroutine that ends with
 // the client. It returns when the server has entered the client into its list;
 // fn may have been called before. end is called once, with the server's *Error
-// or that of a transfer, if the observation ends before the client does.
+// or that of a transfer, if the observation ends before the client does. One
+// that ends because its topic was deleted (RFC 7641, section 4.2) is registered
+// again.
 func (c *Client) Observe(ctx context.Context, filter string, qos int, fn func(Message), end func(error)) error {
 	build := func(ctx context.Context) (*pool.Message, error) {
 		return c.request(ctx, message.GET, filter, "env=cbor", "qos="+strconv.Itoa(qos))
@@ -32,7 +37,7 @@ func (c *Client) Observe(ctx context.Context, filter string, qos int, fn func(Me
 	}
 	defer c.conn.ReleaseMessage(req)
 	req.SetObserve(0)
-	w := &watch{c: c, parts: make(chan note, waiting), fn: fn, end: end,
+	w := &watch{c: c, filter: filter, qos: qos, parts: make(chan note, waiting), fn: fn, end: end,
 		build: func() (*pool.Message, error) { return build(c.conn.Context()) }}
 	o, err := c.conn.DoObserve(req, w.take)
 	if err != nil {
@@ -44,17 +49,21 @@ func (c *Client) Observe(ctx context.Context, filter string, qos int, fn func(Me
 	c.mu.Lock()
 	c.observing = append(c.observing, o)
 	c.mu.Unlock()
+	w.entered = o
 	c.watches.Go(w.run)
 	return nil
 }
 
 // watch passes the notifications of one observation on.
 type watch struct {
-	c     *Client
-	build builder
-	parts chan note
-	fn    func(Message)
-	end   func(error)
+	c       *Client
+	filter  string
+	qos     int
+	build   builder
+	parts   chan note
+	fn      func(Message)
+	end     func(error)
+	entered netclient.Observation
 }
 
 type note struct {
@@ -102,14 +111,28 @@ func (w *watch) run() {
 		case <-w.c.conn.Done():
 			return
 		case n := <-w.parts:
-			if err := w.pass(n); err != nil {
-				if w.c.conn.Context().Err() == nil {
-					w.end(err)
-				}
-				return
+			err := w.pass(n)
+			if err == nil {
+				continue
 			}
+			if refusal := new(Error); errors.As(err, &refusal) && refusal.Code == message.NotFound {
+				err = w.again()
+			}
+			if err != nil && w.c.conn.Context().Err() == nil {
+				w.end(err)
+			}
+			return
 		}
 	}
+}
+
+// again registers anew. What goes on is another watch.
+func (w *watch) again() error {
+	c := w.c
+	c.mu.Lock()
+	c.observing = slices.DeleteFunc(c.observing, func(o netclient.Observation) bool { return o == w.entered })
+	c.mu.Unlock()
+	return c.Observe(c.conn.Context(), w.filter, w.qos, w.fn, w.end)
 }
 
 func (w *watch) pass(n note) error {

@@ -3,6 +3,7 @@ package dial
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/entrepot/entrepot/coap/client"
 	"github.com/entrepot/entrepot/coap/message"
@@ -16,6 +17,10 @@ type coapConn struct {
 	jobs    chan coapJob
 	stop    context.CancelFunc
 	stopped chan struct{}
+
+	once  sync.Once
+	ended error         // why an observation ended; written before over is closed
+	over  chan struct{} // closed when an observation has ended, or the client
 }
 
 type coapJob struct {
@@ -34,8 +39,12 @@ func dialCoAP(ctx context.Context, o Options) (Conn, error) {
 		return nil, err
 	}
 	running, stop := context.WithCancel(context.Background())
-	conn := &coapConn{c: c, o: o, jobs: make(chan coapJob, max(o.Window, 1)), stop: stop, stopped: make(chan struct{})}
+	conn := &coapConn{c: c, o: o, jobs: make(chan coapJob, max(o.Window, 1)), stop: stop, stopped: make(chan struct{}), over: make(chan struct{})}
 	go conn.work(running)
+	go func() {
+		<-c.Done()
+		conn.finish(nil)
+	}()
 	return conn, nil
 }
 
@@ -90,7 +99,7 @@ func (c *coapConn) Publish(ctx context.Context, m Message, done func(error)) {
 // Subscribe implements Conn.
 func (c *coapConn) Subscribe(ctx context.Context, filter string, qos int) (int, error) {
 	qos = min(qos, 1)
-	err := c.c.Observe(ctx, filter, qos, func(m client.Message) { c.o.OnMessage(fromCoAP(m)) }, func(error) { c.stop() })
+	err := c.c.Observe(ctx, filter, qos, func(m client.Message) { c.o.OnMessage(fromCoAP(m)) }, c.finish)
 	return qos, coapError(err)
 }
 
@@ -103,16 +112,35 @@ func fromCoAP(m client.Message) Message {
 	return in
 }
 
+// finish ends the connection: an observation that the server has ended is not made up for.
+func (c *coapConn) finish(why error) {
+	c.once.Do(func() {
+		c.ended = why
+		c.stop()
+		close(c.over)
+	})
+}
+
 // Done implements Conn.
-func (c *coapConn) Done() <-chan struct{} { return c.c.Done() }
+func (c *coapConn) Done() <-chan struct{} { return c.over }
 
 // Err implements Conn.
-func (c *coapConn) Err() error { return coapError(c.c.Err()) }
+func (c *coapConn) Err() error {
+	select {
+	case <-c.over:
+		if c.ended != nil {
+			return coapError(c.ended)
+		}
+	default:
+	}
+	return coapError(c.c.Err())
+}
 
 // Close implements Conn.
 func (c *coapConn) Close(ctx context.Context) error {
 	err := c.c.Close(ctx)
 	c.stop()
 	<-c.stopped
+	<-c.over
 	return err
 }
