@@ -71,8 +71,8 @@ type uploadLimits struct {
 // put takes one block. The upload is returned for the steps that need it.
 func (us *uploads) put(key []byte, b message.Block, format int32, size1 uint32, payload []byte, now core.Time, l uploadLimits) (*upload, step) {
 	us.expire(now, l)
-	if b.More && len(payload) != b.Size() {
-		return nil, stepBadSize // B4
+	if n := len(payload); n > b.Size() || b.More && n < b.Size() {
+		return nil, stepBadSize // B4; the last block is not larger than the others either
 	}
 	if int64(size1) > int64(l.body) || b.Offset()+len(payload) > l.body {
 		us.drop(key, l.memory)

@@ -105,6 +105,12 @@ func TestCoAP_B4_MoreWithAShortOrLongBlockIsRefused(t *testing.T) {
 			t.Errorf("%d octets: %d", n, s)
 		}
 	}
+	for n, want := range map[int]step{0: stepComplete, 1: stepComplete, 16: stepComplete, 17: stepBadSize, 1000: stepBadSize} {
+		var us uploads
+		if _, s := us.put([]byte("k"), block(0, false, 0), 0, 0, make([]byte, n), 1, testLimits()); s != want {
+			t.Errorf("%d octets in the last: %d", n, s)
+		}
+	}
 }
 
 func TestCoAP_B5_BodyBeyondTheLimitIsRefusedAtOnce(t *testing.T) {

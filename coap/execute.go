@@ -94,6 +94,11 @@ func (p *peer) execute(t *core.Turn, q *request, r *response, s *suspension) wai
 	if p.laterBlock(t, q, r) {
 		return nil
 	}
+	if q.hasBlock2 && q.block2.Num > 0 && q.method != message.GET && q.method != message.FETCH && !(q.hasBlock1 && q.block1.More) {
+		p.ep.room.count.blockError("beyond the end")
+		r.fail(message.RequestEntityIncomplete, "no such answer any more") // the rest of an answer: nothing is executed for it
+		return nil
+	}
 	if w, ok := p.ep.handler.admit(t, p, q, r); !ok {
 		return w
 	}

@@ -117,6 +117,23 @@ func TestCoAP_B3_B4_B7_BadBlocks(t *testing.T) {
 	})
 }
 
+// RFC 7959, section 3.3: who asks for a later block of the answer to a PUT or POST
+// wants nothing to be executed.
+func TestCoAP_B14_ALaterBlockOfAnAnswerExecutesNothing(t *testing.T) {
+	t.Parallel()
+	script(t, Config{}, func(d *adaptertest.Driver, c *client) {
+		c.expect(message.Created, message.PUT, "ps/a", payload("v"))
+		for _, method := range []message.Code{message.PUT, message.POST, message.DELETE} {
+			c.expect(message.RequestEntityIncomplete, method, "ps/a?retain=true", optBlock(message.Block2, 1, false, 2))
+			c.expect(message.RequestEntityIncomplete, method, "ps/a?retain=true", payload("w"), optBlock(message.Block2, 1, false, 2))
+		}
+		if m := c.expect(message.Content, message.GET, "ps/a"); string(m.Payload) != "v" {
+			t.Fatal(m)
+		}
+		c.expect(message.Changed, message.PUT, "ps/a", payload("w"), optBlock(message.Block2, 0, false, 2)) // an early negotiation
+	})
+}
+
 func TestCoAP_B5_TooLargeIsSaidAtOnce(t *testing.T) {
 	t.Parallel()
 	script(t, Config{MaxBody: 2000}, func(d *adaptertest.Driver, c *client) {
