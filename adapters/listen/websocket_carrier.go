@@ -33,6 +33,8 @@ type wsCarrier struct {
 	small [idleRead]byte
 	large *[busyRead]byte
 	msg   io.Reader // Owned by the reader: the message that is being read
+	utf8  bool      // Owned by the reader: it is text
+	check textCheck // Owned by the reader: of it
 }
 
 func newWSCarrier(ws *websocket.Conn, o adapters.WebSocketOptions, conn *upgrading) *wsCarrier {
@@ -52,6 +54,10 @@ func (c *wsCarrier) next() ([]byte, error) {
 		}
 		n, err := c.msg.Read(c.buffer())
 		b := c.buffer()[:n]
+		if c.utf8 && (!c.check.part(b) || err == io.EOF && !c.check.end()) {
+			c.control(websocket.CloseInvalidFramePayloadData) // RFC 6455, section 8.1
+			return nil, c.refuse(core.Malformed)
+		}
 		switch {
 		case err == io.EOF:
 			c.msg = nil
@@ -99,7 +105,7 @@ func (c *wsCarrier) begin() error {
 		c.seen = true
 		c.text.Store(mode == websocket.TextMessage)
 	}
-	c.msg = r
+	c.msg, c.utf8, c.check = r, mode == websocket.TextMessage, textCheck{}
 	return nil
 }
 

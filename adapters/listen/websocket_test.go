@@ -156,7 +156,7 @@ func TestWebSocketAnswersInTheClientsMode(t *testing.T) {
 		if got, s := say(t, ws, mode, "ECHO grüezi\n"); got != mode || s != "grüezi\n" {
 			t.Errorf("mode %d: got %d %q", mode, got, s)
 		}
-		if got, s := say(t, ws, mode, "ECHO \xff\n"); got != websocket.BinaryMessage || s != "\xff\n" {
+		if got, s := say(t, ws, websocket.BinaryMessage, "ECHO \xff\n"); got != websocket.BinaryMessage || s != "\xff\n" {
 			t.Errorf("mode %d, not UTF-8: got %d %q", mode, got, s)
 		}
 	}
@@ -258,6 +258,47 @@ func TestWebSocketMalformedCloseFrames(t *testing.T) {
 				}
 				ws.Close()
 			}
+		}
+	}
+}
+
+// RFC 6455, section 8.1.
+func TestWebSocketTextThatIsNotUTF8(t *testing.T) {
+	t.Parallel()
+	r := webSockets(t)
+	long := strings.Repeat("ü€𝄞", 3000) // larger than any buffer, cut anywhere
+	for _, c := range []struct {
+		name string
+		ok   bool
+		text string
+	}{
+		{"ASCII", true, "a"}, {"two octets", true, "ü"}, {"four octets", true, "𝄞"}, {"long", true, long}, {"shifted", true, "a" + long},
+		{"no start", false, "a\x80b"}, {"0xff", false, "\xff"}, {"cut at the end", false, "a\xf0\x9d\x84"}, {"a surrogate", false, "\xed\xa0\x80"},
+		{"too long", false, "\xc0\xaf"}, {"late", false, long + "\x80"}, {"cut and late", false, long + "\xe2\x82"}, {"too high", false, "\xf4\x90\x80\x80"},
+	} {
+		for i := range r.Addrs() {
+			ws, _, err := r.upgrade(t, i, request{path: "/line"})
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			send := "ECHO " + c.text + "\n"
+			if !c.ok && strings.HasPrefix(c.name, "cut") {
+				send = strings.TrimSuffix(send, "\n")
+			}
+			if err := ws.WriteMessage(websocket.TextMessage, []byte(send)); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			if c.ok {
+				for got := ""; got != c.text+"\n"; {
+					_, b, err := ws.ReadMessage()
+					if got += string(b); err != nil {
+						t.Fatalf("%s: %q, %v", c.name, got, err)
+					}
+				}
+			} else if code := closedWith(t, ws); code != websocket.CloseInvalidFramePayloadData {
+				t.Errorf("%s: close code %d", c.name, code)
+			}
+			ws.Close()
 		}
 	}
 }
