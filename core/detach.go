@@ -84,6 +84,7 @@ func (st *session) leave(t *Turn, away bool) (woken []*Consumer) {
 		st.inbox.mu.Lock()
 		st.inbox.detach(t, c)
 		if away {
+			st.inbox.dropQoS0(t)
 			st.inbox.rest(t)
 		}
 		st.inbox.mu.Unlock()

@@ -12,7 +12,8 @@ import (
 )
 
 // pagedModel is what queues longer than their window are to a reader: lists.
-// Three sessions that share some messages, one of which has QoS 0 apart  and a named queue with a TTL and a limit, which
+// Three sessions that share some messages, one of which has QoS 0 apart and one of
+// which keeps it while it is away, and a named queue with a TTL and a limit, which
 // has a consumer at times and counts deliveries.
 type pagedModel struct {
 	w        *world
@@ -57,7 +58,7 @@ type pagedItem struct {
 func newPagedModel(w *world, options core.Options) *pagedModel {
 	m := &pagedModel{w: w, options: options, named: &pagedQueue{most: mostNamed}}
 	for i, most := range []int{0, 9, 9} {
-		c := core.Client{ID: fmt.Sprint("s", i), Expiry: 100 * time.Hour, KeepQoS0: true, Queue: core.QueueLimits{Messages: most}}
+		c := core.Client{ID: fmt.Sprint("s", i), Expiry: 100 * time.Hour, KeepQoS0: i == 1, Queue: core.QueueLimits{Messages: most}}
 		s := &pagedSession{client: c, pagedQueue: pagedQueue{most: most}}
 		m.sessions = append(m.sessions, s)
 		m.attach(s, c)

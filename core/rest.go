@@ -74,6 +74,42 @@ func (q *Queue) rest(t *Turn) {
 	q.trim(t)
 }
 
+// dropQoS0 gives up what a client that leaves was not sent of QoS 0, unless that is
+// to wait for it: nothing was promised, and what comes from now on is dropped, too.
+// q.mu is held.
+func (q *Queue) dropQoS0(t *Turn) {
+	if q.keep {
+		return
+	}
+	for q.shelf.len() > 0 {
+		q.giveUp(t, &q.shelf.first().e, DropNoReceiver)
+		q.unshelve(t)
+	}
+	for seq := q.next; seq < q.edge(); seq++ {
+		if seq < q.head { // they were holes
+			continue
+		}
+		if e := q.at(seq); e.state == waiting && e.qos == 0 {
+			q.giveUp(t, e, DropNoReceiver)
+			q.remove(t, seq)
+		}
+	}
+	p := q.paged
+	if p == nil {
+		return
+	}
+	for seq, e := range p.quiet {
+		if e.qos == 0 {
+			q.dropHere(t, seq, e, DropNoReceiver)
+		}
+	}
+	for seq := p.freshAt; q.paged == p && seq < q.tail; seq++ {
+		if e := p.entry(seq); e != nil && e.state == waiting && e.qos == 0 {
+			q.dropHere(t, seq, e, DropNoReceiver)
+		}
+	}
+}
+
 // restless is from where on entries may be let go of, and to where. What follows
 // that is on its way to the store, and none of it was sent.
 func (q *Queue) restless() (from, to uint64, ok bool) {
