@@ -281,7 +281,7 @@ func (q *Queue) beyond(t *Turn, seq uint64) *paged {
 		if q.head == q.tail {
 			q.head, q.next, q.tail = seq, seq, seq
 		}
-		q.paged = &paged{edge: q.tail, freshAt: q.tail, cleared: q.head}
+		q.paged = &paged{edge: q.tail, freshAt: q.tail, cleared: q.head, pace: q.firstPace()}
 	}
 	if p := q.paged; p.freshAt < seq {
 		p.log(t, q, 0, seq-p.freshAt, 0, false)

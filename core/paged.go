@@ -18,6 +18,7 @@ type paged struct {
 	count   int               // entries from edge on
 	asked   bool              // the pager has it on its list
 	flown   bool              // of a session: what is below dup was in flight when the client left: it is not dropped
+	pace    uint16            // how many are read at once, twice as many each time; 0: a window
 	expired uint64            // what is below is over its TTL
 	cleared uint64            // what is below was deleted as a range
 	dup     uint64            // what is beyond the edge and below may have been sent: before a start, or before the last consumer left
@@ -26,6 +27,10 @@ type paged struct {
 // burst is how many windows may wait while a consumer has been woken and its
 // connection's turn has not come: it keeps up, and takes them from memory.
 const burst = 16
+
+// firstPace is how many entries are read first when somebody takes again from a
+// queue that rested: who comes may want no more than one, and go.
+func (q *Queue) firstPace() uint16 { return 2 * uint16(q.ns.r.paging.rest) }
 
 // paging are the constants of reading back, which tests make small.
 type paging struct {
@@ -91,7 +96,9 @@ func (q *Queue) page() *entry {
 	p := q.paged
 	if p == nil {
 		p = &paged{edge: q.tail, freshAt: q.tail, cleared: q.head}
-		q.paged = p
+		if q.paged = p; q.rests() {
+			p.pace = q.firstPace()
+		}
 	}
 	if q.tail-p.freshAt == uint64(len(p.fresh)) {
 		p.grow(q.tail)

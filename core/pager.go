@@ -158,6 +158,7 @@ func (x *pager) load(t *Turn, q *Queue) error {
 		q.mu.Unlock()
 		return nil
 	}
+	n = p.step(n)
 	from, to := p.edge, q.reach(t, n)
 	q.mu.Unlock()
 	t.End() // what the records of segments say is over before an entry is settled
@@ -205,6 +206,18 @@ func (x *pager) loaded(t *Turn, q *Queue) {
 	if woken != nil {
 		woken.notify(t)
 	}
+}
+
+// step is how many of n entries are read now.
+func (p *paged) step(n int) int {
+	if p.pace == 0 {
+		return n
+	}
+	few := min(n, int(p.pace))
+	if p.pace *= 2; int(p.pace) > n {
+		p.pace = 0
+	}
+	return few
 }
 
 // reach is how far a read of n entries goes at most; it begins the segments on

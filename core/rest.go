@@ -67,6 +67,7 @@ func (q *Queue) rest(t *Turn) {
 	}
 	p.segs = append(segs, p.segs...)
 	p.edge = from
+	p.pace = q.firstPace()
 	q.next = min(q.next, from)
 	i, _ := slices.BinarySearch(q.returned, from)
 	q.returned = append([]uint64(nil), q.returned[:i]...)

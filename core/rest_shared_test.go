@@ -227,3 +227,28 @@ func TestAttemptsAreCountedThroughTheStore(t *testing.T) {
 		expect(t, "waiting", info.Waiting, 80)
 	})
 }
+
+// Who takes one message and leaves has few read, and who stays has a window.
+func TestOneWhoTakesOneMessageHasFewRead(t *testing.T) {
+	simulate(t, func(w *world) {
+		declares(w)
+		p := w.attach(core.Client{})
+		w.fill(p, "q", 1000)
+		for i := range 100 {
+			a := w.consumes("q")
+			got := a.all(1)
+			w.numbered(got, i, i+1, 1)
+			a.settle(core.Accepted, got...)
+			if n, _ := w.router.ResidentIn("q"); n > 3*core.RestMessages {
+				t.Fatalf("%d messages in memory", n)
+			}
+			a.x.Cancel(w.turn)
+		}
+		a := w.consumes("q")
+		w.numbered(a.all(300), 100, 400, 1)
+		if n, _ := w.router.ResidentIn("q"); n < 300+128 {
+			t.Errorf("%d messages in memory", n)
+		}
+		w.numbered(a.all(999), 400, 1000, 1)
+	})
+}
