@@ -252,3 +252,28 @@ func TestOneWhoTakesOneMessageHasFewRead(t *testing.T) {
 		w.numbered(a.all(999), 400, 1000, 1)
 	})
 }
+
+// A full queue drops the oldest that was not sent, of what its last consumer left,
+// wherever it is.
+func TestAFullQueueWithoutConsumersKeepsWhatWasSent(t *testing.T) {
+	simulateWith(t, core.SmallPages(core.Options{}, 9), func(w *world) {
+		p, a := w.attach(core.Client{}), w.attach(core.Client{})
+		p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true, Limits: core.QueueLimits{Messages: 8, Overflow: core.DropOldest}})
+		x, _ := a.Consume(w.turn, "q", core.ConsumeOptions{QoS: 1, AckAll: true, NoLocal: true})
+		publish := func(by *conn, texts ...string) {
+			for _, s := range texts {
+				by.pub("$queue/q", s, s[0]-'0')
+				w.end()
+			}
+		}
+		publish(a, "1a", "1b", "1c") // not for it
+		publish(p, "0d", "1e")
+		got := (&taker{a, x}).all(9)
+		expect(t, "taken", text(got), "$queue/q=0d $queue/q=1e/1")
+		x.Cancel(w.turn)
+		publish(p, "1f", "1g", "1h")
+		publish(p, "1i", "1j", "1k", "1l")
+		got = w.consumes("q").all(9)
+		expect(t, "kept", strings.ReplaceAll(text(got), "$queue/q=", ""), "0d+ 1e/1+ 1g/1 1h/1 1i/1 1j/1 1k/1 1l/1")
+	})
+}
