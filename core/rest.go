@@ -216,7 +216,7 @@ func (q *Queue) dropUnsent(t *Turn, cause DropCause) bool {
 	p := q.paged
 	for i := 0; i < len(p.segs); i++ {
 		s := p.segs[i]
-		if kept := p.kept(); s.end <= kept || s.tries > 0 || s.count == 0 && len(p.quiet) == 0 {
+		if kept := p.kept(); s.end <= kept || s.tries > 0 {
 			continue
 		} else if s.first < kept { // one that a start has read knows of no such end
 			q.split(t, i, kept)
@@ -259,17 +259,21 @@ func (q *Queue) split(t *Turn, i int, at uint64) {
 	q.paged.segs = slices.Insert(q.paged.segs, i, front)
 }
 
-// hole notes that what was the first of a segment is not there, before it; the
-// segment's place is returned.
+// passed are the tries of a hole where nothing is left to be dropped: it is not
+// looked at again.
+const passed = 1<<16 - 1
+
+// hole notes that what was the first of a segment is not there, or stays, before
+// it; the segment's place is returned.
 func (p *paged) hole(i int, seq uint64) int {
 	if i > 0 {
-		if s := p.segs[i-1]; s.end == seq && s.first >= p.kept() && s.count == 0 && !s.recorded {
+		if s := p.segs[i-1]; s.end == seq && s.tries == passed && s.count == 0 {
 			s.add(0, 1)
 			return i
 		}
 	}
 	s := newSegment(seq)
-	s.begun = true
+	s.begun, s.tries = true, passed
 	s.add(0, 1)
 	p.segs = append(p.segs[:i], append([]*segment{s}, p.segs[i:]...)...)
 	return i + 1

@@ -277,3 +277,37 @@ func TestAFullQueueWithoutConsumersKeepsWhatWasSent(t *testing.T) {
 		expect(t, "kept", strings.ReplaceAll(text(got), "$queue/q=", ""), "0d+ 1e/1+ 1g/1 1h/1 1i/1 1j/1 1k/1 1l/1")
 	})
 }
+
+// A flood that drops the oldest each time, behind what was sent before, does not
+// slow down.
+func BenchmarkDropBehindWhatWasSent(b *testing.B) {
+	r, err := core.New(core.Options{Store: newMapStore()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	turn := r.NewTurn(nil)
+	c := &conn{}
+	s, _ := r.Attach(turn, core.Client{ID: "p"}, c)
+	s.Declare(turn, core.QueueSpec{Name: "q", Durable: true, Limits: core.QueueLimits{Messages: 10_000, Overflow: core.DropOldest}})
+	mt, _ := s.Route(turn, []byte("$queue/q"))
+	publish := func(n int) {
+		for i := range n {
+			m := core.NewMessage([]byte("x"))
+			m.Topic, m.QoS = mt.Topic(), uint8(i%2)
+			s.Publish(turn, mt, m)
+			turn.End()
+			turn.Begin()
+		}
+	}
+	x, _ := s.Consume(turn, "q", core.ConsumeOptions{QoS: 1})
+	publish(100)
+	for got := 0; got < 100; {
+		got += len(x.Take(turn, make([]core.Delivery, 0, 100), 100))
+	}
+	x.Cancel(turn)
+	publish(20_000)
+	for b.Loop() {
+		publish(1)
+	}
+}
