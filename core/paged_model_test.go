@@ -13,7 +13,7 @@ import (
 
 // pagedModel is what queues longer than their window are to a reader: lists.
 // Three sessions that share some messages, one of which has QoS 0 apart and one of
-// which keeps it while it is away, and a named queue with a TTL and a limit, which
+// which keeps it while it is away, and a named queue with a TTL, which
 // has a consumer at times and counts deliveries.
 type pagedModel struct {
 	w        *world
@@ -56,7 +56,7 @@ type pagedItem struct {
 }
 
 func newPagedModel(w *world, options core.Options) *pagedModel {
-	m := &pagedModel{w: w, options: options, named: &pagedQueue{most: mostNamed}}
+	m := &pagedModel{w: w, options: options, named: &pagedQueue{}}
 	for i, most := range []int{0, 9, 9} {
 		c := core.Client{ID: fmt.Sprint("s", i), Expiry: 100 * time.Hour, KeepQoS0: i == 1, Queue: core.QueueLimits{Messages: most}}
 		s := &pagedSession{client: c, pagedQueue: pagedQueue{most: most}}
@@ -66,16 +66,13 @@ func newPagedModel(w *world, options core.Options) *pagedModel {
 		s.conn.sub(c.ID, 2)
 	}
 	m.publisher()
-	if _, _, _, _, reason := m.pub.Declare(w.turn, core.QueueSpec{Name: "n", Durable: true, TTL: time.Minute, Limits: core.QueueLimits{Messages: mostNamed, Overflow: core.DropOldest}}); reason != core.OK {
+	if _, _, _, _, reason := m.pub.Declare(w.turn, core.QueueSpec{Name: "n", Durable: true, TTL: time.Minute}); reason != core.OK {
 		m.fail("%v", reason)
 	}
 	m.pub.Bind(w.turn, "n", core.Subscription{Filter: "both", QoS: 2})
 	w.end()
 	return m
 }
-
-// mostNamed is the limit of the named queue.
-const mostNamed = 25
 
 // mostApart is the bound of the last session for QoS 0.
 const mostApart = 3

@@ -204,10 +204,10 @@ func (p *paged) kept() uint64 {
 }
 
 // sentBeyond tells that some of what is beyond the edge was sent before, and is
-// completed, not dropped.
+// completed, not dropped. Of a named queue it is dropped as any.
 func (q *Queue) sentBeyond() bool {
 	p := q.paged
-	return p.edge < p.kept() || p.edge < p.dup && q.kind != sessionQueue
+	return p.edge < p.kept() || p.edge < p.dup && q.kind == groupQueue
 }
 
 // dropUnsent gives up the oldest entry beyond the edge that was not sent before.
@@ -232,7 +232,7 @@ func (q *Queue) dropUnsent(t *Turn, cause DropCause) bool {
 				q.unpage(t)
 				return true
 			}
-			if e := p.quiet[seq]; e != nil && e.attempts == 0 {
+			if e := p.quiet[seq]; e != nil {
 				q.dropHere(t, seq, e, cause)
 				return true
 			}

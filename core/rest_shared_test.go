@@ -253,29 +253,42 @@ func TestOneWhoTakesOneMessageHasFewRead(t *testing.T) {
 	})
 }
 
-// A full queue drops the oldest that was not sent, of what its last consumer left,
-// wherever it is.
-func TestAFullQueueWithoutConsumersKeepsWhatWasSent(t *testing.T) {
-	simulateWith(t, core.SmallPages(core.Options{}, 9), func(w *world) {
-		p, a := w.attach(core.Client{}), w.attach(core.Client{})
-		p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true, Limits: core.QueueLimits{Messages: 8, Overflow: core.DropOldest}})
-		x, _ := a.Consume(w.turn, "q", core.ConsumeOptions{QoS: 1, AckAll: true, NoLocal: true})
-		publish := func(by *conn, texts ...string) {
-			for _, s := range texts {
-				by.pub("$queue/q", s, s[0]-'0')
-				w.end()
-			}
-		}
-		publish(a, "1a", "1b", "1c") // not for it
-		publish(p, "0d", "1e")
-		got := (&taker{a, x}).all(9)
-		expect(t, "taken", text(got), "$queue/q=0d $queue/q=1e/1")
-		x.Cancel(w.turn)
-		publish(p, "1f", "1g", "1h")
-		publish(p, "1i", "1j", "1k", "1l")
-		got = w.consumes("q").all(9)
-		expect(t, "kept", strings.ReplaceAll(text(got), "$queue/q=", ""), "0d+ 1e/1+ 1g/1 1h/1 1i/1 1j/1 1k/1 1l/1")
-	})
+// A full group drops the oldest that was not sent, of what its last member left,
+// and a named queue the oldest of all.
+func TestAFullQueueWithoutConsumersDropsWhatItWould(t *testing.T) {
+	for name, c := range map[string]struct{ queue, to, want string }{
+		"group": {groupName, "t", "0+ 1+ 2+ 3+ 8 9 10 11"},
+		"named": {"$queue/q", "$queue/q", "4 5 6 7 8 9 10 11"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options := core.SmallPages(core.Options{}, 9)
+			options.Limits.QueueMessages = 8
+			simulateWith(t, options, func(w *world) {
+				p := w.attach(core.Client{})
+				p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true, Limits: core.QueueLimits{Messages: 8, Overflow: core.DropOldest}})
+				a := w.member(c.queue)
+				publish := func(from, to int) {
+					for i := from; i < to; i++ {
+						p.pub(c.to, fmt.Sprint(i), 1)
+						w.end()
+					}
+				}
+				publish(0, 8)
+				w.numbered(a.all(4), 0, 4, 1)
+				a.Detach(w.turn, core.ConnectionLost)
+				publish(8, 12)
+				var got []string
+				for _, d := range w.member(c.queue).all(9) {
+					text := string(d.Message.Payload)
+					if d.Redelivered() {
+						text += "+"
+					}
+					got = append(got, text)
+				}
+				expect(t, "left", strings.Join(got, " "), c.want)
+			})
+		})
+	}
 }
 
 // A flood that drops the oldest each time, behind what was sent before, does not
@@ -287,10 +300,12 @@ func BenchmarkDropBehindWhatWasSent(b *testing.B) {
 	}
 	defer r.Close()
 	turn := r.NewTurn(nil)
-	c := &conn{}
-	s, _ := r.Attach(turn, core.Client{ID: "p"}, c)
-	s.Declare(turn, core.QueueSpec{Name: "q", Durable: true, Limits: core.QueueLimits{Messages: 10_000, Overflow: core.DropOldest}})
-	mt, _ := s.Route(turn, []byte("$queue/q"))
+	s, _ := r.Attach(turn, core.Client{ID: "p"}, &conn{})
+	client := durable("a")
+	client.KeepQoS0, client.Queue = true, core.QueueLimits{Messages: 10_000}
+	a, _ := r.Attach(turn, client, &conn{})
+	a.Subscribe(turn, []core.Subscription{{Filter: "x", QoS: 1}}, nil)
+	mt, _ := s.Route(turn, []byte("x"))
 	publish := func(n int) {
 		for i := range n {
 			m := core.NewMessage([]byte("x"))
@@ -300,12 +315,13 @@ func BenchmarkDropBehindWhatWasSent(b *testing.B) {
 			turn.Begin()
 		}
 	}
-	x, _ := s.Consume(turn, "q", core.ConsumeOptions{QoS: 1})
 	publish(100)
 	for got := 0; got < 100; {
-		got += len(x.Take(turn, make([]core.Delivery, 0, 100), 100))
+		got += len(a.Inbox().Take(turn, make([]core.Delivery, 0, 100), 100))
+		turn.End()
+		turn.Begin()
 	}
-	x.Cancel(turn)
+	a.Detach(turn, core.ConnectionLost)
 	publish(20_000)
 	for b.Loop() {
 		publish(1)
