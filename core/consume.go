@@ -61,6 +61,7 @@ func (ns *Namespace) leave(t *Turn, c *Consumer) {
 		woken = append(woken, next)
 	}
 	last := q.unused()
+	q.lostOne(t, last && q.kind == groupQueue)
 	q.touch(t)
 	q.mu.Unlock()
 	notifyAll(t, woken)

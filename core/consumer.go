@@ -125,7 +125,7 @@ func (c *Consumer) Take(t *Turn, into []Delivery, window int) []Delivery {
 		q.arm(c)
 		q.sate(c, k.share <= 0 && !k.wait && q.waitingCount() > 0)
 	}
-	if q.paged != nil {
+	if q.paged != nil && (!c.quiet || q.polled) {
 		q.ahead(t)
 	}
 	if q.sending != nil && !k.short {

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -103,6 +104,62 @@ func TestQoS0ForAnAbsentSessionIsDroppedUnlessKept(t *testing.T) {
 		p.pub("x", "1", 1)
 		w.attach(durable("a")).expect(9, "x=1/1")
 		w.attach(keep).expect(9, "x=0 x=1/1")
+	})
+}
+
+// What a client that leaves was not sent of QoS 0 is dropped as what comes then is,
+// in the window, beyond it, and where it has a bound of its own.
+func TestMQTT_MD6_WhatWasNotSentOfQoS0GoesWithTheClient(t *testing.T) {
+	for name, c := range map[string]struct {
+		window, apart int
+		keep          bool
+	}{
+		"in the window": {window: 99}, "beyond the window": {window: 2}, "apart": {window: 99, apart: 50}, "kept": {window: 2, keep: true}, "apart, and kept": {window: 99, apart: 50, keep: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulateWith(t, core.SmallPages(core.Options{}, c.window), func(w *world) {
+				client := durable("a")
+				client.KeepQoS0 = c.keep
+				a, p := w.attach(client), w.attach(core.Client{})
+				a.sub("x", 1)
+				a.BoundQoS0(w.turn, c.apart)
+				left, others := "", ""
+				for i := range 20 {
+					qos := uint8(i % 2)
+					p.pub("x", fmt.Sprint(i), qos)
+					if i < 10 { // the others are not stored yet
+						w.end()
+					}
+					if text := fmt.Sprintf(" x=%d", i); qos == 0 {
+						left += text
+					} else {
+						left, others = left+text+"/1", others+text+"/1"
+					}
+				}
+				a.Detach(w.turn, core.ConnectionLost)
+				dropped := 10
+				if c.keep {
+					dropped, others = 0, left
+				}
+				expect(t, "dropped", w.router.Stats().Dropped[core.DropNoReceiver], uint64(dropped))
+				expect(t, "messages", w.router.Stats().Namespaces[0].QueueMessages, 20-dropped)
+				w.end()
+				w.attach(client).expect(99, others[1:])
+			})
+		})
+	}
+}
+
+// A connection that takes the place of another gets what was not sent.
+func TestWhatWasNotSentOfQoS0OutlivesATakeover(t *testing.T) {
+	simulate(t, func(w *world) {
+		a, p := w.attach(durable("a")), w.attach(core.Client{})
+		a.sub("x", 1)
+		p.pub("x", "0", 0)
+		b := w.connect(durable("a"))
+		a.Detach(w.turn, core.TakenOver)
+		b.expect(9, "x=0")
+		expect(t, "dropped", w.router.Stats().Dropped[core.DropNoReceiver], 0)
 	})
 }
 

@@ -40,8 +40,8 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 		st.unsafe++
 		t.leaves(st)
 	}
-	woken := st.leave(t)
 	next, brings := st.next()
+	woken := st.leave(t, next == nil && st.outlives() > 0)
 	st.setNext(nil, nil)
 	will := st.takeWill(t, reason, brings)
 	ends := st.outlives() == 0 || (next != nil && brings.Clean) // [MQTT-3.1.2-23]
@@ -77,12 +77,14 @@ func (s *Session) Detach(t *Turn, reason Reason) {
 }
 
 // leave takes the connection away from the session's consumers, and names
-// those of others that now have something to take. st.mu is held.
-func (st *session) leave(t *Turn) (woken []*Consumer) {
+// those of others that now have something to take. away tells that the session
+// stays, and nobody takes the connection's place. st.mu is held.
+func (st *session) leave(t *Turn, away bool) (woken []*Consumer) {
 	for _, c := range st.inboxConsumers() {
 		st.inbox.mu.Lock()
 		st.inbox.detach(t, c)
-		if next, _ := st.next(); next == nil {
+		if away {
+			st.inbox.dropQoS0(t)
 			st.inbox.rest(t)
 		}
 		st.inbox.mu.Unlock()
@@ -97,6 +99,9 @@ func (st *session) leave(t *Turn) (woken []*Consumer) {
 		}
 		if next := q.wakeNext(); next != nil { // what it was woken for
 			woken = append(woken, next)
+		}
+		if away {
+			q.rest(t)
 		}
 		q.mu.Unlock()
 	}

@@ -50,7 +50,24 @@ func (r *Router) InMemory(client string) int {
 
 // Resident is how many messages of it are in memory, wherever, and their bytes.
 func (r *Router) Resident(client string) (n int, bytes int64) {
-	q := r.inboxOf(client)
+	return r.inboxOf(client).resident()
+}
+
+// ResidentIn is Resident for a named queue or a group of the default namespace.
+func (r *Router) ResidentIn(name string) (n int, bytes int64) {
+	ns := r.namespace("")
+	ns.mu.Lock()
+	q := ns.queues[name]
+	for _, g := range ns.groups {
+		if g.spec.Name == name {
+			q = g
+		}
+	}
+	ns.mu.Unlock()
+	return q.resident()
+}
+
+func (q *Queue) resident() (n int, bytes int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for seq := q.head; seq < q.tail; seq++ {

@@ -48,6 +48,7 @@ func (q *Queue) reads(c *Consumer) bool {
 	if q.gone || p == nil || q.next != p.edge || p.edge == q.tail || len(q.returned) > 0 || q.room() <= 0 {
 		return false
 	}
+	q.polled = true // so that it may be read
 	q.ask()
 	q.ns.r.pager.gets(q, c)
 	return true

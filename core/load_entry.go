@@ -226,11 +226,11 @@ func (l *loading) unread(q *Queue, seq uint64) bool {
 	return seq&laneBit == 0 && (q.paged != nil || l.mayWait(q, seq))
 }
 
-// mayWait tells that an entry need not be in memory: the queue of a session,
-// which is away, is read when the session is back. What may have been sent comes
-// into the ring: it is to be completed.
+// mayWait tells that an entry need not be in memory: nobody takes from any queue
+// during a start, and it is read when somebody does. What a session may have been
+// sent comes into the ring: it is to be completed.
 func (l *loading) mayWait(q *Queue, seq uint64) bool {
-	return q.sending != nil && seq >= q.sending.asked && !l.r.volatile
+	return !l.r.volatile && (q.kind != sessionQueue || q.sending != nil && seq >= q.sending.asked)
 }
 
 // lazy tells that the queue stays unread from this entry on. A message that
@@ -281,7 +281,7 @@ func (q *Queue) beyond(t *Turn, seq uint64) *paged {
 		if q.head == q.tail {
 			q.head, q.next, q.tail = seq, seq, seq
 		}
-		q.paged = &paged{edge: q.tail, freshAt: q.tail, cleared: q.head}
+		q.paged = &paged{edge: q.tail, freshAt: q.tail, cleared: q.head, pace: q.firstPace()}
 	}
 	if p := q.paged; p.freshAt < seq {
 		p.log(t, q, 0, seq-p.freshAt, 0, false)

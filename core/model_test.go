@@ -163,6 +163,7 @@ func (m *model) detach(c *modelClient, reason core.Reason) {
 	}
 	c.conn.Detach(m.w.turn, reason)
 	m.w.end()
+	c.inbox.items = slices.DeleteFunc(c.inbox.items, func(x *modelItem) bool { return x.qos == 0 && !x.done }) // it does not wait for who is away
 	m.lose(c)
 }
 

@@ -17,15 +17,20 @@ type paged struct {
 	quiet   map[uint64]*entry // below freshAt, without a record: they stay in memory
 	count   int               // entries from edge on
 	asked   bool              // the pager has it on its list
-	flown   bool              // what is below dup was in flight when the client left: it is not dropped
+	flown   bool              // of a session: what is below dup was in flight when the client left: it is not dropped
+	pace    uint16            // how many are read at once, twice as many each time; 0: a window
 	expired uint64            // what is below is over its TTL
 	cleared uint64            // what is below was deleted as a range
-	dup     uint64            // what is in segments and below may have been sent: before a start, or before the client left
+	dup     uint64            // what is beyond the edge and below may have been sent: before a start, or before the last consumer left
 }
 
 // burst is how many windows may wait while a consumer has been woken and its
 // connection's turn has not come: it keeps up, and takes them from memory.
 const burst = 16
+
+// firstPace is how many entries are read first when somebody takes again from a
+// queue that rested: who comes may want no more than one, and go.
+func (q *Queue) firstPace() uint16 { return 2 * uint16(q.ns.r.paging.rest) }
 
 // paging are the constants of reading back, which tests make small.
 type paging struct {
@@ -57,6 +62,7 @@ func (q *Queue) pages(m *Message, qos uint8) bool {
 	switch {
 	case q.owed > 0:
 		messages *= q.ns.r.paging.burst
+	case waiting < q.ns.r.paging.rest && q.bytes+int64(m.Size()) <= restBytes: // they may stay anyway
 	case q.rests() && (m.record == nil || !m.record.wide):
 		messages, bytes = min(messages, q.ns.r.paging.rest), min(bytes, restBytes)
 	}
@@ -90,7 +96,9 @@ func (q *Queue) page() *entry {
 	p := q.paged
 	if p == nil {
 		p = &paged{edge: q.tail, freshAt: q.tail, cleared: q.head}
-		q.paged = p
+		if q.paged = p; q.rests() {
+			p.pace = q.firstPace()
+		}
 	}
 	if q.tail-p.freshAt == uint64(len(p.fresh)) {
 		p.grow(q.tail)
@@ -120,7 +128,7 @@ func (p *paged) entry(seq uint64) *entry {
 // log notes n sequence numbers, of which nothing else is kept from here on.
 func (p *paged) log(t *Turn, q *Queue, size, n, last uint64, refers bool) {
 	var s *segment
-	if k := len(p.segs); k > 0 && !p.segs[k-1].recorded && p.segs[k-1].end-p.segs[k-1].start < q.ns.r.paging.span && p.segs[k-1].start >= p.kept() {
+	if k := len(p.segs); k > 0 && !p.segs[k-1].recorded && p.segs[k-1].end-p.segs[k-1].start < q.ns.r.paging.span && p.segs[k-1].start >= p.kept() && p.segs[k-1].tries == 0 {
 		s = p.segs[k-1]
 	} else {
 		s = newSegment(p.freshAt)

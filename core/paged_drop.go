@@ -24,7 +24,7 @@ func (q *Queue) removePaged(t *Turn, seq uint64) {
 // dropPaged gives up the oldest entry beyond the edge.
 func (q *Queue) dropPaged(t *Turn, cause DropCause) bool {
 	for p := q.paged; p != nil && p.edge < q.tail; p = q.paged {
-		if p.edge < p.kept() {
+		if q.sentBeyond() {
 			q.losesUnsent()
 			return q.dropUnsent(t, cause)
 		}

@@ -12,13 +12,17 @@ import (
 )
 
 // pagedModel is what queues longer than their window are to a reader: lists.
-// Three sessions that share some messages, one of which has QoS 0 apart, and a
-// named queue with a TTL.
+// Three sessions that share some messages, one of which has QoS 0 apart and one of
+// which keeps it while it is away, and a named queue with a TTL, which
+// has a consumer at times and counts deliveries.
 type pagedModel struct {
 	w        *world
 	bits     uint32 // of the step, to pick from
 	options  core.Options
 	pub      *conn
+	taker    *conn          // consumes the named queue; nil: nobody does
+	consumer *core.Consumer // its
+	noLocal  bool           // it is to have nothing of its own
 	sessions []*pagedSession
 	named    *pagedQueue
 	n        int
@@ -34,6 +38,7 @@ type pagedQueue struct {
 	items []*pagedItem // not settled
 	most  int          // messages; 0: no limit
 	apart int          // of QoS 0 beside them; 0: they count with them
+	skips bool         // what the consumer published is not for it
 }
 
 type pagedItem struct {
@@ -43,6 +48,8 @@ type pagedItem struct {
 	apart   bool
 	expires core.Time // of the message
 	dies    core.Time // of the queue's TTL
+	own     bool      // the consumer published it
+	tries   int
 	sent    bool
 	maybe   bool // a crash does not tell whether it was sent
 	held    *core.Delivery
@@ -51,7 +58,7 @@ type pagedItem struct {
 func newPagedModel(w *world, options core.Options) *pagedModel {
 	m := &pagedModel{w: w, options: options, named: &pagedQueue{}}
 	for i, most := range []int{0, 9, 9} {
-		c := core.Client{ID: fmt.Sprint("s", i), Expiry: 100 * time.Hour, KeepQoS0: true, Queue: core.QueueLimits{Messages: most}}
+		c := core.Client{ID: fmt.Sprint("s", i), Expiry: 100 * time.Hour, KeepQoS0: i == 1, Queue: core.QueueLimits{Messages: most}}
 		s := &pagedSession{client: c, pagedQueue: pagedQueue{most: most}}
 		m.sessions = append(m.sessions, s)
 		m.attach(s, c)
@@ -81,12 +88,16 @@ func (m *pagedModel) attach(s *pagedSession, c core.Client) {
 func (m *pagedModel) publisher() { m.pub = m.w.attach(core.Client{}) }
 
 func (m *pagedModel) publish(topic string, qos uint8, expires time.Duration, late bool) {
+	m.publishBy(m.pub, topic, qos, expires, late)
+}
+
+func (m *pagedModel) publishBy(by *conn, topic string, qos uint8, expires time.Duration, late bool) {
 	m.n++
-	x := pagedItem{payload: fmt.Sprint(m.n), qos: qos}
+	x := pagedItem{payload: fmt.Sprint(m.n), qos: qos, own: by == m.taker}
 	if m.n%7 == 0 {
 		x.payload += fmt.Sprintf("%*d", m.n%50, 0)
 	}
-	mt, reason := m.pub.Route(m.w.turn, []byte(topic))
+	mt, reason := by.Route(m.w.turn, []byte(topic))
 	if reason != core.OK {
 		m.fail("%v", reason)
 	}
@@ -97,9 +108,9 @@ func (m *pagedModel) publish(topic string, qos uint8, expires time.Duration, lat
 		x.expires = msg.Expires
 	}
 	x.size = int64(msg.Size())
-	m.pub.Publish(m.w.turn, mt, msg)
+	by.Publish(m.w.turn, mt, msg)
 	for _, s := range m.sessions {
-		if topic == "both" || topic == s.client.ID {
+		if (topic == "both" || topic == s.client.ID) && (qos > 0 || s.conn != nil || s.client.KeepQoS0) {
 			s.add(x)
 		}
 	}
@@ -146,8 +157,11 @@ func (m *pagedModel) take(q *pagedQueue, take func(n int) []core.Delivery, n int
 			m.fail("%s has QoS %d, size %d, want %+v", d.Message.Payload, d.QoS, d.Message.Size(), *x)
 		case !x.maybe && d.Redelivered() != x.sent:
 			m.fail("%s is repeated: %v, want %v", d.Message.Payload, d.Redelivered(), x.sent)
+		case q == m.named && int(d.Attempt) != x.tries+1:
+			m.fail("%s is attempt %d, want %+v", d.Message.Payload, d.Attempt, *x)
 		}
 		x.sent, x.maybe = true, false
+		x.tries++
 		if d.QoS == 0 && q != m.named { // basic.get keeps all until it is settled
 			q.remove(x)
 		} else {
@@ -170,7 +184,7 @@ func (m *pagedModel) take(q *pagedQueue, take func(n int) []core.Delivery, n int
 func (q *pagedQueue) next(now core.Time, payload string) *pagedItem {
 	for _, x := range slices.Clone(q.items) {
 		switch {
-		case x.held != nil:
+		case x.held != nil, q.skips && x.own:
 		case x.expires != 0 && now >= x.expires && !x.sent && (!x.maybe || payload != "" && x.payload != payload):
 			q.remove(x)
 		case payload != "" && x.payload != payload:
@@ -221,6 +235,34 @@ func (m *pagedModel) detach(s *pagedSession) {
 	for _, x := range s.items {
 		x.held = nil
 	}
+	if !s.client.KeepQoS0 {
+		s.items = slices.DeleteFunc(s.items, func(x *pagedItem) bool { return x.qos == 0 })
+	}
+}
+
+// takeNamed takes as the consumer of the named queue, with what is read first.
+func (m *pagedModel) takeNamed(n int) (got []core.Delivery) {
+	for {
+		m.w.end()
+		more := m.consumer.Take(m.w.turn, make([]core.Delivery, 0, n-len(got)), n)
+		got = append(got, more...)
+		if len(more) == 0 && !m.taker.told() || len(got) == n {
+			return got
+		}
+	}
+}
+
+// back makes what somebody held of the named queue wait again.
+func (m *pagedModel) back(consumer bool) {
+	m.w.end()
+	for _, x := range slices.Clone(m.named.items) {
+		if x.held == nil || (x.held.Consumer == m.consumer) != consumer {
+			continue
+		}
+		if x.held = nil; m.w.turn.Now >= x.dies {
+			m.named.remove(x)
+		}
+	}
 }
 
 // away ends the connections of limited sessions: what they drop depends on what
@@ -244,10 +286,11 @@ func (m *pagedModel) gone() {
 	}
 	m.named.items = slices.DeleteFunc(m.named.items, func(x *pagedItem) bool { return x.qos == 0 })
 	for _, x := range m.named.items {
-		x.held, x.sent, x.maybe = nil, false, false
+		x.held, x.sent, x.maybe, x.tries, x.own = nil, false, false, 0, false
 		x.dies = m.w.turn.Now.After(time.Minute)
 	}
 	m.publisher()
+	m.taker, m.consumer, m.noLocal = nil, nil, false
 }
 
 func (m *pagedModel) expire() {
@@ -293,7 +336,7 @@ func (m *pagedModel) pick(n int) int {
 func (m *pagedModel) step(bits uint32) (op string) {
 	m.bits = bits
 	ops := []string{
-		"publish", "many", "many", "burst", "attach", "detach", "take", "take", "settle", "settle", "release", "named", "settle named", "purge", "sleep", "restart", "crash", "lost", "clean",
+		"publish", "many", "many", "burst", "attach", "detach", "take", "take", "settle", "settle", "release", "named", "settle named", "purge", "consume", "consumed", "consumed", "own", "cancel", "leave", "sleep", "restart", "crash", "lost", "clean",
 	}
 	op = ops[m.pick(len(ops))]
 	s, topic := m.sessions[m.pick(3)], []string{"both", "s0", "s1", "s2"}[m.pick(4)]
@@ -334,6 +377,39 @@ func (m *pagedModel) step(bits uint32) (op string) {
 			}
 			return ds
 		}, 1+m.pick(12))
+	case "consume":
+		if m.taker == nil {
+			m.taker, m.noLocal = m.w.attach(core.Client{}), m.pick(3) == 0
+			m.consumer, _ = m.taker.Consume(m.w.turn, "n", core.ConsumeOptions{QoS: 2, AckAll: true, NoLocal: m.noLocal})
+		}
+	case "consumed":
+		if m.taker != nil {
+			m.named.skips = m.noLocal
+			m.take(m.named, m.takeNamed, 1+m.pick(12))
+			m.named.skips = false
+		}
+	case "own":
+		for i := range m.pick(9) {
+			if m.taker != nil {
+				m.publishBy(m.taker, "both", uint8([]int{1, 1, 0, 1, 2}[i%5]), 0, false)
+			}
+		}
+	case "cancel":
+		if m.taker != nil {
+			if m.pick(2) == 0 {
+				m.consumer.Cancel(m.w.turn)
+			}
+			m.taker.Detach(m.w.turn, core.ConnectionLost)
+			m.back(true)
+			m.taker, m.consumer = nil, nil
+			for _, x := range m.named.items { // another consumer is somebody else
+				x.own = false
+			}
+		}
+	case "leave":
+		m.pub.Detach(m.w.turn, core.ConnectionLost)
+		m.back(false)
+		m.publisher()
 	case "settle named":
 		m.settle(m.named, m.pick(3), core.Accepted)
 	case "purge":

@@ -193,3 +193,18 @@ func TestAStartDoesNotReadLongQueues(t *testing.T) {
 		expect(t, "records", w.store.count('q')+w.store.count('p'), 0)
 	})
 }
+
+// What waits in memory may be for nobody who is there: a consumer that wants none
+// of what it published comes to what is behind it.
+func TestAConsumerGoesPastAWindowThatIsNotForIt(t *testing.T) {
+	simulateWith(t, core.SmallPages(core.Options{}, 2), func(w *world) {
+		a, p := w.attach(core.Client{}), w.attach(core.Client{})
+		p.Declare(w.turn, core.QueueSpec{Name: "q", Durable: true})
+		a.Consume(w.turn, "q", core.ConsumeOptions{QoS: 1, NoLocal: true})
+		w.fill(a, "q", 20)
+		p.pub("$queue/q", "for it", 1)
+		a.expect(9, "$queue/q=for it/1")
+		info, _ := p.Inspect("q")
+		expect(t, "waiting", info.Waiting, 20)
+	})
+}

@@ -158,6 +158,7 @@ func (x *pager) load(t *Turn, q *Queue) error {
 		q.mu.Unlock()
 		return nil
 	}
+	n = p.step(n)
 	from, to := p.edge, q.reach(t, n)
 	q.mu.Unlock()
 	t.End() // what the records of segments say is over before an entry is settled
@@ -205,6 +206,18 @@ func (x *pager) loaded(t *Turn, q *Queue) {
 	if woken != nil {
 		woken.notify(t)
 	}
+}
+
+// step is how many of n entries are read now.
+func (p *paged) step(n int) int {
+	if p.pace == 0 {
+		return n
+	}
+	few := min(n, int(p.pace))
+	if p.pace *= 2; int(p.pace) > n {
+		p.pace = 0
+	}
+	return few
 }
 
 // reach is how far a read of n entries goes at most; it begins the segments on
@@ -304,11 +317,15 @@ func (q *Queue) install(t *Turn, list []stored, through uint64, origins map[uint
 		for len(list) > 0 && list[0].seq < seq {
 			list = list[1:]
 		}
-		size := p.front().pop()
+		s := p.front()
+		size := s.pop()
 		if e := p.quiet[seq]; e != nil {
 			delete(p.quiet, seq)
 			p.count--
 			*q.extend() = *e
+			if seq < p.dup {
+				q.comesBack(seq)
+			}
 			continue
 		}
 		switch {
@@ -326,7 +343,7 @@ func (q *Queue) install(t *Turn, list []stored, through uint64, origins map[uint
 			q.lose(t, 1, int64(size))
 			t.deleteEntry(q, seq, list[0].e.m)
 		default:
-			q.arrive(t, &list[0], size, origins)
+			q.arrive(t, &list[0], size, s.tries, origins)
 		}
 	}
 	if q.paged == p {
@@ -335,8 +352,16 @@ func (q *Queue) install(t *Turn, list []stored, through uint64, origins map[uint
 	return missing
 }
 
-// arrive puts one entry at the edge.
-func (q *Queue) arrive(t *Turn, x *stored, size uint64, origins map[uint64]*Queue) {
+// comesBack notes of the entry before the edge that it was taken, or looked at,
+// before.
+func (q *Queue) comesBack(seq uint64) {
+	q.returned = append(q.returned, seq)
+	q.next = q.paged.edge
+}
+
+// arrive puts one entry at the edge. tries are its deliveries, where they are
+// counted.
+func (q *Queue) arrive(t *Turn, x *stored, size uint64, tries uint16, origins map[uint64]*Queue) {
 	q.paged.count--
 	e := q.extend()
 	*e = x.e
@@ -346,10 +371,11 @@ func (q *Queue) arrive(t *Turn, x *stored, size uint64, origins map[uint64]*Queu
 	if more := int64(e.m.Size()) - int64(size); more != 0 {
 		q.charge(0, more)
 	}
-	if e.state == received || x.seq < q.paged.dup {
-		e.attempts = 1
-		q.returned = append(q.returned, x.seq)
-		q.next = q.paged.edge
+	if e.attempts = tries; e.state == received || x.seq < q.paged.dup {
+		if q.kind == sessionQueue {
+			e.attempts = 1
+		}
+		q.comesBack(x.seq)
 	}
 	if origin := origins[x.origin]; origin != nil {
 		q.givenBy(x.seq, origin)

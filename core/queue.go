@@ -22,6 +22,8 @@ const (
 // taken once; what was given back waits in returned and is served first, so
 // that it keeps its place.
 type Queue struct {
+	mu sync.Mutex
+
 	// Immutable.
 	ns   *Namespace
 	id   uint64
@@ -32,15 +34,15 @@ type Queue struct {
 	keep bool // queue QoS 0 while the consumer is away
 
 	// Guarded by mu. What few queues need is behind a pointer that is nil until then.
-	mu        sync.Mutex
 	durable   bool
 	gone      bool    // deleted, or its session has ended: it accepts nothing and nobody any more
 	exclusive bool    // an exclusive consumer holds it
 	ranked    bool    // a consumer has, or had, a priority
 	unseen    bool    // the pager has, or had, something to remove
-	restLater bool    // the session left before what it had in memory was stored
+	restLater bool    // the last consumer left before what is in memory was stored
 	ringSize  uint8   // of the last ring, as rings count
 	weighed   bool    // its messages are in the namespace's totals
+	polled    bool    // more was read for one that takes one message at a time (TakeOne), and has not gone
 	apart     uint32  // how many messages of QoS 0 may wait, beside the others; 0: they count with them
 	ring      []entry // length 0 or a power of two
 	head      uint64

@@ -76,8 +76,12 @@ func (q *Queue) wakeNext() *Consumer {
 			}
 		}
 	}
-	if q.paged != nil && edge < q.tail && q.room() > 0 {
+	switch {
+	case q.paged == nil || edge == q.tail:
+	case q.room() > 0:
 		q.ask() // they are woken when it is there
+	case q.next < edge: // it is for nobody here: one of them passes it, and asks
+		return q.wakeOne(nil)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func TestTheLengthIsWhatAListWouldHave(t *testing.T) {
 
 func runReadyModel(t *testing.T, steps []uint32, limits core.QueueLimits, room string) string {
 	limits.Overflow = core.DropOldest
-	options := core.Options{Limits: core.Limits{WindowMessages: 2}}
+	options := core.SmallPages(core.Options{}, 2)
 	w := &world{t: t, store: newMapStore()}
 	w.open(options)
 	defer func() {

@@ -171,6 +171,7 @@ func (c *Consumer) revoke(t *Turn) {
 	}
 	q.exclusive = q.exclusive && len(q.consumers) > 0
 	last := q.unused()
+	q.lostOne(t, last)
 	q.touch(t)
 	q.mu.Unlock()
 	notifyAll(t, woken)

@@ -2,10 +2,12 @@ package core
 
 import "slices"
 
-// A session that is away for whom messages wait costs memory for as long as it
-// is away. So little of them stays in memory: what was in flight and what came
-// into the window while it was connected is let go of again when it leaves, and
-// what arrives goes to the store when it is stored.
+// A durable queue from which nobody takes costs memory for as long as messages
+// wait in it: that of a session that is away, of a group all of whose members
+// are, a named one without consumers. So little of them stays in memory: what was
+// in flight and what came into the window while there was a consumer is let go of
+// again when the last one leaves, and what arrives goes to the store when it is
+// stored.
 
 // restMessages and restBytes are what may stay.
 const (
@@ -18,13 +20,20 @@ const (
 // store would be asked for its holders at the end of each entry.
 const mostHolders = 16
 
-// rests tells that nobody will take from the queue of a session for now.
+// rests tells that nobody will take from the queue for now.
 func (q *Queue) rests() bool {
-	return q.kind == sessionQueue && q.durable && !q.gone && !q.attached() && !q.ns.r.volatile
+	return q.durable && !q.gone && !q.polled && !q.attached() && !q.ns.r.volatile
 }
 
-// rest lets go of what need not be in memory while the session is away. q.mu is
-// held.
+// lostOne follows the end of a consumer. last tells that it was the last, and that
+// the queue may end with it. q.mu is held.
+func (q *Queue) lostOne(t *Turn, last bool) {
+	if !last || !q.dies() {
+		q.rest(t)
+	}
+}
+
+// rest lets go of what need not be in memory while nobody takes. q.mu is held.
 func (q *Queue) rest(t *Turn) {
 	q.restLater = false
 	if !q.rests() || q.head == q.edge() {
@@ -50,19 +59,56 @@ func (q *Queue) rest(t *Turn) {
 	}
 	var segs []*segment
 	if sent := min(q.next, to); from < sent {
-		p.dup, p.flown = max(p.dup, q.next), true
-		segs = append(segs, q.letRest(from, sent))
+		p.dup, p.flown = max(p.dup, q.next), q.kind == sessionQueue
+		segs = q.letRest(segs, from, sent)
 	}
 	if unsent := max(q.next, from); unsent < to {
-		segs = append(segs, q.letRest(unsent, to))
+		segs = q.letRest(segs, unsent, to)
 	}
 	p.segs = append(segs, p.segs...)
 	p.edge = from
+	p.pace = q.firstPace()
 	q.next = min(q.next, from)
 	i, _ := slices.BinarySearch(q.returned, from)
 	q.returned = append([]uint64(nil), q.returned[:i]...)
 	q.keepRing(from)
 	q.trim(t)
+}
+
+// dropQoS0 gives up what a client that leaves was not sent of QoS 0, unless that is
+// to wait for it: nothing was promised, and what comes from now on is dropped, too.
+// q.mu is held.
+func (q *Queue) dropQoS0(t *Turn) {
+	if q.keep {
+		return
+	}
+	for q.shelf.len() > 0 {
+		q.giveUp(t, &q.shelf.first().e, DropNoReceiver)
+		q.unshelve(t)
+	}
+	for seq := q.next; seq < q.edge(); seq++ {
+		if seq < q.head { // they were holes
+			continue
+		}
+		if e := q.at(seq); e.state == waiting && e.qos == 0 {
+			q.giveUp(t, e, DropNoReceiver)
+			q.remove(t, seq)
+		}
+	}
+	p := q.paged
+	if p == nil {
+		return
+	}
+	for seq, e := range p.quiet {
+		if e.qos == 0 {
+			q.dropHere(t, seq, e, DropNoReceiver)
+		}
+	}
+	for seq := p.freshAt; q.paged == p && seq < q.tail; seq++ {
+		if e := p.entry(seq); e != nil && e.state == waiting && e.qos == 0 {
+			q.dropHere(t, seq, e, DropNoReceiver)
+		}
+	}
 }
 
 // restless is from where on entries may be let go of, and to where. What follows
@@ -80,7 +126,7 @@ func (q *Queue) restless() (from, to uint64, ok bool) {
 		case late && q.paged == nil && seq >= q.next && to == edge: // its record follows, and it then
 			to = seq
 		}
-		if e.state == received || e.tag != 0 || e.m.record != nil && e.m.record.wide || late && seq < to || !e.logged && seq < q.next {
+		if e.out || e.state == received || e.tag != 0 || e.m.record != nil && e.m.record.wide || late && seq < to || !e.logged && seq < q.next && q.kind == sessionQueue {
 			ok, q.restLater = false, q.restLater || late
 			continue
 		}
@@ -96,12 +142,21 @@ func (q *Queue) restless() (from, to uint64, ok bool) {
 }
 
 // letRest describes a run of the ring's entries, all of which are stored, as
-// what is in the store only. Those without a record stay in memory.
-func (q *Queue) letRest(from, to uint64) *segment {
-	p, s := q.paged, newSegment(from)
-	s.begun = true // no record tells of it
+// what is in the store only. Those without a record stay in memory. Of a shared
+// queue, which counts deliveries, a segment has those of one count.
+func (q *Queue) letRest(segs []*segment, from, to uint64) []*segment {
+	p, s := q.paged, (*segment)(nil)
 	for seq := from; seq < to; seq++ {
 		e := q.at(seq)
+		counts := q.kind != sessionQueue && e.logged
+		if s == nil || counts && e.attempts != s.tries {
+			s = newSegment(seq)
+			s.begun = true // no record tells of it
+			segs = append(segs, s)
+		}
+		if counts {
+			s.tries = e.attempts
+		}
 		switch {
 		case e.state == settled:
 			s.add(0, 1)
@@ -121,7 +176,7 @@ func (q *Queue) letRest(from, to uint64) *segment {
 		}
 		p.count++
 	}
-	return s
+	return segs
 }
 
 // keepRing makes the ring as large as what it holds up to an end needs it.
@@ -148,13 +203,20 @@ func (p *paged) kept() uint64 {
 	return 0
 }
 
-// dropUnsent gives up the oldest entry behind those that were in flight when the
-// client left, which are completed. It leaves a hole.
+// sentBeyond tells that some of what is beyond the edge was sent before, and is
+// completed, not dropped. Of a named queue it is dropped as any.
+func (q *Queue) sentBeyond() bool {
+	p := q.paged
+	return p.edge < p.kept() || p.edge < p.dup && q.kind == groupQueue
+}
+
+// dropUnsent gives up the oldest entry beyond the edge that was not sent before.
+// It leaves a hole.
 func (q *Queue) dropUnsent(t *Turn, cause DropCause) bool {
 	p := q.paged
 	for i := 0; i < len(p.segs); i++ {
 		s := p.segs[i]
-		if kept := p.kept(); s.end <= kept {
+		if kept := p.kept(); s.end <= kept || s.tries > 0 {
 			continue
 		} else if s.first < kept { // one that a start has read knows of no such end
 			q.split(t, i, kept)
@@ -167,6 +229,7 @@ func (q *Queue) dropUnsent(t *Turn, cause DropCause) bool {
 			if i = p.hole(i, seq); size > 0 {
 				q.lose(t, 1, int64(size))
 				q.letGo(t, seq, seq+1, 1, s.refers, cause)
+				q.unpage(t)
 				return true
 			}
 			if e := p.quiet[seq]; e != nil {
@@ -196,17 +259,21 @@ func (q *Queue) split(t *Turn, i int, at uint64) {
 	q.paged.segs = slices.Insert(q.paged.segs, i, front)
 }
 
-// hole notes that what was the first of a segment is not there, before it; the
-// segment's place is returned.
+// passed are the tries of a hole where nothing is left to be dropped: it is not
+// looked at again.
+const passed = 1<<16 - 1
+
+// hole notes that what was the first of a segment is not there, or stays, before
+// it; the segment's place is returned.
 func (p *paged) hole(i int, seq uint64) int {
 	if i > 0 {
-		if s := p.segs[i-1]; s.end == seq && s.first >= p.kept() && s.count == 0 && !s.recorded {
+		if s := p.segs[i-1]; s.end == seq && s.tries == passed && s.count == 0 {
 			s.add(0, 1)
 			return i
 		}
 	}
 	s := newSegment(seq)
-	s.begun = true
+	s.begun, s.tries = true, passed
 	s.add(0, 1)
 	p.segs = append(p.segs[:i], append([]*segment{s}, p.segs[i:]...)...)
 	return i + 1

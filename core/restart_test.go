@@ -258,7 +258,11 @@ func TestIdentitiesOfPublishersAreNotGivenAgain(t *testing.T) {
 		for range 200 { // one of them would be q's
 			a := w.attach(core.Client{})
 			a.Consume(w.turn, "q", core.ConsumeOptions{QoS: 1, NoLocal: true})
-			if len(a.take(1)) != 1 {
+			got := a.take(1)
+			for len(got) == 0 && a.told() { // it is read first
+				got = a.take(1)
+			}
+			if len(got) != 1 {
 				t.Fatal("took the message for its own")
 			}
 			a.Detach(w.turn, core.ConnectionLost)

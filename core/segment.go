@@ -18,6 +18,8 @@ type segment struct {
 	recorded bool // it has, or will have, a record
 	begun    bool // some of it was read or dropped: what its record says is over
 
+	tries uint16 // deliveries that each had, of a shared queue; a record tells none
+
 	runs *runs  // nil until there is more than one
 	size uint64 // of the run that grows, which is not in runs yet
 	n    uint64

@@ -183,6 +183,8 @@ func (c *Consumer) Cancel(t *Turn) {
 	}
 	q.exclusive = q.exclusive && len(q.consumers) > 0
 	last := q.unused() && !c.quiet
+	q.polled = q.polled && !c.quiet
+	q.lostOne(t, last)
 	q.touch(t)
 	q.mu.Unlock()
 	s.forgetConsumer(c)
@@ -195,9 +197,14 @@ func (c *Consumer) Cancel(t *Turn) {
 // lostItsLast deletes a queue that does not outlive its consumers, unless it
 // has found one again.
 func (q *Queue) lostItsLast(t *Turn) {
-	if q.kind == privateQueue || q.kind == groupQueue || q.spec.AutoDelete {
+	if q.dies() {
 		q.ns.deleteQueue(t, q, q.unused)
 	}
+}
+
+// dies tells that the queue ends with its last consumer.
+func (q *Queue) dies() bool {
+	return q.kind == privateQueue || q.kind == groupQueue || q.spec.AutoDelete
 }
 
 // Stop ends the taking: the queue counts the consumer no more, and nothing
@@ -215,6 +222,7 @@ func (c *Consumer) Stop(t *Turn) {
 	woken := q.wakeNext()
 	q.exclusive = q.exclusive && len(q.consumers) > 0
 	last := q.unused()
+	q.lostOne(t, last)
 	q.touch(t)
 	q.mu.Unlock()
 	if woken != nil {
