@@ -27,9 +27,10 @@ build: ## bin/entrepot, static
 
 test: setup check vuln unit matrix scale crash ## vet, format, vulnerabilities, units with the race detector, the matrix, the sizes, kill -9
 
+# Modules are looked for from elsewhere: here Python takes the directory stomp for one.
 setup: ## install the real clients (as root), or say which are missing
 	@absent() { for t in $(TOOLS); do command -v $${t%%:*} >/dev/null || echo $$t; done; \
-	  for m in $(MODULES); do $(PYTHON) -c "import $${m%%:*}" 2>/dev/null || echo $$m; done; }; \
+	  for m in $(MODULES); do (cd / && $(PYTHON) -c "import $${m%%:*}") 2>/dev/null || echo $$m; done; }; \
 	missing=$$(absent); \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$(for t in $$missing; do echo $${t##*:}; done | sort -u) || exit 1; \
